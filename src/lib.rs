@@ -1,0 +1,32 @@
+//! `vigie` (French: the lookout) keeps a city's promise about its camera traps by construction.
+//!
+//! The modules stand in the order in which a frame meets them; each uses only those above it.
+//!
+//! | module | what it does to a frame |
+//! | --- | --- |
+//! | [`frame`] | names it: camera, digest, camera time and box time, event |
+//! | [`config`] | says what the city decided: `trap.toml` |
+//! | [`card`] | finds it on the memory card, waits until it is settled, erases it |
+//! | [`jpeg`] | reads its markers, its facts and its picture |
+//! | [`vision`] | sees vehicles, persons, plates and outlines in it |
+//! | [`triage`] | decides, purely: event, verdict, witnesses, deadlines |
+//! | [`redact`] | makes its people unrecognisable, for good |
+//! | [`vault`] | seals it, stores it, writes down what was done |
+//! | [`trap`] | carries it through all of the above: the frame loop, the service |
+//! | [`verify`] | checks afterwards, without networks and without keys |
+//! | [`cli`] | the only place that prints |
+
+#[cfg(feature = "trap")]
+pub mod card;
+#[cfg(feature = "trap")]
+pub mod config;
+pub mod frame;
+#[cfg(feature = "trap")]
+pub mod jpeg;
+#[cfg(feature = "trap")]
+pub mod redact;
+#[cfg(feature = "trap")]
+pub mod triage;
+pub mod vault;
+#[cfg(feature = "trap")]
+pub mod vision;
