@@ -1,13 +1,12 @@
 //! The ledger: what became of each frame, kept in the vault's own database.
 //!
 //! Promises: a frame stands here once, under its camera and digest; its row changes in the same transaction as the
-//! journal line that tells of it; what was seen in it (boxes, scores) is forgotten as soon as its verdict is
-//! reached. No pixel and no file content ever stands here. Leaves files to `card`, sealing to `vault`.
-
-use std::path::{Path, PathBuf};
+//! journal line that tells of it; what was seen in it (boxes, scores) is forgotten as soon as its event is
+//! decided. No pixel and no file content ever stands here. Leaves files to `card`, sealing to `vault`.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::card::CardPath;
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, EventId};
 use crate::vision::Sighting;
 
@@ -44,15 +43,15 @@ impl State {
 pub struct Row {
     /// SHA-256 of the file.
     pub digest: Digest,
-    /// Where it lay when last seen, relative to the card.
-    pub path: PathBuf,
+    /// Where it lay on the card when last seen.
+    pub path: CardPath,
     /// Bytes.
     pub size: u64,
     /// What the camera's clock said, uncorrected.
     pub taken: Option<CameraTime>,
     /// When the box first saw it.
     pub arrived: BoxTime,
-    /// What was seen; only while held.
+    /// What was seen; only until its event is decided.
     pub sighting: Option<Sighting>,
     /// Where it stands.
     pub state: State,
@@ -67,11 +66,11 @@ pub struct Row {
 /// A file that could not be taken: tried again until its attempts are used up, then left for the wipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftFile {
-    /// Relative to the card.
-    pub path: PathBuf,
+    /// Where it lies on the card.
+    pub path: CardPath,
     /// Bytes when last tried.
     pub size: u64,
-    /// Modification time when last tried, in seconds since 1970.
+    /// Modification time when last tried, in nanoseconds since 1970, by the camera's clock.
     pub modified: i64,
     /// How often it was tried.
     pub attempts: u32,
@@ -95,6 +94,11 @@ CREATE TABLE IF NOT EXISTS frame (
     PRIMARY KEY (camera, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS frame_under_way ON frame (camera, state) WHERE state IN ('held', 'erasing');
+CREATE INDEX IF NOT EXISTS frame_undecided ON frame (camera) WHERE event IS NULL;
+CREATE TABLE IF NOT EXISTS scene (
+    camera TEXT PRIMARY KEY,
+    scene  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS left_file (
     camera   TEXT NOT NULL,
     path     BLOB NOT NULL,
@@ -155,6 +159,14 @@ impl<'a> Ledger<'a> {
         Ok(counts)
     }
 
+    /// Forgets a held frame that is no longer on the card: if its bytes come back, they are looked at anew.
+    pub fn forget(&self, digest: &Digest) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM frame WHERE camera = ?1 AND digest = ?2 AND state = 'held'")?
+            .execute(params![self.camera.as_str(), digest.as_bytes()])?;
+        Ok(())
+    }
+
     /// Writes a frame that was looked at just now.
     pub fn hold(&self, row: &Row) -> rusqlite::Result<()> {
         let sighting = row.sighting.as_ref().map(to_json).transpose()?;
@@ -166,7 +178,7 @@ impl<'a> Ledger<'a> {
             .execute(params![
                 self.camera.as_str(),
                 row.digest.as_bytes(),
-                path_bytes(&row.path),
+                row.path.as_bytes(),
                 row.size,
                 row.taken.map(|t| t.to_string()),
                 row.arrived.to_string(),
@@ -176,33 +188,75 @@ impl<'a> Ledger<'a> {
     }
 
     /// Writes where the same bytes lie now.
-    pub fn moved(&self, digest: &Digest, path: &Path) -> rusqlite::Result<()> {
+    pub fn moved(&self, digest: &Digest, path: &CardPath) -> rusqlite::Result<()> {
         self.db
             .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2")?
-            .execute(params![self.camera.as_str(), digest.as_bytes(), path_bytes(path)])?;
+            .execute(params![self.camera.as_str(), digest.as_bytes(), path.as_bytes()])?;
         Ok(())
     }
 
-    /// Writes a verdict, and forgets what was seen.
-    pub fn decide(
-        &self,
-        digest: &Digest,
-        keep: bool,
-        reason: &str,
-        event: Option<EventId>,
-    ) -> rusqlite::Result<()> {
+    /// Discards a frame at the first look. What was seen stays: it may hold its event together.
+    pub fn discard_now(&self, digest: &Digest, reason: &str) -> rusqlite::Result<()> {
         self.db
             .prepare_cached(
-                "UPDATE frame SET state = 'decided', verdict = ?3, reason = ?4, event = ?5, sighting = NULL
+                "UPDATE frame SET state = 'decided', verdict = 'discard', reason = ?3
                  WHERE camera = ?1 AND digest = ?2 AND state = 'held'",
+            )?
+            .execute(params![self.camera.as_str(), digest.as_bytes(), reason])?;
+        Ok(())
+    }
+
+    /// Writes the verdict of a frame's event, and forgets what was seen. A verdict is never changed: what was
+    /// discarded at the first look only learns its event.
+    pub fn decide(&self, digest: &Digest, keep: bool, reason: &str, event: EventId) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE frame SET event = ?5, sighting = NULL,
+                     verdict = COALESCE(verdict, ?3), reason = COALESCE(reason, ?4),
+                     state = CASE state WHEN 'held' THEN 'decided' ELSE state END
+                 WHERE camera = ?1 AND digest = ?2 AND event IS NULL",
             )?
             .execute(params![
                 self.camera.as_str(),
                 digest.as_bytes(),
                 if keep { "keep" } else { "discard" },
                 reason,
-                event.as_ref().map(EventId::as_bytes),
+                event.as_bytes(),
             ])?;
+        Ok(())
+    }
+
+    /// The frames whose event is not decided yet, those discarded at the first look among them.
+    pub fn undecided(&self) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NULL");
+        let mut query = self.db.prepare_cached(&sql)?;
+        query.query_map(params![self.camera.as_str()], read_row)?.collect()
+    }
+
+    /// The frames of decided events that may still touch an undecided one: those that lie on the card yet, and
+    /// those that arrived since `recently`.
+    pub fn decided_nearby(&self, recently: BoxTime) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NOT NULL
+             AND (state IN ('decided', 'erasing') OR arrived >= ?2)"
+        );
+        let mut query = self.db.prepare_cached(&sql)?;
+        query.query_map(params![self.camera.as_str(), recently.to_string()], read_row)?.collect()
+    }
+
+    /// What the last decided event left before this camera, as JSON.
+    pub fn scene(&self) -> rusqlite::Result<Option<String>> {
+        self.db
+            .prepare_cached("SELECT scene FROM scene WHERE camera = ?1")?
+            .query_row(params![self.camera.as_str()], |row| row.get(0))
+            .optional()
+    }
+
+    /// Writes what an event left before this camera.
+    pub fn set_scene(&self, scene: &str) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO scene (camera, scene) VALUES (?1, ?2)")?
+            .execute(params![self.camera.as_str(), scene])?;
         Ok(())
     }
 
@@ -215,14 +269,14 @@ impl<'a> Ledger<'a> {
     }
 
     /// What is known of a file that could not be taken.
-    pub fn left(&self, path: &Path) -> rusqlite::Result<Option<LeftFile>> {
+    pub fn left(&self, path: &CardPath) -> rusqlite::Result<Option<LeftFile>> {
         self.db
             .prepare_cached(
                 "SELECT path, size, modified, attempts, reason FROM left_file WHERE camera = ?1 AND path = ?2",
             )?
-            .query_row(params![self.camera.as_str(), path_bytes(path)], |row| {
+            .query_row(params![self.camera.as_str(), path.as_bytes()], |row| {
                 Ok(LeftFile {
-                    path: path_of(row.get(0)?),
+                    path: path_of(0, row.get(0)?)?,
                     size: row.get(1)?,
                     modified: row.get(2)?,
                     attempts: row.get(3)?,
@@ -249,7 +303,7 @@ impl<'a> Ledger<'a> {
             )?
             .execute(params![
                 self.camera.as_str(),
-                path_bytes(&file.path),
+                file.path.as_bytes(),
                 file.size,
                 file.modified,
                 file.attempts,
@@ -259,10 +313,10 @@ impl<'a> Ledger<'a> {
     }
 
     /// Forgets a file that could be taken after all, or that is no longer on the card.
-    pub fn taken_after_all(&self, path: &Path) -> rusqlite::Result<()> {
+    pub fn taken_after_all(&self, path: &CardPath) -> rusqlite::Result<()> {
         self.db
             .prepare_cached("DELETE FROM left_file WHERE camera = ?1 AND path = ?2")?
-            .execute(params![self.camera.as_str(), path_bytes(path)])?;
+            .execute(params![self.camera.as_str(), path.as_bytes()])?;
         Ok(())
     }
 }
@@ -274,7 +328,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let state: String = row.get(6)?;
     Ok(Row {
         digest: Digest::from_bytes(row.get(0)?),
-        path: path_of(row.get(1)?),
+        path: path_of(1, row.get(1)?)?,
         size: row.get(2)?,
         taken: row.get::<_, Option<String>>(3)?.and_then(|t| t.parse().ok()).map(CameraTime),
         arrived: BoxTime(arrived.parse().map_err(|e| unreadable(4, e))?),
@@ -301,14 +355,8 @@ fn to_json(sighting: &Sighting) -> rusqlite::Result<String> {
 }
 
 /// A card's names need not be UTF-8: they are kept as the bytes they are.
-fn path_bytes(path: &Path) -> &[u8] {
-    use std::os::unix::ffi::OsStrExt as _;
-    path.as_os_str().as_bytes()
-}
-
-fn path_of(bytes: Vec<u8>) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt as _;
-    std::ffi::OsString::from_vec(bytes).into()
+fn path_of(column: usize, bytes: Vec<u8>) -> rusqlite::Result<CardPath> {
+    CardPath::from_bytes(&bytes).map_err(|refusal| unreadable(column, refusal))
 }
 
 #[cfg(test)]
@@ -320,7 +368,7 @@ mod tests {
     fn row(byte: u8, path: &[u8]) -> Row {
         Row {
             digest: Digest::of(&[byte]),
-            path: path_of(path.to_vec()),
+            path: CardPath::from_bytes(path).expect("below the card"),
             size: 7,
             taken: Some(CameraTime(jiff::civil::date(2026, 3, 4).at(5, 6, 7, 0))),
             arrived: BoxTime(jiff::Timestamp::UNIX_EPOCH),
@@ -360,7 +408,7 @@ mod tests {
         let frame = row(1, b"a.jpg");
         ledger.hold(&frame).expect("held");
         let event = EventId::of(&camera, &frame.digest);
-        ledger.decide(&frame.digest, true, "vehicle-in-zone", Some(event)).expect("decided");
+        ledger.decide(&frame.digest, true, "vehicle-in-zone", event).expect("decided");
         let after = ledger.find(&frame.digest).expect("read").expect("there");
         assert_eq!((after.state, after.sighting), (State::Decided, None));
         assert_eq!((after.verdict.as_deref(), after.event), (Some("keep"), Some(event)));
@@ -368,14 +416,18 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_is_never_changed() {
+    fn a_verdict_is_never_changed_and_an_empty_frame_only_learns_its_event() {
         let (db, camera) = open();
         let ledger = Ledger::of(&db, &camera);
         let frame = row(1, b"a.jpg");
         ledger.hold(&frame).expect("held");
-        ledger.decide(&frame.digest, true, "unsure", None).expect("decided");
-        ledger.decide(&frame.digest, false, "empty", None).expect("no effect");
+        ledger.discard_now(&frame.digest, "empty").expect("discarded");
+        assert_eq!(ledger.undecided().expect("rows").len(), 1);
+        let event = EventId::of(&camera, &frame.digest);
+        ledger.decide(&frame.digest, true, "unsure", event).expect("decided");
         let after = ledger.find(&frame.digest).expect("read").expect("there");
-        assert_eq!(after.verdict.as_deref(), Some("keep"));
+        assert_eq!((after.verdict.as_deref(), after.reason.as_deref()), (Some("discard"), Some("empty")));
+        assert_eq!((after.event, after.sighting), (Some(event), None));
+        assert_eq!(ledger.undecided().expect("rows"), []);
     }
 }
