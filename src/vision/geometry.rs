@@ -86,6 +86,16 @@ impl Rect {
         if union > 0.0 { shared / union } else { 0.0 }
     }
 
+    /// How much of the smaller of the two lies in the other, 0..=1.
+    pub fn overlap_of_smaller(&self, other: &Self) -> f32 {
+        let smaller = self.area().min(other.area());
+        if smaller > 0.0 {
+            self.intersection(other).area() / smaller
+        } else {
+            0.0
+        }
+    }
+
     /// Grown on each side by `share` of its own width and height.
     pub fn grown(&self, share: f32) -> Self {
         let (dx, dy) = (self.w * share, self.h * share);
@@ -101,6 +111,30 @@ impl Rect {
             self.right().clamp(0.0, w),
             self.bottom().clamp(0.0, h),
         )
+    }
+
+    /// Moved to the right and down.
+    pub fn shifted(&self, [dx, dy]: [f32; 2]) -> Self {
+        Self {
+            x: self.x + dx,
+            y: self.y + dy,
+            ..*self
+        }
+    }
+
+    /// Both axes multiplied, about the origin: from the pixels of one picture to those of another.
+    pub fn scaled(&self, [sx, sy]: [f32; 2]) -> Self {
+        Self {
+            x: self.x * sx,
+            y: self.y * sy,
+            w: self.w * sx,
+            h: self.h * sy,
+        }
+    }
+
+    /// Whether it is a place at all: all four numbers finite and some area.
+    pub fn is_sound(&self) -> bool {
+        self.x.is_finite() && self.y.is_finite() && self.area().is_finite() && self.area() > 0.0
     }
 
     /// Whether the point lies inside or on the edge.
@@ -180,6 +214,20 @@ impl Orientation {
         }
     }
 
+    /// The turn that undoes this one. Only the two quarter turns differ from their own.
+    pub fn undone(self) -> Self {
+        match self.0 {
+            6 => Self(8),
+            8 => Self(6),
+            _ => self,
+        }
+    }
+
+    /// Where a rectangle of the stored picture, of size `stored`, lies in the upright one.
+    pub fn to_upright(self, rect: Rect, stored: FrameSize) -> Rect {
+        self.undone().to_stored(rect, self.turned(stored))
+    }
+
     /// Where an upright rectangle lies in the stored picture of size `stored`.
     pub fn to_stored(self, upright: Rect, stored: FrameSize) -> Rect {
         let size = self.turned(stored);
@@ -201,5 +249,76 @@ impl Orientation {
             8 => [h - y, x],
             _ => [x, y],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sizes() -> impl Strategy<Value = FrameSize> {
+        (1..=65_535u32, 1..=65_535u32).prop_map(|(width, height)| FrameSize { width, height })
+    }
+
+    /// A rectangle with whole edges inside a frame: whole numbers below 2^24 are exact in f32.
+    fn inside() -> impl Strategy<Value = (Rect, FrameSize)> {
+        (sizes(), [0.0..=1.0f64, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0]).prop_map(|(size, [a, b, c, d])| {
+            let x = |share: f64| (share * f64::from(size.width)).round() as f32;
+            let y = |share: f64| (share * f64::from(size.height)).round() as f32;
+            (Rect::from_edges(x(a.min(b)), y(c.min(d)), x(a.max(b)), y(c.max(d))), size)
+        })
+    }
+
+    fn anywhere() -> impl Strategy<Value = Rect> {
+        [-1e6f32..1e6, -1e6f32..1e6, -10.0f32..1e6, -10.0f32..1e6].prop_map(Rect::from)
+    }
+
+    proptest! {
+        #[test]
+        fn turning_a_box_to_the_stored_picture_and_back_gives_the_same_box((rect, upright) in inside(), tag in 1u16..=8) {
+            let turn = Orientation::try_from(tag).expect("1 to 8");
+            let stored = turn.turned(upright);
+            let there = turn.to_stored(rect, stored);
+            prop_assert_eq!(there, there.clipped(stored));
+            prop_assert_eq!(turn.to_upright(there, stored), rect);
+        }
+
+        #[test]
+        fn a_clipped_box_is_inside_the_frame_and_clipping_again_changes_nothing(rect in anywhere(), size in sizes()) {
+            let clipped = rect.clipped(size);
+            prop_assert!(clipped.x >= 0.0 && clipped.y >= 0.0 && clipped.w >= 0.0 && clipped.h >= 0.0);
+            // A sum of two f32 may be off by one unit in the last place of the frame's width.
+            prop_assert!(clipped.right() <= size.width as f32 + 0.01);
+            prop_assert!(clipped.bottom() <= size.height as f32 + 0.01);
+        }
+
+        #[test]
+        fn shared_area_is_symmetric_and_never_more_than_all_of_it(a in anywhere(), b in anywhere()) {
+            prop_assert_eq!(a.iou(&b), b.iou(&a));
+            prop_assert!((0.0..=1.001).contains(&a.iou(&b)));
+            prop_assert!(a.overlap_of_smaller(&b) >= a.iou(&b) * 0.999);
+            prop_assert!(a.overlap_of_smaller(&b) <= 1.001);
+        }
+    }
+
+    #[test]
+    fn a_quarter_turn_puts_the_top_left_corner_where_exif_says() {
+        // EXIF 2.32, tag 0x0112: 6 = the stored row 0 is the upright right side, column 0 the top.
+        let stored = FrameSize {
+            width: 40,
+            height: 30,
+        };
+        let turn = Orientation::try_from(6).expect("1 to 8");
+        let top_right = Rect::from([28.0, 0.0, 2.0, 3.0]);
+        assert_eq!(turn.to_stored(top_right, stored), Rect::from([0.0, 0.0, 3.0, 2.0]));
+    }
+
+    #[test]
+    fn a_box_of_no_number_is_no_place() {
+        assert!(!Rect::from([f32::NAN, 0.0, 1.0, 1.0]).is_sound());
+        assert!(!Rect::from([0.0, 0.0, f32::INFINITY, 1.0]).is_sound());
+        assert!(!Rect::from([0.0, 0.0, 0.0, 1.0]).is_sound());
+        assert!(Rect::from([0.0, 0.0, 0.5, 1.0]).is_sound());
     }
 }

@@ -6,12 +6,29 @@
 //! Leaves every decision to `triage` and `redact`.
 
 pub mod geometry;
+pub mod light;
+pub mod manifest;
+mod nanodet;
+pub mod networks;
+pub mod nms;
+pub mod painted;
+mod plates;
+mod pose;
+pub mod runtime;
+mod ssd;
+mod tensor;
+mod tiles;
+
+use std::path::PathBuf;
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Digest, FrameSize};
 use geometry::Rect;
+pub use light::light;
+pub use networks::Networks;
+pub use painted::Painted;
 
 /// One thing seen, with the network's confidence in 0..=1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,6 +47,22 @@ pub struct Objects {
     pub vehicles: Vec<Detection>,
     /// People.
     pub persons: Vec<Detection>,
+}
+
+impl Objects {
+    /// Takes over what another look saw.
+    pub fn join(&mut self, other: Self) {
+        self.vehicles.extend(other.vehicles);
+        self.persons.extend(other.persons);
+    }
+
+    /// Each thing once: the surest box of those that overlap by more than the limits, kind by kind.
+    pub fn suppressed(self, limits: nms::Limits) -> Self {
+        Self {
+            vehicles: nms::suppress(self.vehicles, limits),
+            persons: nms::suppress(self.persons, limits),
+        }
+    }
 }
 
 /// A registration plate, found but never read.
@@ -103,6 +136,100 @@ pub trait Detector {
     fn networks(&self) -> Vec<(String, Digest)>;
 }
 
-/// Why nothing could be seen.
+/// Why nothing could be seen. Never an empty answer in its place: what was not looked at is not empty.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {}
+pub enum Error {
+    /// ONNX Runtime is nowhere.
+    #[error("no ONNX Runtime: looked at {}; run `make runtime`", list(looked))]
+    RuntimeMissing {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// ONNX Runtime is there, and cannot be loaded.
+    #[error("{}: ONNX Runtime cannot be loaded: {message}; run `make runtime` on this kind of machine", path.display())]
+    Runtime {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        message: String,
+    },
+    /// This process has loaded another ONNX Runtime already, and cannot change.
+    #[error("{}: another ONNX Runtime is loaded already; start the program again", path.display())]
+    RuntimeTwice {
+        /// The library that was asked for.
+        path: PathBuf,
+    },
+    /// A file is not the one that was measured and is pinned.
+    #[error("{}: SHA-256 is {got}, not {expected}; remove the file and run `{make}`", path.display())]
+    WrongHash {
+        /// The file.
+        path: PathBuf,
+        /// What stands in the manifest.
+        expected: Digest,
+        /// What the file has.
+        got: Digest,
+        /// The command that fetches it anew.
+        make: &'static str,
+    },
+    /// A network or the manifest is not there.
+    #[error("{}: not there; run `make models`", path.display())]
+    ModelMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is there and cannot be read.
+    #[error("{}: cannot be read: {message}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        message: String,
+    },
+    /// The manifest says something that cannot be.
+    #[error("{}: {message}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Which key, and why.
+        message: String,
+    },
+    /// ONNX Runtime does not take the network.
+    #[error("network {network}: cannot be built: {message}; run `make models`")]
+    Network {
+        /// Its name in the manifest.
+        network: &'static str,
+        /// What ONNX Runtime said.
+        message: String,
+    },
+    /// The network failed on a picture.
+    #[error("network {network}: failed: {message}")]
+    Run {
+        /// Its name in the manifest.
+        network: &'static str,
+        /// What ONNX Runtime said.
+        message: String,
+    },
+    /// The network's answer is not of the form that the manifest leads to expect.
+    #[error("network {network}: output {output:?} is {got}, not {expected}; run `make models`")]
+    Output {
+        /// Its name in the manifest.
+        network: &'static str,
+        /// The output's name.
+        output: String,
+        /// Type and shape.
+        expected: String,
+        /// Type and shape.
+        got: String,
+    },
+    /// A picture or frame without pixels.
+    #[error("the picture has no pixels")]
+    Empty,
+    /// A person's box without area, or of no numbers.
+    #[error("the person's box is no place in the picture")]
+    NoPlace,
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
+    names.join(", ")
+}

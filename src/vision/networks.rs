@@ -1,0 +1,293 @@
+//! The real [`Detector`]: which network looks at what, for each job.
+//!
+//! Promises: a session is built once, when first needed, from bytes whose SHA-256 was checked; a
+//! failure is an error and never an empty answer, so that no one is left unmasked by a network that
+//! did not run; every box is in pixels of the full upright frame and inside it.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+
+use super::geometry::Rect;
+use super::manifest::{Manifest, NanoDetFile, Seer, read_pinned};
+use super::nms::{Limits, suppress};
+use super::runtime::{self, Network, Runtime};
+use super::ssd::{self, Anchor};
+use super::tensor::Canvas;
+use super::tiles::{Region, tiles};
+use super::{Detection, Detector, Error, Objects, Plate, Silhouette, View, nanodet, plates, pose};
+use crate::frame::{Digest, FrameSize};
+
+/// The packaged networks, run by ONNX Runtime.
+pub struct Networks {
+    manifest: Manifest,
+    loader: Loader,
+    canvas: Canvas,
+    anchors: Vec<Anchor>,
+    ssd: Option<Network>,
+    nanodet_small: Option<Network>,
+    nanodet_large: Option<Network>,
+    pose: Option<Network>,
+    plates: Option<Network>,
+}
+
+/// What it takes to build a session.
+struct Loader {
+    models: PathBuf,
+    library: Option<PathBuf>,
+    threads: usize,
+    runtime: Option<Runtime>,
+}
+
+impl Loader {
+    fn ready<'n>(
+        &mut self,
+        slot: &'n mut Option<Network>,
+        name: &'static str,
+        (file, digest): (&Path, Digest),
+        manifest: &Manifest,
+    ) -> Result<&'n mut Network, Error> {
+        if let Some(network) = slot {
+            return Ok(network);
+        }
+        let runtime = match &self.runtime {
+            Some(runtime) => runtime,
+            None => {
+                let pinned = &manifest.runtime;
+                let library = runtime::find(self.library.as_deref(), &self.models, &pinned.file)?;
+                self.runtime.insert(Runtime::load(&library, pinned)?)
+            }
+        };
+        let bytes = read_pinned(&self.models.join(file), &digest)?;
+        Ok(slot.insert(runtime.network(name, &bytes, self.threads)?))
+    }
+}
+
+impl Networks {
+    /// Reads the manifest of a models folder. Nothing is loaded yet; [`check`](Self::check) finds out
+    /// beforehand whether all could be. `library` is ONNX Runtime, or else it is looked for
+    /// ([`runtime::find`]). `threads` is how many one network may use.
+    pub fn open(models: &Path, library: Option<&Path>, threads: usize) -> Result<Self, Error> {
+        Ok(Self {
+            manifest: Manifest::read(models)?,
+            loader: Loader {
+                models: models.to_owned(),
+                library: library.map(Path::to_owned),
+                threads: threads.max(1),
+                runtime: None,
+            },
+            canvas: Canvas::default(),
+            anchors: ssd::anchors(),
+            ssd: None,
+            nanodet_small: None,
+            nanodet_large: None,
+            pose: None,
+            plates: None,
+        })
+    }
+
+    /// Whether the runtime and every network in use are there and are the pinned ones.
+    pub fn check(&self) -> Result<(), Error> {
+        let pinned = &self.manifest.runtime;
+        let library = runtime::find(self.loader.library.as_deref(), &self.loader.models, &pinned.file)?;
+        Runtime::load(&library, pinned)?;
+        for (_, file, digest) in self.manifest.used() {
+            read_pinned(&self.loader.models.join(file), &digest)?;
+        }
+        Ok(())
+    }
+
+    /// What stands in the manifest: thresholds that other modules need.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What one network sees in one part of the picture, in pixels of the picture.
+    fn see(&mut self, seer: Seer, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
+        match seer {
+            Seer::Ssd => self.see_ssd(job, picture, region),
+            Seer::NanodetSmall | Seer::NanodetLarge => self.see_nanodet(seer, job, picture, region),
+        }
+    }
+
+    fn see_ssd(&mut self, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
+        let file = &self.manifest.network.ssd;
+        let pinned = (file.file.as_path(), file.sha256);
+        let network = self.loader.ready(&mut self.ssd, "ssd", pinned, &self.manifest)?;
+        let place = self.canvas.paint(picture, region, &file.input);
+        let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
+        let boxes = answer.tensor(&file.outputs.boxes, &[1, ssd::ANCHORS, 4])?;
+        let logits = answer.tensor(&file.outputs.logits, &[1, ssd::ANCHORS, ssd::CLASSES])?;
+        Ok(ssd::decode(&self.anchors, boxes, logits, place, file, job.threshold, job.iou))
+    }
+
+    fn see_nanodet(&mut self, seer: Seer, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
+        let table = &self.manifest.network;
+        let (file, slot): (&NanoDetFile, _) = match seer {
+            Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large),
+            _ => (&table.nanodet_256x416, &mut self.nanodet_small),
+        };
+        let pinned = (file.file.as_path(), file.sha256);
+        let network = self.loader.ready(slot, seer.name(), pinned, &self.manifest)?;
+        let place = self.canvas.paint(picture, region, &file.input);
+        let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
+        let mut objects = Objects::default();
+        let outputs = file.outputs.scores.iter().zip(&file.outputs.sides);
+        for (&stride, (scores, sides)) in file.strides.iter().zip(outputs) {
+            let cells = ((file.input.width / stride) * (file.input.height / stride)) as usize;
+            let scores = answer.tensor(scores, &[1, cells, nanodet::CLASSES])?;
+            let sides = answer.tensor(sides, &[1, cells, nanodet::SIDES])?;
+            nanodet::decode(stride, scores, sides, place, file, job.threshold, &mut objects);
+        }
+        Ok(objects.suppressed(Limits::iou(job.iou)))
+    }
+
+    /// Adds the plates of one part of the picture, in pixels of that part.
+    fn see_plates(&mut self, picture: &RgbImage, region: Region, side: u32) -> Result<Vec<Plate>, Error> {
+        let file = &self.manifest.network.plates;
+        let pinned = (file.file.as_path(), file.sha256);
+        let network = self.loader.ready(&mut self.plates, "plates", pinned, &self.manifest)?;
+        let place = self.canvas.paint_corner(picture, region, &file.input, side);
+        let shape = self.canvas.shape();
+        let (height, width) = match file.input.layout {
+            super::manifest::Layout::Nchw => (shape[2], shape[3]),
+            super::manifest::Layout::Nhwc => (shape[1], shape[2]),
+        };
+        let (rows, columns) = (height / file.stride as usize, width / file.stride as usize);
+        let answer = network.run(&file.input.name, shape, self.canvas.data())?;
+        let maps = plates::Maps {
+            heat: answer.tensor(&file.outputs.heat, &[1, 1, rows, columns])?,
+            sides: answer.tensor(&file.outputs.sides, &[1, 4, rows, columns])?,
+            corners: answer.tensor(&file.outputs.corners, &[1, 8, rows, columns])?,
+            columns,
+            rows,
+        };
+        let mut found = Vec::new();
+        maps.decode(place, file, self.manifest.plates.threshold, &mut found);
+        Ok(found)
+    }
+}
+
+/// What one look of a job asks for.
+#[derive(Clone, Copy)]
+struct Seeing {
+    threshold: f32,
+    iou: f32,
+}
+
+impl Detector for Networks {
+    fn scout(&mut self, view: View<'_>) -> Result<Objects, Error> {
+        let whole = whole(view)?;
+        let scout = self.manifest.scout.clone();
+        let job = Seeing {
+            threshold: scout.threshold,
+            iou: scout.nms_iou,
+        };
+        let mut seen = Objects::default();
+        for seer in scout.networks {
+            seen.join(self.see(seer, job, view.picture, whole)?);
+        }
+        Ok(to_frame(seen.suppressed(Limits::iou(scout.nms_iou)), view))
+    }
+
+    fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
+        let whole = whole(view)?;
+        let guard = self.manifest.guard.clone();
+        let job = Seeing {
+            threshold: guard.threshold,
+            iou: guard.nms_iou,
+        };
+        let mut seen = Objects::default();
+        for seer in guard.networks {
+            seen.join(self.see(seer, job, view.picture, whole)?);
+            if seer == Seer::Ssd && guard.tiles > 1 {
+                for tile in tiles(whole.width, whole.height, guard.tiles, guard.overlap) {
+                    seen.join(self.see(seer, job, view.picture, tile)?);
+                }
+            }
+        }
+        Ok(to_frame(seen, view))
+    }
+
+    fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
+        let whole = whole(view)?;
+        let scale = scale(view);
+        let smaller = [1.0 / scale[0], 1.0 / scale[1]];
+        let vehicles: Vec<_> = vehicles
+            .iter()
+            .map(|d| Detection {
+                rect: d.rect.scaled(smaller),
+                score: d.score,
+            })
+            .collect();
+        let mut found = Vec::new();
+        for crop in plates::crops(&vehicles, whole.width, whole.height) {
+            for &side in plates::sides(crop) {
+                let mut inside = self.see_plates(view.picture, crop, side)?;
+                inside.retain(|p| !plates::is_cut(&p.rect, crop, side, whole.width, whole.height));
+                found.extend(inside.into_iter().map(|p| plates::to_frame(p, crop, scale, view.frame)));
+            }
+        }
+        let everywhere = self.see_plates(view.picture, whole, plates::WHOLE)?;
+        found.extend(everywhere.into_iter().map(|p| plates::to_frame(p, whole, scale, view.frame)));
+        let limits = Limits {
+            iou: self.manifest.plates.nms_iou,
+            inside: self.manifest.plates.nms_inside,
+        };
+        Ok(suppress(found, limits))
+    }
+
+    fn silhouette(&mut self, view: View<'_>, person: Rect) -> Result<Silhouette, Error> {
+        whole(view)?;
+        let scale = scale(view);
+        let person = person.scaled([1.0 / scale[0], 1.0 / scale[1]]);
+        if !person.is_sound() {
+            return Err(Error::NoPlace);
+        }
+        let file = &self.manifest.network.pose_lite;
+        let pinned = (file.file.as_path(), file.sha256);
+        let network = self.loader.ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
+        let (centre, side) = pose::square(&person, self.manifest.silhouette.crop);
+        self.canvas.paint_square(view.picture, centre, side, &file.input);
+        let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
+        let cells = file.input.width as usize;
+        let mask = answer.tensor(&file.outputs.mask, &[1, cells, cells, 1])?;
+        Ok(pose::outline(mask, cells, centre, side, scale))
+    }
+
+    fn networks(&self) -> Vec<(String, Digest)> {
+        let used = self.manifest.used().into_iter();
+        used.map(|(name, _, digest)| (name, digest)).collect()
+    }
+}
+
+/// The whole of a picture that has pixels.
+fn whole(view: View<'_>) -> Result<Region, Error> {
+    let (width, height) = view.picture.dimensions();
+    if width == 0 || height == 0 || view.frame.width == 0 || view.frame.height == 0 {
+        return Err(Error::Empty);
+    }
+    Ok(Region::whole(width, height))
+}
+
+/// From pixels of the picture to pixels of the frame.
+fn scale(view: View<'_>) -> [f32; 2] {
+    let (width, height) = view.picture.dimensions();
+    let FrameSize {
+        width: full_width,
+        height: full_height,
+    } = view.frame;
+    [full_width as f32 / width as f32, full_height as f32 / height as f32]
+}
+
+fn to_frame(objects: Objects, view: View<'_>) -> Objects {
+    let scale = scale(view);
+    let one = |d: Detection| Detection {
+        rect: d.rect.scaled(scale).clipped(view.frame),
+        score: d.score,
+    };
+    Objects {
+        vehicles: objects.vehicles.into_iter().map(one).collect(),
+        persons: objects.persons.into_iter().map(one).collect(),
+    }
+}

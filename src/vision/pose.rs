@@ -1,0 +1,24 @@
+//! The outline of one person: a square around the box, and how surely each cell of it is body.
+//!
+//! Promises: the grid covers exactly the square that is given back; a cell that is no number counts
+//! as body, for what is uncertain must be covered. Leaves thresholds and widening to `redact`.
+//! The network's `presence` is no gate: it misses a quarter of true persons.
+
+use super::Silhouette;
+use super::geometry::Rect;
+
+/// The square that the network looks at, in pixels of the picture: `crop` times the longer side, about the centre.
+pub fn square(person: &Rect, crop: f32) -> ([f32; 2], f32) {
+    (person.centre(), (person.w.max(person.h) * crop).max(1.0))
+}
+
+/// From the mask's numbers to a silhouette. `scale` brings pixels of the picture to pixels of the frame.
+pub fn outline(mask: &[f32], cells: usize, [cx, cy]: [f32; 2], side: f32, scale: [f32; 2]) -> Silhouette {
+    let square = Rect::from([cx - side / 2.0, cy - side / 2.0, side, side]).scaled(scale);
+    let body = |&value: &f32| if value.is_nan() { 1.0 } else { value.clamp(0.0, 1.0) };
+    Silhouette {
+        square,
+        side: cells,
+        body: mask.iter().map(body).collect(),
+    }
+}

@@ -1,0 +1,357 @@
+//! From the pixels of a region to the numbers that a network expects.
+//!
+//! Promises: shrinking averages over the area of each new pixel, growing is bilinear, each axis on
+//! its own, the result rounded to whole grey levels: the same numbers, within one level, as the
+//! resampling with which the networks' figures were measured (OpenCV's INTER_AREA and INTER_LINEAR);
+//! one buffer serves all pictures. Leaves to the networks what their inputs look like (`manifest`).
+
+use image::RgbImage;
+
+use super::geometry::Rect;
+use super::manifest::{Fit, Input, Layout, Order};
+use super::tiles::Region;
+
+/// Where a region of a picture lies in a network's input: input = region x scale + offset.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    scale: [f32; 2],
+    offset: [f32; 2],
+    region: Region,
+}
+
+impl Placement {
+    /// From edges in input pixels to a rectangle in pixels of the region, cut at its edges.
+    pub fn to_region(self, [left, top, right, bottom]: [f32; 4]) -> Rect {
+        let [left, top] = self.point_to_region([left, top]);
+        let [right, bottom] = self.point_to_region([right, bottom]);
+        let (w, h) = (self.region.width as f32, self.region.height as f32);
+        let (left, top) = (left.clamp(0.0, w), top.clamp(0.0, h));
+        Rect::from_edges(left, top, right.clamp(0.0, w), bottom.clamp(0.0, h))
+    }
+
+    /// The same, in pixels of the picture that holds the region.
+    pub fn to_picture(self, edges: [f32; 4]) -> Rect {
+        self.to_region(edges).shifted(self.region.origin())
+    }
+
+    /// A point of the input in pixels of the region.
+    pub fn point_to_region(self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [
+            (x - self.offset[0]) / self.scale[0],
+            (y - self.offset[1]) / self.scale[1],
+        ]
+    }
+
+    /// The region's size.
+    pub fn region(self) -> Region {
+        self.region
+    }
+}
+
+/// One new pixel along one axis: which old ones it is made of.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    first: usize,
+    weights: (usize, usize),
+}
+
+/// The weights of one axis.
+#[derive(Debug, Default)]
+struct Axis {
+    taps: Vec<Tap>,
+    weights: Vec<f32>,
+}
+
+impl Axis {
+    fn set(&mut self, from: u32, to: u32) {
+        self.taps.clear();
+        self.weights.clear();
+        let step = f64::from(from) / f64::from(to);
+        for i in 0..to {
+            let start = self.weights.len();
+            let first = if to < from {
+                self.area(f64::from(i) * step, step, from)
+            } else {
+                self.linear((f64::from(i) + 0.5) * step - 0.5, from)
+            };
+            self.taps.push(Tap {
+                first,
+                weights: (start, self.weights.len()),
+            });
+        }
+    }
+
+    /// Each old pixel counts by the share of it that the new one covers.
+    fn area(&mut self, start: f64, step: f64, from: u32) -> usize {
+        /// A sliver that comes of rounding is no coverage.
+        const SLIVER: f64 = 1e-3;
+        let end = (start + step).min(f64::from(from));
+        let first = (start + SLIVER).floor();
+        let last = (end - SLIVER).ceil().max(first + 1.0);
+        let mut pixel = first;
+        let begin = self.weights.len();
+        while pixel < last {
+            let covered = (pixel + 1.0).min(end) - pixel.max(start);
+            self.weights.push(covered as f32);
+            pixel += 1.0;
+        }
+        let sum: f32 = self.weights[begin..].iter().sum();
+        self.weights[begin..].iter_mut().for_each(|w| *w /= sum);
+        first as usize
+    }
+
+    /// Pixel centres lie at halves; beyond the outermost centre the outermost pixel goes on.
+    fn linear(&mut self, at: f64, from: u32) -> usize {
+        let at = at.clamp(0.0, f64::from(from - 1));
+        let first = at.floor();
+        let share = (at - first) as f32;
+        self.weights.push(1.0 - share);
+        if share > 0.0 {
+            self.weights.push(share);
+        }
+        first as usize
+    }
+
+    fn weights(&self, tap: &Tap) -> &[f32] {
+        &self.weights[tap.weights.0..tap.weights.1]
+    }
+}
+
+/// The buffers of all this, kept between pictures.
+#[derive(Debug, Default)]
+pub struct Canvas {
+    columns: Axis,
+    rows: Axis,
+    band: Vec<f32>,
+    line: Vec<f32>,
+    data: Vec<f32>,
+    shape: [usize; 4],
+}
+
+impl Canvas {
+    /// The tensor that was last painted.
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// Its axes.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    /// Brings a region to the network's own size. `region` must lie inside the picture and have pixels.
+    pub fn paint(&mut self, picture: &RgbImage, region: Region, input: &Input) -> Placement {
+        let (w, h) = (input.width, input.height);
+        let (width, height) = match input.fit {
+            Fit::Letterbox => {
+                let scale = (f64::from(w) / f64::from(region.width)).min(f64::from(h) / f64::from(region.height));
+                (scaled(region.width, scale, 1).min(w), scaled(region.height, scale, 1).min(h))
+            }
+            Fit::Stretch | Fit::Corner | Fit::Crop => (w, h),
+        };
+        let at = [(w - width) / 2, (h - height) / 2];
+        self.place(picture, region, input, [w, h], [width, height], at)
+    }
+
+    /// Brings a region to this long side, padded on the right and below to the network's multiples.
+    pub fn paint_corner(&mut self, picture: &RgbImage, region: Region, input: &Input, side: u32) -> Placement {
+        /// Fewer pixels than this tell the network nothing, but a line must not become none.
+        const LEAST: u32 = 8;
+        let scale = f64::from(side) / f64::from(region.width.max(region.height));
+        let (width, height) = (scaled(region.width, scale, LEAST), scaled(region.height, scale, LEAST));
+        let padded = [
+            width.next_multiple_of(input.multiple),
+            height.next_multiple_of(input.multiple),
+        ];
+        self.place(picture, region, input, padded, [width, height], [0, 0])
+    }
+
+    fn place(
+        &mut self,
+        picture: &RgbImage,
+        region: Region,
+        input: &Input,
+        full: [u32; 2],
+        size: [u32; 2],
+        at: [u32; 2],
+    ) -> Placement {
+        self.blank(input, full, size);
+        let mut writer = Writer::new(input, full, at);
+        self.columns.set(region.width, size[0]);
+        self.rows.set(region.height, size[1]);
+        let width = region.width as usize * 3;
+        self.band.resize(width, 0.0);
+        self.line.resize(size[0] as usize * 3, 0.0);
+        let stride = picture.width() as usize * 3;
+        let origin = region.y as usize * stride + region.x as usize * 3;
+        let pixels = picture.as_raw();
+        for (y, tap) in self.rows.taps.iter().enumerate() {
+            for (k, &weight) in self.rows.weights(tap).iter().enumerate() {
+                let start = origin + (tap.first + k) * stride;
+                add_row(&mut self.band, &pixels[start..start + width], weight, k == 0);
+            }
+            squeeze(&self.columns, &self.band, &mut self.line);
+            writer.row(&mut self.data, y, &self.line);
+        }
+        Placement {
+            scale: [
+                size[0] as f32 / region.width as f32,
+                size[1] as f32 / region.height as f32,
+            ],
+            offset: [at[0] as f32, at[1] as f32],
+            region,
+        }
+    }
+
+    /// Paints what lies around a point: `side` pixels of the picture around `centre`, black outside it,
+    /// sampled bilinearly as the outline network was trained to see.
+    pub fn paint_square(&mut self, picture: &RgbImage, centre: [f32; 2], side: f32, input: &Input) {
+        let (w, h) = (input.width, input.height);
+        self.blank(input, [w, h], [w, h]);
+        let mut writer = Writer::new(input, [w, h], [0, 0]);
+        let step = [side / w as f32, side / h as f32];
+        let corner = [centre[0] - side / 2.0, centre[1] - side / 2.0];
+        self.line.resize(w as usize * 3, 0.0);
+        for row in 0..h {
+            let y = corner[1] + (row as f32 + 0.5) * step[1] - 0.5;
+            for column in 0..w {
+                let x = corner[0] + (column as f32 + 0.5) * step[0] - 0.5;
+                let cell = column as usize * 3;
+                self.line[cell..cell + 3].copy_from_slice(&sample(picture, x, y));
+            }
+            writer.row(&mut self.data, row as usize, &self.line);
+        }
+    }
+
+    /// Sets the shape, and the padding's colour where the picture will not reach.
+    fn blank(&mut self, input: &Input, full: [u32; 2], size: [u32; 2]) {
+        let [w, h] = full.map(|side| side as usize);
+        self.data.resize(w * h * 3, 0.0);
+        self.shape = match input.layout {
+            Layout::Nhwc => [1, h, w, 3],
+            Layout::Nchw => [1, 3, h, w],
+        };
+        if full == size {
+            return;
+        }
+        let pad: [f32; 3] = std::array::from_fn(|c| (f32::from(input.pad) - input.mean[c]) / input.scale[c]);
+        match input.layout {
+            Layout::Nhwc => self.data.chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&pad)),
+            Layout::Nchw => {
+                let planes = self.data.chunks_exact_mut(w * h);
+                planes.zip(pad).for_each(|(plane, value)| plane.fill(value));
+            }
+        }
+    }
+}
+
+/// Python's `round`, as the reference uses it: halves to even.
+fn scaled(side: u32, scale: f64, least: u32) -> u32 {
+    ((f64::from(side) * scale).round_ties_even() as u32).max(least)
+}
+
+/// Adds one row of the picture to a band, or begins the band with it.
+fn add_row(band: &mut [f32], row: &[u8], weight: f32, first: bool) {
+    if first {
+        band.iter_mut().zip(row).for_each(|(b, &p)| *b = weight * f32::from(p));
+    } else {
+        band.iter_mut().zip(row).for_each(|(b, &p)| *b += weight * f32::from(p));
+    }
+}
+
+/// The same along the row.
+fn squeeze(columns: &Axis, band: &[f32], line: &mut [f32]) {
+    for (tap, out) in columns.taps.iter().zip(line.chunks_exact_mut(3)) {
+        let weights = columns.weights(tap);
+        let pixels = band[tap.first * 3..(tap.first + weights.len()) * 3].chunks_exact(3);
+        let mut sum = [0.0f32; 3];
+        for (pixel, &weight) in pixels.zip(weights) {
+            sum[0] += weight * pixel[0];
+            sum[1] += weight * pixel[1];
+            sum[2] += weight * pixel[2];
+        }
+        out.copy_from_slice(&sum);
+    }
+}
+
+/// One point between four pixels; black outside.
+fn sample(picture: &RgbImage, x: f32, y: f32) -> [f32; 3] {
+    let (w, h) = (picture.width() as f32, picture.height() as f32);
+    if !(x > -1.0 && y > -1.0 && x < w && y < h) {
+        return [0.0; 3];
+    }
+    let (left, top) = (x.floor(), y.floor());
+    let (fx, fy) = (x - left, y - top);
+    let mut sum = [0.0f32; 3];
+    for (dx, dy, weight) in [
+        (0.0, 0.0, (1.0 - fx) * (1.0 - fy)),
+        (1.0, 0.0, fx * (1.0 - fy)),
+        (0.0, 1.0, (1.0 - fx) * fy),
+        (1.0, 1.0, fx * fy),
+    ] {
+        let (px, py) = (left + dx, top + dy);
+        if px >= 0.0 && py >= 0.0 && px < w && py < h {
+            let pixel = picture.get_pixel(px as u32, py as u32).0;
+            for c in 0..3 {
+                sum[c] += weight * f32::from(pixel[c]);
+            }
+        }
+    }
+    sum
+}
+
+/// Puts rows of red, green, blue where the tensor wants them, normalised.
+struct Writer {
+    layout: Layout,
+    width: usize,
+    plane: usize,
+    at: [usize; 2],
+    /// By colour red, green, blue: channel, factor, summand.
+    channels: [(usize, f32, f32); 3],
+}
+
+impl Writer {
+    fn new(input: &Input, full: [u32; 2], at: [u32; 2]) -> Self {
+        let [width, height] = full.map(|side| side as usize);
+        let channels = std::array::from_fn(|colour| {
+            let channel = match input.order {
+                Order::Rgb => colour,
+                Order::Bgr => 2 - colour,
+            };
+            let factor = 1.0 / input.scale[channel];
+            (channel, factor, -input.mean[channel] * factor)
+        });
+        Self {
+            layout: input.layout,
+            width,
+            plane: width * height,
+            at: at.map(|offset| offset as usize),
+            channels,
+        }
+    }
+
+    fn row(&mut self, data: &mut [f32], y: usize, line: &[f32]) {
+        let count = line.len() / 3;
+        let start = (self.at[1] + y) * self.width + self.at[0];
+        for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
+            let values = line[colour..].iter().step_by(3).map(|&v| whole(v) * factor + summand);
+            match self.layout {
+                Layout::Nhwc => {
+                    let out = &mut data[start * 3..(start + count) * 3];
+                    out[channel..].iter_mut().step_by(3).zip(values).for_each(|(o, v)| *o = v);
+                }
+                Layout::Nchw => {
+                    let out = &mut data[channel * self.plane + start..][..count];
+                    out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
+                }
+            }
+        }
+    }
+}
+
+/// The nearest whole number of a value in 0..=255, halves to even. Adding and taking away 1.5 x 2^23
+/// leaves an f32 no room for a fraction, and costs less than a call to the rounding function.
+fn whole(value: f32) -> f32 {
+    const NO_FRACTION: f32 = 12_582_912.0;
+    (value + NO_FRACTION) - NO_FRACTION
+}
