@@ -400,18 +400,20 @@ impl Walk {
         Ok(())
     }
 
-    /// T.81 B.2.5: the height, told after the first scan, where the frame header says 0.
+    /// T.81 B.2.5: the height, told after the first scan, where the frame header says 0. Anywhere else
+    /// it has no meaning and is passed over, as libjpeg does.
     fn number_of_lines(&mut self, payload: &[u8], start: usize) -> Result<(), Error> {
+        if self.height != 0 || self.first_restart_interval.is_none() {
+            return Ok(());
+        }
         let &[high, low] = payload else {
             return Err(Error::Corrupt {
                 at: start,
                 what: "a number of lines of the wrong length",
             });
         };
-        if self.height == 0 && self.first_restart_interval.is_some() {
-            self.height = u32::from(u16::from_be_bytes([high, low]));
-            self.height_is_in_dnl = true;
-        }
+        self.height = u32::from(u16::from_be_bytes([high, low]));
+        self.height_is_in_dnl = true;
         Ok(())
     }
 
@@ -515,7 +517,9 @@ mod tests {
     #[test]
     fn fill_bytes_stray_bytes_and_bytes_behind_the_end_are_passed_over_and_left_out() {
         let plain = made(0xC0, [16, 16], &[(1, 1)], &[1, 2, 0xFF, 0, 0xFF, 0xD0, 3]);
-        let mut odd = vec![0xFF, SOI, 7, 7, 0xFF, 0x00, 0xFF, 0xFF, 0xFF, 0xFE, 0, 4, b'h', b'i'];
+        let mut odd = vec![
+            0xFF, SOI, 7, 7, 0xFF, 0x00, 0xFF, 0xFF, 0xFF, 0xFE, 0, 4, b'h', b'i',
+        ];
         odd.extend(&plain[2..]);
         odd.extend(b"FFD8 and more");
         let layout = Layout::parse(&odd).expect("sound");
@@ -531,7 +535,11 @@ mod tests {
         assert_eq!(refused(b""), Error::Empty);
         assert_eq!(refused(b"GIF89a"), Error::NotJpeg);
         for cut in 2..sound.len() {
-            assert_eq!(refused(&sound[..cut]), Error::Truncated { at: cut }, "cut at {cut}");
+            assert_eq!(
+                refused(&sound[..cut]),
+                Error::Truncated { at: cut },
+                "cut at {cut}"
+            );
         }
         let of = |sof, factors: &[(u8, u8)]| refused(&made(sof, [16, 16], factors, &[0; 40]));
         assert_eq!(of(0xC0, &[(1, 1); 4]), Error::Unsupported(Unsupported::Cmyk));

@@ -79,7 +79,9 @@ impl Picture {
     /// has at least 400 pixels, each pixel the mean of those it stands for.
     pub fn reduced(&self) -> Cow<'_, RgbImage> {
         let long = self.stored.width().max(self.stored.height());
-        let factor = [8, 4, 2].into_iter().find(|f| long.div_ceil(*f) >= LEAST_LONG_SIDE);
+        let factor = [8, 4, 2]
+            .into_iter()
+            .find(|f| long.div_ceil(*f) >= LEAST_LONG_SIDE);
         match factor {
             Some(factor) => turned(Cow::Owned(means(&self.stored, factor)), self.orientation),
             None => self.upright(),
