@@ -22,9 +22,16 @@ fn shape(spans: &[Span]) -> Vec<(usize, Boundary)> {
     spans.iter().map(|span| (span.frames.len(), span.ends)).collect()
 }
 
+/// What happens, the frames, and the events: how many frames, and what lies behind them.
+type Case = (
+    &'static str,
+    &'static [&'static str],
+    &'static [(usize, Boundary)],
+);
+
 #[test]
 fn frames_of_one_camera_close_in_time_are_one_event() {
-    let table: &[(&str, &[&str], &[(usize, Boundary)])] = &[
+    let table: &[Case] = &[
         ("no frame", &[], &[]),
         (
             "a gap of exactly event_gap joins, one second more does not",
