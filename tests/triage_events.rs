@@ -340,6 +340,17 @@ proptest! {
     }
 
     #[test]
+    fn card_order_is_total_whatever_the_names(names in prop::collection::vec("[0-9aAzß_. é-]{0,6}", 3)) {
+        let mut facts: Vec<Facts> = names.iter().map(|_| frame("IMG_0001 -")).collect();
+        facts.iter_mut().zip(&names).for_each(|(facts, name)| facts.name = name.clone());
+        for (a, b, c) in [(0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)] {
+            let order = |x: usize, y: usize| in_card_order(&facts[x], &facts[y]);
+            prop_assert_eq!(order(a, b), order(b, a).reverse());
+            prop_assert!(!(order(a, b).is_le() && order(b, c).is_le()) || order(a, c).is_le());
+        }
+    }
+
+    #[test]
     fn no_event_is_longer_than_max_hold(steps in prop::collection::vec(0..=60_i64, 1..200)) {
         let mut taken: jiff::civil::DateTime = "2026-11-20T10:00:00".parse().expect("a civil time");
         let card: Vec<Facts> = steps.iter().enumerate().map(|(i, step)| {

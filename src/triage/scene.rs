@@ -77,13 +77,8 @@ impl Scene {
             return Vec::new();
         };
         let long = |s: &&Standing| now.0.duration_since(s.since.0) >= STOOD_LONG;
-        let there = |s: &&Standing| !s.missed || s.seen_lately(now);
-        self.standing
-            .iter()
-            .filter(long)
-            .filter(there)
-            .map(|s| s.rect)
-            .collect()
+        let parked = self.standing.iter().filter(long).filter(|s| s.is_there(now));
+        parked.map(|s| s.rect).collect()
     }
 }
 
@@ -101,27 +96,20 @@ impl Standing {
             .enumerate()
             .rev()
             .find_map(|(index, frame)| Some((index, here(frame)?)));
+        // After the clock was set back, how long it has stood is not known.
+        let since = self.since.min(end);
         match found {
             Some((index, (seen, rect))) => Self {
                 rect,
+                since,
                 seen,
                 missed: index + 1 < event.len(),
-                ..*self
             },
             None => Self {
+                since,
                 missed: true,
                 ..*self
             },
-        }
-        .unless_from_the_future(end)
-    }
-
-    /// After the clock was set back, how long it has stood is not known.
-    fn unless_from_the_future(self, now: CameraTime) -> Self {
-        if self.since > now {
-            Self { since: now, ..self }
-        } else {
-            self
         }
     }
 
