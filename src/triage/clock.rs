@@ -55,9 +55,9 @@ pub fn step(before: CameraTime, after: CameraTime, most: Duration) -> Step {
 }
 
 /// The true gap, where a camera that keeps summer time changed its clock between two frames: an hour
-/// forward or back, on a Sunday, at the end of the hour 1 or 2 (France: 02:00 and 03:00, directive
-/// 2000/84/EC; Québec: 02:00 both times). To take some other pair an hour apart for such a change is
-/// harmless but for the mixing of two events, and no other night has frames that fit.
+/// forward in March, back in October or November, on a Sunday, at the end of the hour 1 or 2 (France:
+/// 02:00 and 03:00, directive 2000/84/EC; Québec: 02:00 both times). Another pair of frames can only be
+/// taken for such a change if they lie an hour apart to within `most` in such a night.
 fn summer_time(
     before: DateTime,
     after: DateTime,
@@ -68,9 +68,9 @@ fn summer_time(
     if before.weekday() != Weekday::Sunday || before.date() != after.date() {
         return None;
     }
-    match (before.hour(), after.hour()) {
-        (1, 3) => Some(gap - HOUR).filter(|&g| fits(g)),
-        (1, 1) | (2, 2) if gap.is_negative() => Some(gap + HOUR).filter(|&g| fits(g)),
+    match (before.month(), before.hour(), after.hour()) {
+        (3, 1, 3) => Some(gap - HOUR).filter(|&g| fits(g)),
+        (10 | 11, 1, 1) | (10 | 11, 2, 2) if gap.is_negative() => Some(gap + HOUR).filter(|&g| fits(g)),
         _ => None,
     }
 }
@@ -120,6 +120,8 @@ mod tests {
             // the same on a Monday: a gap, a clock set back
             ("2026-03-30T01:59:50", "2026-03-30T03:00:10", Step::Beyond),
             ("2026-10-26T02:59:50", "2026-10-26T02:00:10", Step::Back),
+            // a Sunday in another month
+            ("2026-06-28T01:59:50", "2026-06-28T03:00:10", Step::Beyond),
             // that night, but not that step
             ("2026-10-25T02:30:00", "2026-10-25T02:00:10", Step::Back),
             ("2026-03-29T01:59:50", "2026-03-29T03:05:00", Step::Beyond),

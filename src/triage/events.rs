@@ -86,7 +86,8 @@ pub fn in_card_order(a: &Facts, b: &Facts) -> Ordering {
 /// to an event whose verdict is on record: they are in no span, and no span reaches across them.
 ///
 /// Pass the frames that were discarded as empty at the first look too (their facts stay): they hold an
-/// event together, and they show what stood there before.
+/// event together, and they show what stood there before. The list may begin anywhere, as long as it
+/// begins with an event's first frame or, better, with the decided frames before it.
 pub fn events(frames: &[Facts], decided: &BTreeSet<Digest>, rules: &Rules) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut growing: Option<Growing> = None;

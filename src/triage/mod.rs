@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod deadlines;
 pub mod events;
+pub mod scene;
 pub mod verdict;
 pub mod witnesses;
 pub mod zone;
@@ -25,9 +26,8 @@ use crate::vision::geometry::Polygon;
 use crate::vision::{Light, Sighting};
 
 pub use events::{Boundary, Closing, Span, Watch, closed, events, in_card_order};
-pub use verdict::{
-    Before, FirstLook, FrameVerdict, Scene, Scores, Shown, Standing, Verdict, first_look, verdict,
-};
+pub use scene::{Scene, Standing};
+pub use verdict::{Before, FirstLook, FrameVerdict, Scores, Shown, Verdict, first_look, verdict};
 pub use witnesses::Role;
 
 /// What triage knows of one frame.

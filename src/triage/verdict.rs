@@ -7,23 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::scene::Scene;
 use super::witnesses::{self, Role};
 use super::zone::{self, Place};
-use super::{Choice, Facts, Reason, Rules, clock};
-use crate::frame::{CameraTime, Digest};
-use crate::vision::geometry::Rect;
+use super::{Choice, Facts, Reason, Rules};
+use crate::frame::Digest;
 use crate::vision::{Detection, Light, Sighting};
 
 /// From this score on the scout's word for a vehicle is good; below, it is kept as in doubt. (With .35,
 /// the scouts of findings/models.md see about half a false vehicle per street picture; with .2, over two.)
 const SURE: f32 = 0.35;
-
-/// What stood this long is no one who came to unload. Longer than an hour, so that a camera whose
-/// clock goes to summer time does not make a vehicle that has just come into one that was there before.
-const STOOD_LONG: SignedDuration = SignedDuration::from_hours(2);
 
 /// What is done with a frame as soon as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,64 +42,6 @@ pub fn first_look(sighting: &Sighting, choice: Choice) -> FirstLook {
     }
 }
 
-/// A vehicle that stood at the end of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Where, in pixels of the upright frame.
-    #[serde(rename = "box")]
-    pub rect: Rect,
-    /// In which frame it was first seen to end an event there.
-    pub since: CameraTime,
-}
-
-/// What stands before one camera: the memory that tells a parked vehicle from one that comes.
-///
-/// Safe by being forgetful: a vehicle that the last frame of one event does not show, at its place,
-/// has to stand for two hours anew; frames without a believable camera time make it forget everything.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Scene {
-    /// The vehicles that stood there at the end of the last event.
-    pub standing: Vec<Standing>,
-}
-
-impl Scene {
-    /// The scene after an event: to be put on record with its verdict, and passed with the next one.
-    pub fn after(&self, event: &[Facts]) -> Self {
-        let Some((last, now)) = event.last().and_then(|f| Some((f, believed(f)?))) else {
-            return Self::default();
-        };
-        let stood = |rect: Rect| {
-            let known = self
-                .standing
-                .iter()
-                .filter(|s| zone::same_place(s.rect, rect) && s.since <= now);
-            known.map(|s| s.since).min()
-        };
-        let standing = last.sighting.objects.vehicles.iter().map(|vehicle| Standing {
-            rect: vehicle.rect,
-            since: stood(vehicle.rect).unwrap_or(now),
-        });
-        Self {
-            standing: standing.collect(),
-        }
-    }
-
-    /// The places of those that stood long before this event began.
-    fn parked_before(&self, event: &[Facts]) -> Vec<Rect> {
-        let Some(now) = event.first().and_then(believed) else {
-            return Vec::new();
-        };
-        let long = |s: &&Standing| now.0.duration_since(s.since.0) >= STOOD_LONG;
-        self.standing.iter().filter(long).map(|s| s.rect).collect()
-    }
-}
-
-fn believed(frame: &Facts) -> Option<CameraTime> {
-    frame
-        .taken
-        .filter(|&taken| clock::plausible(taken, frame.arrived))
-}
-
 /// What an event showed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
@@ -119,7 +56,8 @@ pub struct Shown {
 pub struct Before {
     /// What stood there at the end of the previous event of this camera.
     pub scene: Scene,
-    /// If this event was cut from the previous one ([`super::Boundary::is_cut`]): what that one showed.
+    /// If this event was cut from another ([`super::Boundary::is_cut`] of what it begins with): what that
+    /// one showed. It is the event of the frame before this one's first.
     pub cut_from: Option<Shown>,
 }
 

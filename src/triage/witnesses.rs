@@ -10,13 +10,13 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use super::verdict::View;
+use super::verdict::{Vehicle, View};
 use super::zone::{self, Place};
 use crate::vision::geometry::Rect;
 
-/// A vehicle that the frame's edge may cut is worth this share of one that is whole: the plate is
-/// rarely on the half that is seen.
-const CUT: f32 = 0.25;
+/// A vehicle that the frame's edge may cut, or that is not wholly in the zone, is worth this share of
+/// one that is: the plate is rarely on the half that is seen.
+const PARTLY: f32 = 0.25;
 
 /// What a frame was chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,12 +109,16 @@ fn plate_view(frame: &Facts, view: &View) -> f32 {
     let margin = 0.01 * w.min(h);
     let is_whole =
         |r: Rect| r.x >= margin && r.y >= margin && r.right() <= w - margin && r.bottom() <= h - margin;
-    let worth = |r: Rect| if is_whole(r) { r.area() } else { CUT * r.area() };
+    let worth = |v: &Vehicle| {
+        let whole = if is_whole(v.found.rect) { 1.0 } else { PARTLY };
+        let inside = if v.place == Place::Inside { 1.0 } else { PARTLY };
+        whole * inside * v.found.rect.area()
+    };
     let vehicles = view
         .vehicles
         .iter()
         .filter(|v| v.counts() && zone::is_sound(v.found.rect));
-    vehicles.map(|v| worth(v.found.rect)).fold(0.0, f32::max)
+    vehicles.map(worth).fold(0.0, f32::max)
 }
 
 /// The surface of the largest person beside a vehicle in or at the zone, parked or not, in square pixels.
