@@ -18,6 +18,7 @@
 
 #[cfg(feature = "trap")]
 pub mod card;
+pub mod cli;
 #[cfg(feature = "trap")]
 pub mod config;
 pub mod frame;
@@ -26,7 +27,11 @@ pub mod jpeg;
 #[cfg(feature = "trap")]
 pub mod redact;
 #[cfg(feature = "trap")]
+pub mod trap;
+#[cfg(feature = "trap")]
 pub mod triage;
 pub mod vault;
+#[cfg(feature = "verify")]
+pub mod verify;
 #[cfg(feature = "trap")]
 pub mod vision;

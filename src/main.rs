@@ -1,3 +1,7 @@
 //! `vigie`, the program: arguments in, one call per command, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vigie::cli::run(std::env::args_os())
+}

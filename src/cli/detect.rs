@@ -6,10 +6,8 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::json;
 
-use super::report::line;
-use super::{Arguments, Exit, Failure, Lang, equipment, read_file};
+use super::{Arguments, Exit, Failure, Lang, equipment, line, read_file};
 use crate::jpeg::{Facts, Layout, Picture};
-use crate::trap::witness;
 use crate::vision::{self, Detection, Detector, Light, Objects, Plate, View};
 
 #[derive(Serialize)]
@@ -81,19 +79,18 @@ fn detect(file: &Path, networks: &mut dyn Detector) -> Result<Detected, Trouble>
     let picture = Picture::decode(&bytes, &layout, facts.orientation).map_err(damaged)?;
     let (small, upright, frame) = (picture.reduced(), picture.upright(), picture.frame());
     let index = lap();
-    let scouted = networks.scout(View { picture: &small, frame })?;
+    networks.scout(View { picture: &small, frame })?;
     let scout = lap();
     let view = View { picture: &upright, frame };
     let guarded = networks.guard(view)?;
     let guard = lap();
-    let vehicles = witness::plate_places(&scouted, &guarded);
-    let plates = networks.plates(view, &vehicles)?;
+    let plates = networks.plates(view, &guarded.vehicles)?;
     Ok(Detected {
         file: file.to_string_lossy().into_owned(),
         width: frame.width,
         height: frame.height,
         night: vision::light(&small) == Light::Night,
-        objects: vision::merge_for_display(scouted, guarded),
+        objects: guarded,
         plates,
         ms: Milliseconds { index, scout, guard, plates: lap() },
     })

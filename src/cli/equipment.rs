@@ -3,9 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use super::{Arguments, Failure};
+use super::{Arguments, Exit, Failure, box_time};
 use crate::config;
-use crate::trap::box_time;
 use crate::vault::{DeviceKey, Recipient, Store};
 use crate::vision::networks::Networks;
 
@@ -40,5 +39,19 @@ pub fn store_folder(a: &Arguments, given: Option<&Path>) -> Result<PathBuf, Fail
     match given {
         Some(folder) => Ok(folder.to_owned()),
         None => Ok(config(a)?.store),
+    }
+}
+
+/// Neither going on without erasing nor beginning to erase unasked keeps a promise: a human must decide.
+pub fn refuse_expired_trial(config: &config::Trap) -> Result<(), Failure> {
+    let today = box_time().0.to_zoned(jiff::tz::TimeZone::UTC).date();
+    match config.mode {
+        config::Mode::Trial { from, until } if config.mode.trial_is_over(today) => Err(Failure::new(
+            Exit::WrongUse,
+            format!("trial from {from} until {until}; today is {today}"),
+            ["the trial is over, or has not begun", "set mode = \"enforce\", or check the box's clock"],
+            ["l'essai est terminé, ou n'a pas commencé", "passez à mode = \"enforce\", ou vérifiez l'horloge du boîtier"],
+        )),
+        _ => Ok(()),
     }
 }

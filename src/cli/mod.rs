@@ -4,22 +4,36 @@
 //! `--json`; errors on standard error, each with what, where and what to do, in French where `LANG` asks for it.
 //! Leaves every decision to the modules it calls.
 
+#[cfg(feature = "trap")]
 mod detect;
+#[cfg(feature = "trap")]
+mod equipment;
 mod failure;
+#[cfg(feature = "trap")]
 mod keys;
 mod lang;
+#[cfg(feature = "trap")]
 mod open;
+#[cfg(feature = "trap")]
 mod redact;
+#[cfg(feature = "trap")]
 mod report;
+#[cfg(feature = "trap")]
 mod scan;
+#[cfg(feature = "trap")]
 mod status;
+#[cfg(feature = "trap")]
+mod trap_failures;
+#[cfg(feature = "verify")]
 mod verify;
+#[cfg(feature = "trap")]
 mod watch;
 
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
 pub use lang::Lang;
@@ -28,15 +42,18 @@ pub use lang::Lang;
 #[derive(Debug, Parser)]
 #[command(name = "vigie", version, about = "Camera trap frames: discard, mask, seal", max_term_width = 100)]
 pub struct Arguments {
+    #[cfg(feature = "trap")]
     /// The box's configuration (docs/trap.example.toml).
     #[arg(long, global = true, env = "VIGIE_CONFIG", default_value = "trap.toml", value_name = "FILE")]
     config: PathBuf,
     /// One JSON object per line on standard output, nothing else.
     #[arg(long, global = true)]
     json: bool,
+    #[cfg(feature = "trap")]
     /// Folder of `manifest.toml` and the networks, where no configuration says it.
     #[arg(long, global = true, env = "VIGIE_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
+    #[cfg(feature = "trap")]
     /// The ONNX Runtime library, where no configuration says it.
     #[arg(long, global = true, env = "VIGIE_RUNTIME", value_name = "FILE")]
     runtime: Option<PathBuf>,
@@ -46,6 +63,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "trap")]
     /// Take every frame of a memory card: look, decide, redact, seal, remove.
     Scan {
         /// The card's folder; without it, the card of each configured camera.
@@ -54,18 +72,21 @@ enum Command {
         #[arg(long, value_name = "ID")]
         camera: Option<String>,
     },
+    #[cfg(feature = "trap")]
     /// Watch the cards of the configured cameras and take frames as they come.
     Watch {
         /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
         #[arg(long)]
         until_idle: bool,
     },
+    #[cfg(feature = "trap")]
     /// Say what is seen in JPEG files; nothing is written.
     Detect {
         /// JPEG files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    #[cfg(feature = "trap")]
     /// Mask the people of one JPEG file.
     Redact {
         /// The JPEG to read.
@@ -79,6 +100,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         manifest: Option<PathBuf>,
     },
+    #[cfg(feature = "trap")]
     /// Open a sealed event with a key of the service.
     Open {
         /// The event, 16 hexadecimal digits; `vigie status` lists them.
@@ -93,13 +115,16 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    #[cfg(feature = "trap")]
     /// Say how the box is doing.
     Status,
+    #[cfg(feature = "trap")]
     /// Make and show keys.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    #[cfg(feature = "verify")]
     /// Check a vault or a sealed item; needs neither networks nor keys.
     Verify {
         /// A vault's folder, or one sealed item.
@@ -110,6 +135,7 @@ enum Command {
     },
 }
 
+#[cfg(feature = "trap")]
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Make the box's signing key.
@@ -130,7 +156,8 @@ enum KeysCommand {
 }
 
 /// The two mask policies of DESIGN §5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[cfg(feature = "trap")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum MaskChoice {
     /// Mask each person that is found.
     Persons,
@@ -167,19 +194,62 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
 fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
     let a = arguments;
     match &a.command {
+        #[cfg(feature = "trap")]
         Command::Scan { card, camera } => scan::run(a, card.as_deref(), camera.as_deref(), lang),
+        #[cfg(feature = "trap")]
         Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
+        #[cfg(feature = "trap")]
         Command::Detect { files } => detect::run(a, files, lang),
+        #[cfg(feature = "trap")]
         Command::Redact { input, output, mask, manifest } => {
             redact::run(a, input, output, *mask, manifest.as_deref(), lang)
         }
+        #[cfg(feature = "trap")]
         Command::Open { event, key, store, out } => {
             open::run(a, event, key, store.as_deref(), out.as_deref(), lang)
         }
+        #[cfg(feature = "trap")]
         Command::Status => status::run(a, lang),
+        #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, lang),
+        #[cfg(feature = "verify")]
         Command::Verify { path, device } => verify::run(path, device.as_deref(), a.json, lang),
     }
+}
+
+/// One line on standard output. A reader that went away is no reason to leave a frame half-way.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// The box's clock: the only place where it is read.
+#[cfg(feature = "trap")]
+fn box_time() -> crate::frame::BoxTime {
+    crate::frame::BoxTime(jiff::Timestamp::now())
+}
+
+/// A whole file of the user's, up to the size of the largest frame.
+#[cfg(feature = "trap")]
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let limit = crate::card::FRAME_AT_MOST;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(std::io::Error::other(format!("more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Raised by SIGTERM and SIGINT: the frame in hand is finished, then the program ends cleanly.
+#[cfg(feature = "trap")]
+fn stop_on_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        if let Err(error) = signal_hook::flag::register(signal, stop.clone()) {
+            tracing::warn!(%error, signal, "a stop by this signal will not be clean");
+        }
+    }
+    stop
 }
 
 /// Warnings and worse; `VIGIE_LOG=debug` for more. Never on standard output, which may be JSON.

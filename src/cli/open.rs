@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::redact::write_new;
-use super::report::line;
-use super::{Arguments, Exit, Failure, Lang, equipment};
+use super::{Arguments, Exit, Failure, Lang, equipment, line};
 use crate::frame::EventId;
 use crate::vault::item::ItemKind;
 use crate::vault::{OfficeKey, seal, store};
@@ -43,13 +42,13 @@ pub fn run(
     for (id, path) in items {
         let source = File::open(&path).map_err(|why| Failure::file(&path, &why))?;
         let opened = seal::open(std::io::BufReader::new(source), &key)?;
-        let name = match opened.kind() {
+        let name = match opened.header.kind {
             ItemKind::Frame => format!("{:04}.jpg", id.number),
             // A manifest follows its frame and bears its number.
             ItemKind::Manifest => format!("{:04}.json", id.number.saturating_sub(1)),
             ItemKind::Record => "event.json".to_owned(),
         };
-        write_new(&out.join(&name), opened.plaintext())?;
+        write_new(&out.join(&name), &opened.plaintext)?;
         files.push(name);
     }
     if a.json {

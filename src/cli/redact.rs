@@ -6,12 +6,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::report::line;
-use super::{Arguments, Exit, Failure, Lang, MaskChoice, equipment, read_file};
+use super::{Arguments, Exit, Failure, Lang, MaskChoice, box_time, equipment, line, read_file};
 use crate::frame::Digest;
 use crate::redact::Fill;
 use crate::redact::plan::{Occupants, Policy};
-use crate::trap::box_time;
 use crate::trap::witness::{Site, Witness, redact_witness};
 
 pub fn run(

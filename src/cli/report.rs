@@ -2,14 +2,14 @@
 //! each file that needs a person.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Exit, Lang};
+use super::{Exit, Lang, line};
 use crate::trap::{Listener, Outcome, Summary, Word};
 
 /// Tells outcomes as they come.
@@ -110,11 +110,6 @@ impl Listener for Reporter {
     }
 }
 
-/// One line on standard output. A reader that went away is no reason to leave a frame half-way.
-pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
 fn spoken(lang: Lang, outcome: &Outcome) -> String {
     let verdict = match outcome.verdict {
         Word::Keep => lang.pick("kept", "retenue"),
@@ -126,7 +121,7 @@ fn spoken(lang: Lang, outcome: &Outcome) -> String {
 }
 
 /// A reason of docs/commands.md, in words.
-pub fn reason(lang: Lang, word: &str) -> &str {
+fn reason(lang: Lang, word: &str) -> &str {
     let (english, french) = match word {
         "vehicle-in-zone" => ("a vehicle in the zone", "un véhicule dans la zone"),
         "unsure" => ("in doubt", "dans le doute"),
@@ -200,7 +195,7 @@ fn tell(lang: Lang, s: &Summary) {
 }
 
 /// A number with the language's decimal mark.
-pub fn number(lang: Lang, value: f64, decimals: usize) -> String {
+fn number(lang: Lang, value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     lang.pick(text.clone(), text.replace('.', ","))
 }

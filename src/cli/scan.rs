@@ -1,21 +1,20 @@
 //! `vigie scan`: every frame of a card, once.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use super::report::Reporter;
-use super::{Arguments, Exit, Failure, Lang, equipment, stop_on_signals};
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
 use crate::config::{self, Camera};
 use crate::trap::service::Service;
-use crate::trap::{Summary, box_time};
+use crate::trap::Summary;
 
 pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     equipment::refuse_expired_trial(&config)?;
-    let (mut store, recipients) = equipment::vault(&config)?;
     let mut networks = equipment::networks(a, Some(&config))?;
     networks.check()?;
-    let stop: &'static AtomicBool = stop_on_signals();
+    let (mut store, recipients) = equipment::vault(&config)?;
+    let stop = stop_on_signals();
     let mut reporter = Reporter::once(a.json, lang);
     let mut service = Service {
         config: &config,
@@ -23,7 +22,7 @@ pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang)
         recipients: &recipients,
         detector: &mut networks,
         clock: &box_time,
-        stop,
+        stop: &stop,
     };
     let done = match card {
         Some(card) => {

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::report::line;
-use super::{Exit, Failure, Lang};
+use super::{Exit, Failure, Lang, line};
 use crate::vault::DevicePublic;
 use crate::verify;
 
 pub fn run(path: &Path, device: Option<&Path>, json: bool, lang: Lang) -> Result<Exit, Failure> {
     let device = device.map(DevicePublic::read).transpose()?;
     let report = if path.is_dir() {
-        verify::store(path, device.as_ref())
+        verify::store(path, device.as_ref())?
     } else {
-        verify::item(path)
+        verify::item(path)?
     };
     if json {
         line(&json!(report).to_string());
@@ -23,7 +22,7 @@ pub fn run(path: &Path, device: Option<&Path>, json: bool, lang: Lang) -> Result
             line(&format!("  {remark}"));
         }
         for fault in &report.faults {
-            line(&format!("  {}: {}", fault.where_, fault.what));
+            line(&format!("  {}: {}", fault.place, fault.what));
         }
         let verdict = match report.ok {
             true => lang.pick("intact", "intact"),

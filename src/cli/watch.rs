@@ -1,16 +1,17 @@
 //! `vigie watch`: the cards of all cameras, as long as it runs.
 
 use super::report::Reporter;
-use super::{Arguments, Exit, Failure, Lang, equipment, stop_on_signals};
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
 use crate::trap::service::Service;
-use crate::trap::{Summary, box_time};
+use crate::trap::Summary;
 
 pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     equipment::refuse_expired_trial(&config)?;
-    let (mut store, recipients) = equipment::vault(&config)?;
     let mut networks = equipment::networks(a, Some(&config))?;
     networks.check()?;
+    let (mut store, recipients) = equipment::vault(&config)?;
+    let stop = stop_on_signals();
     let mut reporter = if until_idle {
         Reporter::once(a.json, lang)
     } else {
@@ -22,7 +23,7 @@ pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure>
         recipients: &recipients,
         detector: &mut networks,
         clock: &box_time,
-        stop: stop_on_signals(),
+        stop: &stop,
     };
     let ended = service.watch(until_idle, &mut reporter);
     store.close(box_time())?;

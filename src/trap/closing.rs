@@ -79,6 +79,13 @@ struct Complete<'a> {
     after: Memory,
 }
 
+/// What was made of an event's witnesses, durable but not on record yet.
+#[derive(Default)]
+struct Sealing {
+    items: Vec<Staged>,
+    redactions: Vec<(Digest, String)>,
+}
+
 impl Run<'_, '_> {
     /// Decides every event that is complete. `waiting`: files of this card were not looked at yet.
     pub(super) fn close_events(&mut self, waiting: bool) -> Result<(), Error> {
@@ -132,8 +139,8 @@ impl Run<'_, '_> {
 
     /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go.
     fn decide(&mut self, event: Complete<'_>) -> Result<(), Error> {
-        let staged = match self.seal(&event) {
-            Ok(staged) => staged,
+        let Sealing { items, redactions } = match self.seal(&event) {
+            Ok(sealing) => sealing,
             Err(Error::Witness(witness::Error::Vision(failure))) => {
                 tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
                 self.unsealed.insert(event.id);
@@ -141,7 +148,7 @@ impl Run<'_, '_> {
             }
             Err(error) => return Err(error),
         };
-        if !staged.is_empty() {
+        if !items.is_empty() {
             self.summary.events_sealed += 1;
         }
         let now = self.now();
@@ -160,13 +167,16 @@ impl Run<'_, '_> {
             }),
         };
         self.round.store.transaction(|tx| {
-            for item in staged {
+            for item in items {
                 tx.insert_item(now, item)?;
             }
             tx.journal(now, &journal)?;
             let ledger = Ledger::of(tx.raw(), camera);
             for frame in &event.verdict.frames {
                 ledger.decide(&frame.id, frame.keep, &word(&frame.reason), event.id)?;
+            }
+            for (frame, redaction) in &redactions {
+                ledger.redacted(frame, redaction)?;
             }
             ledger.set_scene(&memory)?;
             Ok::<_, Error>(())
@@ -178,10 +188,10 @@ impl Run<'_, '_> {
     }
 
     /// Redacts and seals the witnesses, one at a time; nothing is on record yet.
-    fn seal(&mut self, event: &Complete<'_>) -> Result<Vec<Staged>, Error> {
-        let mut staged = Vec::new();
+    fn seal(&mut self, event: &Complete<'_>) -> Result<Sealing, Error> {
+        let mut sealing = Sealing::default();
         if !event.verdict.keep {
-            return Ok(staged);
+            return Ok(sealing);
         }
         let site = Site::of(self.round.config, self.round.camera);
         let mut sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
@@ -194,8 +204,9 @@ impl Run<'_, '_> {
             };
             let redacted = redact_witness(witness, &site, None, self.round.detector)?;
             for sealed in sealer.seal_frame(&redacted)? {
-                staged.push(self.round.store.stage(sealed)?);
+                sealing.items.push(self.round.store.stage(sealed)?);
             }
+            sealing.redactions.push((frame.id, word(&redacted.manifest().redaction)));
         }
         let record = Record {
             record: 1,
@@ -211,8 +222,8 @@ impl Run<'_, '_> {
                 .map(|f| RecordedFrame { frame: f.id, name: &f.name, taken: f.taken, arrived: f.arrived })
                 .collect(),
         };
-        staged.push(self.round.store.stage(sealer.seal_record(&record)?)?);
-        Ok(staged)
+        sealing.items.push(self.round.store.stage(sealer.seal_record(&record)?)?);
+        Ok(sealing)
     }
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.

@@ -61,6 +61,8 @@ pub struct Row {
     pub reason: Option<String>,
     /// Its event, once decided.
     pub event: Option<EventId>,
+    /// How it was redacted, if it was sealed.
+    pub redaction: Option<String>,
 }
 
 /// A file that could not be taken: tried again until its attempts are used up, then left for the wipe.
@@ -91,6 +93,7 @@ CREATE TABLE IF NOT EXISTS frame (
     verdict  TEXT CHECK (verdict IN ('keep', 'discard')),
     reason   TEXT,
     event    BLOB CHECK (length(event) = 8),
+    redaction TEXT,
     PRIMARY KEY (camera, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS frame_under_way ON frame (camera, state) WHERE state IN ('held', 'erasing');
@@ -260,6 +263,14 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Writes how a kept frame was redacted.
+    pub fn redacted(&self, digest: &Digest, redaction: &str) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("UPDATE frame SET redaction = ?3 WHERE camera = ?1 AND digest = ?2")?
+            .execute(params![self.camera.as_str(), digest.as_bytes(), redaction])?;
+        Ok(())
+    }
+
     /// Moves a decided frame along: its erasure is intended, or done.
     pub fn set_state(&self, digest: &Digest, state: State) -> rusqlite::Result<()> {
         self.db
@@ -321,7 +332,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-const COLUMNS: &str = "digest, path, size, taken, arrived, sighting, state, verdict, reason, event";
+const COLUMNS: &str = "digest, path, size, taken, arrived, sighting, state, verdict, reason, event, redaction";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let arrived: String = row.get(4)?;
@@ -340,6 +351,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         verdict: row.get(7)?,
         reason: row.get(8)?,
         event: row.get::<_, Option<[u8; 8]>>(9)?.map(EventId::from_bytes),
+        redaction: row.get(10)?,
     })
 }
 
@@ -381,6 +393,7 @@ mod tests {
             verdict: None,
             reason: None,
             event: None,
+            redaction: None,
         }
     }
 

@@ -14,7 +14,7 @@ pub mod witness;
 
 use std::path::PathBuf;
 
-use crate::frame::{BoxTime, Digest};
+use crate::frame::Digest;
 use crate::{card, vault, vision};
 
 pub use outcome::{Outcome, Summary, Word};
@@ -50,9 +50,4 @@ pub enum Error {
     /// A held frame's file holds other bytes now.
     #[error("{}: the file changed while its event was open", .0.display())]
     Changed(PathBuf),
-}
-
-/// The box's clock, read.
-pub fn box_time() -> BoxTime {
-    BoxTime(jiff::Timestamp::now())
 }

@@ -71,6 +71,36 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Several rounds as one.
+    pub fn of(rounds: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = rounds.into_iter().fold(Self::default(), |mut sum, round| {
+            sum.files += round.files;
+            sum.kept += round.kept;
+            sum.discarded += round.discarded;
+            sum.held += round.held;
+            sum.left += round.left;
+            sum.events_sealed += round.events_sealed;
+            sum.looked_at += round.looked_at;
+            sum.erased += round.erased;
+            sum.not_erased += round.not_erased;
+            sum.others += round.others;
+            sum.unexpected_camera += round.unexpected_camera;
+            sum.trial |= round.trial;
+            sum.seconds += round.seconds;
+            sum.peak_memory_mb = round.peak_memory_mb.or(sum.peak_memory_mb);
+            sum
+        });
+        whole.set_speed();
+        whole
+    }
+
+    /// Frames per second, from what was counted.
+    pub(super) fn set_speed(&mut self) {
+        if self.seconds > 0.0 {
+            self.frames_per_second = self.looked_at as f64 / self.seconds;
+        }
+    }
+
     /// Counts one file.
     pub fn count(&mut self, word: Word) {
         self.files += 1;

@@ -23,7 +23,7 @@ use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId, Digest, EventId};
 use crate::jpeg;
 use crate::triage::deadlines::{Attempt, Attempts};
-use crate::triage::{FirstLook, Reason, first_look};
+use crate::triage::{FirstLook, first_look};
 use crate::vault::{Entry, Kind, Recipient, Store, Tx};
 use crate::vision::Detector;
 
@@ -116,9 +116,7 @@ impl Round<'_> {
         run.tell_held();
         let mut summary = run.summary;
         summary.seconds = began.elapsed().as_secs_f64();
-        if summary.seconds > 0.0 {
-            summary.frames_per_second = summary.looked_at as f64 / summary.seconds;
-        }
+        summary.set_speed();
         summary.peak_memory_mb = peak_memory_mb();
         Ok(summary)
     }
@@ -172,6 +170,7 @@ impl Run<'_, '_> {
                 }
             }
         }
+        settling.end_of_round();
         Ok((whole, unsettled))
     }
 
@@ -281,6 +280,7 @@ impl Run<'_, '_> {
             verdict: None,
             reason: None,
             event: None,
+            redaction: None,
         };
         Ok(Taken::New(row, first))
     }
@@ -470,9 +470,9 @@ fn record(
     Ok(())
 }
 
-/// A reason as it is written everywhere: in the ledger, in JSON, in the journal.
-pub(super) fn word(reason: &Reason) -> String {
-    serde_json::to_value(reason).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+/// A name as it is written everywhere: in the ledger, in JSON, in the journal.
+pub(super) fn word(name: &impl serde::Serialize) -> String {
+    serde_json::to_value(name).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Why a damaged file is left, as a word of docs/commands.md.

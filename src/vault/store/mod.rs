@@ -227,6 +227,11 @@ impl Store {
         &self.dir
     }
 
+    /// The box whose store this is.
+    pub fn device(&self) -> DeviceId {
+        self.device.id()
+    }
+
     /// What opening had to clear up.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery

@@ -1,0 +1,243 @@
+//! `vigie status`: how the box is doing, read from the vault without disturbing who writes to it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, line};
+use crate::config::{self, Mode};
+use crate::frame::{BoxTime, EventId};
+use crate::trap::ledger::Ledger;
+use crate::triage::deadlines::{Due, Mark, due};
+use crate::vault::store;
+
+/// Below this, the next event may not fit.
+const LEAST_ROOM: u64 = 100_000_000;
+
+#[derive(Serialize)]
+struct Status {
+    mode: &'static str,
+    trial_ends: Option<jiff::civil::Date>,
+    cameras: Vec<CameraStatus>,
+    events: Vec<Event>,
+    journal_lines: u64,
+    wipe_due: Option<jiff::civil::Date>,
+    wipe_overdue: bool,
+    free_bytes: Option<u64>,
+    degraded: Vec<Concern>,
+}
+
+#[derive(Serialize)]
+struct CameraStatus {
+    id: String,
+    site: String,
+    card_there: bool,
+    held: u64,
+    waiting_for_erasure: u64,
+    gone: u64,
+    left: u64,
+}
+
+#[derive(Serialize)]
+struct Event {
+    event: EventId,
+    items: u64,
+    sealed: String,
+}
+
+/// Why the box is not as it should be.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Concern {
+    NoVaultYet,
+    CardAbsent,
+    FilesLeft,
+    TrialOver,
+    RegimeNotInForce,
+    WipeOverdue,
+    LittleRoom,
+}
+
+impl Concern {
+    fn told(self, lang: Lang) -> &'static str {
+        match self {
+            Self::NoVaultYet => lang.pick("no frame was taken yet", "aucune image traitée pour l'instant"),
+            Self::CardAbsent => lang.pick("a card is not there", "une carte est absente"),
+            Self::FilesLeft => {
+                lang.pick("files on a card cannot be taken", "des fichiers d'une carte sont inutilisables")
+            }
+            Self::TrialOver => lang.pick(
+                "the trial is over: set mode = \"enforce\"",
+                "l'essai est terminé : passez à mode = \"enforce\"",
+            ),
+            Self::RegimeNotInForce => lang.pick(
+                "a camera's legal regime is not in force today",
+                "le régime juridique d'une caméra n'est pas en vigueur aujourd'hui",
+            ),
+            Self::WipeOverdue => lang.pick("the card's wipe is overdue", "le vidage de la carte est en retard"),
+            Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
+        }
+    }
+}
+
+pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
+    let config = equipment::config(a)?;
+    let status = status(&config, box_time())?;
+    if a.json {
+        line(&json!(status).to_string());
+    } else {
+        tell(&status, lang);
+    }
+    Ok(Exit::Done)
+}
+
+fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
+    let today = now.0.to_zoned(TimeZone::UTC).date();
+    let mut status = Status {
+        mode: match config.mode {
+            Mode::Trial { .. } => "trial",
+            Mode::Enforce => "enforce",
+        },
+        trial_ends: match config.mode {
+            Mode::Trial { until, .. } => Some(until),
+            Mode::Enforce => None,
+        },
+        cameras: Vec::new(),
+        events: Vec::new(),
+        journal_lines: 0,
+        wipe_due: None,
+        wipe_overdue: false,
+        free_bytes: free_bytes(&config.store),
+        degraded: Vec::new(),
+    };
+    let db = reading(&config.store)?;
+    for camera in &config.cameras {
+        let [held, decided, erasing, gone] = match &db {
+            Some(db) => Ledger::of(db, &camera.id).counts().unwrap_or_default(),
+            None => [0; 4],
+        };
+        let left = db.as_ref().and_then(|db| Ledger::of(db, &camera.id).left_count().ok());
+        status.cameras.push(CameraStatus {
+            id: camera.id.to_string(),
+            site: camera.site.clone(),
+            card_there: camera.card.is_dir(),
+            held,
+            waiting_for_erasure: decided + erasing,
+            gone,
+            left: left.unwrap_or(0),
+        });
+    }
+    if let Some(db) = &db {
+        read_vault(db, config, now, &mut status)?;
+    }
+    let concerns = [
+        (db.is_none(), Concern::NoVaultYet),
+        (status.cameras.iter().any(|c| !c.card_there), Concern::CardAbsent),
+        (status.cameras.iter().any(|c| c.left > 0), Concern::FilesLeft),
+        (config.mode.trial_is_over(today), Concern::TrialOver),
+        (config.cameras.iter().any(|c| !c.regime.covers(today)), Concern::RegimeNotInForce),
+        (status.wipe_overdue, Concern::WipeOverdue),
+        (status.free_bytes.is_some_and(|free| free < LEAST_ROOM), Concern::LittleRoom),
+    ];
+    status.degraded.extend(concerns.into_iter().filter(|(so, _)| *so).map(|(_, concern)| concern));
+    Ok(status)
+}
+
+/// The vault's database, for reading only; `None` where there is none yet.
+fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
+    let path = store.join(store::DATABASE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    // Without a write-ahead log nobody writes, and SQLite must be told so, or it would make one to read.
+    let quiet = !store.join(format!("{}-wal", store::DATABASE)).exists();
+    let uri = format!("file:{}?mode=ro{}", escaped(&path), if quiet { "&immutable=1" } else { "" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri, flags).map(Some).map_err(|e| store::Error::from(e).into())
+}
+
+/// What SQLite's URIs give a meaning to (sqlite.org/uri.html §3.1).
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+fn read_vault(
+    db: &Connection,
+    config: &config::Trap,
+    now: BoxTime,
+    status: &mut Status,
+) -> Result<(), Failure> {
+    let events = || -> rusqlite::Result<Vec<Event>> {
+        let mut query = db.prepare(
+            "SELECT item.event, COUNT(*), MIN(journal.time) FROM item JOIN journal ON journal.seq = item.line
+             GROUP BY item.event ORDER BY MIN(item.line)",
+        )?;
+        let rows = query.query_map([], |row| {
+            let event: String = row.get(0)?;
+            let event = event.parse().map_err(|e: crate::frame::Error| {
+                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into())
+            })?;
+            Ok(Event { event, items: row.get(1)?, sealed: row.get(2)? })
+        })?;
+        rows.collect()
+    };
+    status.events = events().map_err(store::Error::from)?;
+    let (lines, first): (u64, Option<String>) = db
+        .query_row("SELECT COUNT(*), MIN(time) FROM journal", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(store::Error::from)?;
+    status.journal_lines = lines;
+    if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
+        let term: Duration = config.wipe_period.into();
+        status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
+        let day = jiff::SignedDuration::try_from(term).ok().and_then(|term| first.0.checked_add(term).ok());
+        status.wipe_due = day.map(|day| day.to_zoned(TimeZone::UTC).date());
+    }
+    Ok(())
+}
+
+fn free_bytes(store: &Path) -> Option<u64> {
+    let there = store.ancestors().find(|folder| folder.exists())?;
+    let fs = rustix::fs::statvfs(there).ok()?;
+    fs.f_bavail.checked_mul(fs.f_frsize)
+}
+
+fn tell(status: &Status, lang: Lang) {
+    let colon = lang.pick(":", " :");
+    match status.trial_ends {
+        Some(until) => line(&lang.pick(
+            format!("TRIAL MODE until {until}: nothing is erased"),
+            format!("MODE ESSAI jusqu'au {until} : rien n'est effacé"),
+        )),
+        None => line(lang.pick("mode: enforce", "mode : effacement en vigueur")),
+    }
+    for camera in &status.cameras {
+        let card = match camera.card_there {
+            true => lang.pick("card there", "carte présente"),
+            false => lang.pick("no card", "pas de carte"),
+        };
+        line(&format!("{} ({}){colon} {card}", camera.id, camera.site));
+        let row = |english, french, value: u64| {
+            line(&format!("  {:<34}{value}", lang.pick(english, french)));
+        };
+        row("taken and gone", "traitées et effacées", camera.gone);
+        row("waiting for their event", "en attente de leur événement", camera.held);
+        row("decided, still on the card", "décidées, encore sur la carte", camera.waiting_for_erasure);
+        row("files that cannot be taken", "fichiers inutilisables", camera.left);
+    }
+    let events = lang.count(status.events.len() as u64, ["sealed event", "sealed events"], ["événement scellé", "événements scellés"]);
+    line(&format!("{events}, {}", lang.count(status.journal_lines, ["journal line", "journal lines"], ["ligne de journal", "lignes de journal"])));
+    for event in &status.events {
+        let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
+        line(&format!("  {}  {}  {items}", event.event, event.sealed));
+    }
+    if let Some(due) = status.wipe_due {
+        line(&format!("{}{colon} {due}", lang.pick("next wipe of the card by", "prochain vidage de la carte avant le")));
+    }
+    for concern in &status.degraded {
+        line(&format!("! {}", concern.told(lang)));
+    }
+}
