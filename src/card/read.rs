@@ -47,9 +47,10 @@ pub fn digest(card: &Card, path: &CardPath) -> Result<Digest, Error> {
     Ok(digest)
 }
 
-/// Whether the file's last part has the marker that ends a JPEG picture: see [`super::settle::ended`].
+/// Whether the file's last part has the marker that ends a JPEG picture (see [`super::settle::ended`]);
+/// an empty file has not.
 pub fn ends(card: &Card, path: &CardPath) -> Result<bool, Error> {
-    let (file, stat) = open(card, path)?;
+    let (file, stat) = card.file(&card.folder_of(path)?, path, OFlags::RDONLY)?;
     let size = size(&stat);
     let mut tail = vec![0; usize::try_from(size).unwrap_or(PIECE).min(PIECE)];
     let start = size - tail.len() as u64;

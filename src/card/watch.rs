@@ -162,3 +162,34 @@ fn hint(event: notify::Result<notify::Event>) -> Option<Hint> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, DataChange, MetadataKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    #[test]
+    fn what_a_camera_does_tells_and_what_we_do_ourselves_does_not() {
+        let hint = |kind| hint(Ok(notify::Event::new(kind).add_path(PathBuf::from("IMG_1.JPG"))));
+        let closed = hint(EventKind::Access(AccessKind::Close(AccessMode::Write)));
+        assert!(matches!(closed, Some(Hint::Closed(paths)) if paths == [PathBuf::from("IMG_1.JPG")]));
+        for told in [
+            EventKind::Create(CreateKind::Folder),
+            EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)),
+        ] {
+            assert!(matches!(hint(told), Some(Hint::Changed)), "{told:?}");
+        }
+        for ours in [
+            EventKind::Access(AccessKind::Open(AccessMode::Any)),
+            EventKind::Access(AccessKind::Close(AccessMode::Read)),
+            EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)),
+            EventKind::Remove(RemoveKind::File),
+        ] {
+            assert!(hint(ours).is_none(), "{ours:?}");
+        }
+        let overflow = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        assert!(matches!(super::hint(Ok(overflow)), Some(Hint::Changed)));
+    }
+}

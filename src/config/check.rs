@@ -17,6 +17,8 @@ use crate::vision::geometry::Polygon;
 
 const LONGEST_TRIAL: i32 = 30;
 const LONGEST_TEXT: usize = 500;
+const KEEP: NonZeroU16 = NonZeroU16::new(12).unwrap();
+const ATTEMPTS: NonZeroU16 = NonZeroU16::new(3).unwrap();
 
 pub(super) fn trap(text: &str, path: &Path) -> Result<Trap, Error> {
     let raw = raw::read(text, path)?;
@@ -98,21 +100,21 @@ impl Check<'_> {
             mode,
             triage,
             mask: self.mask(raw.mask.unwrap_or_default())?,
-            keep: self.count("keep", raw.keep, 12, (500, "500"))?,
+            keep: self.count("keep", raw.keep, (500, "500"))?.unwrap_or(KEEP),
             event_gap,
             max_hold,
-            max_age: self
-                .term(raw.max_age, &MAX_AGE)?
-                .map_or_else(MaxAge::default, MaxAge),
+            max_age: self.term(&raw.max_age, &MAX_AGE)?.map(MaxAge).unwrap_or_default(),
             wipe_period: self
-                .term(raw.wipe_period, &WIPE_PERIOD)?
-                .map_or_else(WipePeriod::default, WipePeriod),
-            attempts: self.count("attempts", raw.attempts, 3, (100, "100"))?,
+                .term(&raw.wipe_period, &WIPE_PERIOD)?
+                .map(WipePeriod)
+                .unwrap_or_default(),
+            attempts: self
+                .count("attempts", raw.attempts, (100, "100"))?
+                .unwrap_or(ATTEMPTS),
             video: raw.video.unwrap_or(Video::Leave),
-            threads: match raw.threads {
-                None => None,
-                given => NonZeroUsize::new(self.count("threads", given, 1, (64, "64"))?.get().into()),
-            },
+            threads: self
+                .count("threads", raw.threads, (64, "64"))?
+                .map(NonZeroUsize::from),
             cameras: self.cameras(raw.camera)?,
         })
     }
@@ -151,11 +153,13 @@ impl Check<'_> {
 
     fn event_terms(&self, raw: &raw::Trap) -> Result<(EventGap, MaxHold), Error> {
         let gap = self
-            .term(raw.event_gap.clone(), &EVENT_GAP)?
-            .map_or_else(EventGap::default, EventGap);
+            .term(&raw.event_gap, &EVENT_GAP)?
+            .map(EventGap)
+            .unwrap_or_default();
         let hold = self
-            .term(raw.max_hold.clone(), &MAX_HOLD)?
-            .map_or_else(MaxHold::default, MaxHold);
+            .term(&raw.max_hold, &MAX_HOLD)?
+            .map(MaxHold)
+            .unwrap_or_default();
         if hold.0 < gap.0 {
             let span = raw
                 .max_hold
@@ -272,9 +276,7 @@ impl Check<'_> {
         Ok(Access::Handover {
             take: command("take", &raw.take)?,
             give: command("give", &raw.give)?,
-            blind_at_most: self
-                .term(Some(blind.clone()), &BLIND_AT_MOST)?
-                .map_or_else(BlindAtMost::default, BlindAtMost),
+            blind_at_most: BlindAtMost(self.length(blind, &BLIND_AT_MOST)?),
         })
     }
 
@@ -418,31 +420,39 @@ impl Check<'_> {
         }
     }
 
+    /// A number from 1 to `most`.
     fn count(
         &self,
         key: &'static str,
         raw: Option<Spanned<i64>>,
-        default: u16,
-        most: (i64, &'static str),
-    ) -> Result<NonZeroU16, Error> {
-        let number = match raw {
-            None => default,
-            Some(raw) => {
-                let least = (1, "1");
-                let number = self.within(*raw.get_ref(), &raw, &Bounds { key, least, most })?;
-                u16::try_from(number).unwrap_or(u16::MAX)
+        most: (u16, &'static str),
+    ) -> Result<Option<NonZeroU16>, Error> {
+        let Some(raw) = raw else { return Ok(None) };
+        let number = u16::try_from(*raw.get_ref()).ok().and_then(NonZeroU16::new);
+        match number.filter(|number| number.get() <= most.0) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let fault = Fault::OutOfBounds {
+                    key,
+                    found: raw.get_ref().to_string(),
+                    least: "1",
+                    most: most.1,
+                };
+                self.refuse(raw.span(), fault)
             }
-        };
-        Ok(NonZeroU16::new(number).unwrap_or(NonZeroU16::MIN))
+        }
+    }
+
+    fn term(
+        &self,
+        raw: &Option<Spanned<String>>,
+        bounds: &Bounds<Duration>,
+    ) -> Result<Option<Duration>, Error> {
+        raw.as_ref().map(|raw| self.length(raw, bounds)).transpose()
     }
 
     /// Days count 24 hours here: these are terms, not appointments.
-    fn term(
-        &self,
-        raw: Option<Spanned<String>>,
-        bounds: &Bounds<Duration>,
-    ) -> Result<Option<Duration>, Error> {
-        let Some(raw) = raw else { return Ok(None) };
+    fn length(&self, raw: &Spanned<String>, bounds: &Bounds<Duration>) -> Result<Duration, Error> {
         let length = raw
             .get_ref()
             .parse::<jiff::Span>()
@@ -451,7 +461,7 @@ impl Check<'_> {
             // A negative length is as far out of bounds as zero.
             Ok(length) => {
                 let length = Duration::try_from(length).unwrap_or(Duration::ZERO);
-                self.within(length, &raw, bounds).map(Some)
+                self.within(length, raw, bounds)
             }
             Err(_) => {
                 let fault = Fault::NotADuration {

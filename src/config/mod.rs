@@ -33,20 +33,23 @@ const LONGEST: u64 = 1 << 20;
 
 /// A length of time with a legal or practical bound, kept apart from the others by its type.
 macro_rules! term {
-    ($(#[$doc:meta])* $name:ident = $seconds:expr) => {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(Duration);
 
-        impl Default for $name {
-            fn default() -> Self {
-                Self(Duration::from_secs($seconds))
-            }
-        }
-
         impl From<$name> for Duration {
             fn from(term: $name) -> Self {
                 term.0
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident = $seconds:expr) => {
+        term! { $(#[$doc])* $name }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self(Duration::from_secs($seconds))
             }
         }
     };
@@ -74,7 +77,7 @@ term! {
 }
 term! {
     /// How long a hand-over may keep the camera without its card: 1 s to 1 h, no default.
-    BlindAtMost = 600
+    BlindAtMost
 }
 
 /// Everything `trap.toml` says, checked.
