@@ -1,7 +1,137 @@
 //! The manifest: what a court needs to know of one redacted frame, without any of its pixels.
+//!
+//! Promises: written as JSON with its keys always in the same order, read back only if it is of this
+//! version, has every field and no other. Only `redact` makes one. Leaves sealing it to the vault.
 
 use serde::{Deserialize, Serialize};
 
+use super::fill::Fill;
+use super::mask::Runs;
+use super::plan::{Flag, Found, Policy};
+use crate::frame::{BoxTime, CameraId, CameraTime, Digest, FrameSize};
+use crate::vision::geometry::Orientation;
+
 /// One redacted frame's facts, written as JSON beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {}
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The form of this manifest.
+    pub manifest: Version,
+    /// The version of the program that redacted the frame.
+    pub program: String,
+    /// Whose frame.
+    pub camera: CameraId,
+    /// When, by whose clock.
+    pub time: Times,
+    /// What the camera wrote.
+    pub original: File,
+    /// What was made of it.
+    pub redacted: File,
+    /// Size of the stored picture, the same before and after.
+    pub size: FrameSize,
+    /// How it stands upright.
+    pub orientation: Orientation,
+    /// How the redacted file was made.
+    pub redaction: Redaction,
+    /// Over the coefficients outside the mask, where they are the camera's own.
+    pub coefficients: Option<Digest>,
+    /// What was to be hidden.
+    pub policy: Policy,
+    /// What stands there now.
+    pub fill: Fill,
+    /// What is hidden, in MCUs of the original.
+    pub mask: Runs,
+    /// What is to be known about the mask.
+    pub flags: Vec<Flag>,
+    /// What was seen, in pixels of the upright frame.
+    pub found: Found,
+    /// By which networks.
+    pub networks: Vec<Network>,
+    /// The zones in force.
+    pub zone: Digest,
+}
+
+impl Manifest {
+    /// The manifest as it is stored and hashed.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// A manifest that was stored.
+    pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+/// The form of a manifest: 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Version;
+
+impl From<Version> for u32 {
+    fn from(_: Version) -> Self {
+        1
+    }
+}
+
+impl TryFrom<u32> for Version {
+    type Error = String;
+    fn try_from(version: u32) -> Result<Self, String> {
+        match version {
+            1 => Ok(Self),
+            other => Err(format!("manifest version {other}; this program reads 1")),
+        }
+    }
+}
+
+/// A file's identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Of all its bytes.
+    pub sha256: Digest,
+    /// How many.
+    pub bytes: u64,
+}
+
+impl File {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self {
+            sha256: Digest::of(bytes),
+            bytes: bytes.len() as u64,
+        }
+    }
+}
+
+/// Three facts about time, none of them corrected by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// What the camera's clock said when it took the frame.
+    pub camera: Option<CameraTime>,
+    /// What the box's clock said when it redacted the frame.
+    #[serde(rename = "box")]
+    pub redacted: BoxTime,
+    /// Seconds to add to the camera's clock, as the city measured them.
+    pub correction: i64,
+}
+
+/// How a redacted file was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Redaction {
+    /// Decoded, painted and encoded again.
+    ReEncoded,
+    /// Masked blocks replaced, all others byte for byte the camera's coefficients.
+    Splice,
+}
+
+/// A network that was looked with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// What it was asked for.
+    pub job: String,
+    /// Of its file.
+    pub sha256: Digest,
+}

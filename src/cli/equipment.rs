@@ -1,0 +1,44 @@
+//! What a command needs before it can begin: the configuration, the networks, the vault, the keys.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use super::{Arguments, Failure};
+use crate::config;
+use crate::trap::box_time;
+use crate::vault::{DeviceKey, Recipient, Store};
+use crate::vision::networks::Networks;
+
+/// Reads the configuration; says which file was looked for.
+pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
+    Ok(config::Trap::read(&a.config)?)
+}
+
+/// Finds the networks, and has them checked and loaded when they are first needed.
+pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks, Failure> {
+    let configured = config.map(|config| config.models.clone());
+    let models = a.models.clone().or(configured).unwrap_or_else(|| PathBuf::from("models"));
+    let library = a.runtime.as_deref().or(config.and_then(|config| config.runtime.as_deref()));
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = config.and_then(|config| config.threads).map_or_else(cores, NonZeroUsize::get);
+    Ok(Networks::open(&models, library, threads)?)
+}
+
+/// The vault, opened for this process alone, and to whom it seals.
+pub fn vault(config: &config::Trap) -> Result<(Store, Vec<Recipient>), Failure> {
+    let device = DeviceKey::read(&config.device_key)?;
+    let recipients = vec![
+        Recipient::read(&config.recipients.service)?,
+        Recipient::read(&config.recipients.recovery)?,
+    ];
+    let store = Store::open(&config.store, &device, box_time())?;
+    Ok((store, recipients))
+}
+
+/// The vault's folder: given, or configured.
+pub fn store_folder(a: &Arguments, given: Option<&Path>) -> Result<PathBuf, Failure> {
+    match given {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(config(a)?.store),
+    }
+}

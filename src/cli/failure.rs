@@ -1,0 +1,311 @@
+//! What went wrong, told to a person: what, where, why, and what to do, in French or in English.
+
+use std::process::ExitCode;
+
+use super::Lang;
+use crate::vault::{keys, seal, store};
+use crate::{card, config, jpeg, redact, trap, vision};
+
+/// The exit codes of docs/commands.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Failed.
+    Failed,
+    /// Wrong use.
+    WrongUse,
+    /// Done in part: something was left, and is listed.
+    InPart,
+    /// Verification found a fault.
+    Fault,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::WrongUse => 2,
+            Exit::InPart => 3,
+            Exit::Fault => 4,
+        })
+    }
+}
+
+/// A command's failure.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    /// The error in its own words: names, places and numbers.
+    detail: String,
+    said: Said,
+}
+
+/// What and what to do, in both languages.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    english: [&'static str; 2],
+    french: [&'static str; 2],
+}
+
+impl Failure {
+    fn new(exit: Exit, detail: impl ToString, english: [&'static str; 2], french: [&'static str; 2]) -> Self {
+        Self { exit, detail: detail.to_string(), said: Said { english, french } }
+    }
+
+    /// Something about the arguments.
+    pub fn wrong_use(detail: impl ToString, english: [&'static str; 2], french: [&'static str; 2]) -> Self {
+        Self::new(Exit::WrongUse, detail, english, french)
+    }
+
+    /// A file of the user's that cannot be read or written.
+    pub fn file(path: &std::path::Path, why: &std::io::Error) -> Self {
+        Self::new(
+            Exit::Failed,
+            format!("{}: {why}", path.display()),
+            ["a file cannot be read or written", "check the path, the rights and the room on the disk"],
+            ["un fichier ne peut être lu ou écrit", "vérifiez le chemin, les droits et la place sur le disque"],
+        )
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The whole message.
+    pub fn told(&self, lang: Lang) -> String {
+        let [what, advice] = lang.pick(self.said.english, self.said.french);
+        let todo = lang.pick("what to do", "que faire");
+        let colon = lang.pick(":", " :");
+        format!("vigie{colon} {what}\n  {}\n  {todo}{colon} {advice}", self.detail)
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::new(
+            Exit::WrongUse,
+            error,
+            ["the configuration is refused", "mend the line that is named; docs/trap.example.toml explains every key"],
+            [
+                "la configuration est refusée",
+                "corrigez la ligne indiquée ; docs/trap.example.toml explique chaque clé",
+            ],
+        )
+    }
+}
+
+impl From<vision::Error> for Failure {
+    fn from(error: vision::Error) -> Self {
+        use vision::Error as E;
+        let (english, french) = match &error {
+            E::RuntimeMissing { .. } | E::Runtime { .. } => (
+                ["ONNX Runtime cannot be used", "run `make runtime`, or name the library with --runtime"],
+                [
+                    "ONNX Runtime est inutilisable",
+                    "lancez « make runtime », ou indiquez la bibliothèque avec --runtime",
+                ],
+            ),
+            E::WrongHash { .. } => (
+                ["a file is not the one that was approved", "remove the file named here, then run `make models runtime`"],
+                [
+                    "un fichier n'est pas celui qui a été approuvé",
+                    "supprimez le fichier indiqué, puis lancez « make models runtime »",
+                ],
+            ),
+            E::ModelMissing(_) | E::Unreadable { .. } | E::Manifest { .. } => (
+                ["the networks are not there", "run `make models`, or name their folder with --models"],
+                [
+                    "les réseaux de neurones sont absents",
+                    "lancez « make models », ou indiquez leur dossier avec --models",
+                ],
+            ),
+            _ => (
+                ["a network failed", "frames stay on the card; run `make models runtime`, then try again"],
+                [
+                    "un réseau de neurones a échoué",
+                    "les images restent sur la carte ; lancez « make models runtime », puis recommencez",
+                ],
+            ),
+        };
+        Self::new(Exit::Failed, error, english, french)
+    }
+}
+
+impl From<card::Error> for Failure {
+    fn from(error: card::Error) -> Self {
+        use card::Error as E;
+        let (exit, english, french) = match &error {
+            E::Gone(_) | E::NoFolder(_) => (
+                Exit::Failed,
+                ["the card is not there", "put it back and run the command again: nothing was lost"],
+                ["la carte est absente", "remettez-la et relancez la commande : rien n'est perdu"],
+            ),
+            E::NotAFolder(_) | E::NotBelow(_) => (
+                Exit::WrongUse,
+                ["this is not a card's folder", "name the folder in which the card is mounted"],
+                ["ce n'est pas le dossier d'une carte", "indiquez le dossier où la carte est montée"],
+            ),
+            E::Overlap { .. } => (
+                Exit::WrongUse,
+                ["the vault and the card lie one inside the other", "set `store` to a folder outside the card"],
+                ["le coffre et la carte sont imbriqués", "réglez « store » sur un dossier hors de la carte"],
+            ),
+            E::ReadOnly(_) | E::Denied(_) => (
+                Exit::Failed,
+                ["the card cannot be written to", "open its lock switch, or mount it for the user that runs vigie"],
+                [
+                    "la carte n'est pas accessible en écriture",
+                    "déverrouillez-la, ou montez-la pour l'utilisateur qui exécute vigie",
+                ],
+            ),
+            E::Hook { .. } => (
+                Exit::Failed,
+                ["a command of the integrator failed", "try the command of `take` or `give` by hand"],
+                [
+                    "une commande de l'intégrateur a échoué",
+                    "essayez à la main la commande « take » ou « give »",
+                ],
+            ),
+            _ => (
+                Exit::Failed,
+                ["the card could not be used", "check the card; frames not acknowledged are still on it"],
+                [
+                    "la carte n'a pu être utilisée",
+                    "vérifiez la carte ; les images non traitées y sont toujours",
+                ],
+            ),
+        };
+        Self::new(exit, error, english, french)
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        use store::Error as E;
+        let (english, french) = match &error {
+            E::InUse(_) => (
+                ["the vault is in use", "wait for the other vigie to end, or stop the service"],
+                ["le coffre est en cours d'utilisation", "attendez la fin de l'autre vigie, ou arrêtez le service"],
+            ),
+            E::Full(_) => (
+                ["the disk is full", "make room: frames stay on the card, nothing was dropped"],
+                ["le disque est plein", "libérez de la place : les images restent sur la carte, rien n'est perdu"],
+            ),
+            E::OtherDevice { .. } => (
+                ["the vault belongs to another box", "use that box's device key, or set `store` to a new folder"],
+                [
+                    "le coffre appartient à un autre boîtier",
+                    "utilisez la clé de ce boîtier, ou réglez « store » sur un nouveau dossier",
+                ],
+            ),
+            _ => (
+                ["the vault cannot be used", "run `vigie verify` on it; frames stay on the card"],
+                [
+                    "le coffre est inutilisable",
+                    "lancez « vigie verify » sur le coffre ; les images restent sur la carte",
+                ],
+            ),
+        };
+        Self::new(Exit::Failed, error, english, french)
+    }
+}
+
+impl From<keys::Error> for Failure {
+    fn from(error: keys::Error) -> Self {
+        use keys::Error as E;
+        let (english, french) = match &error {
+            E::Exists { .. } => (
+                ["a key is there already and is never overwritten", "name another folder"],
+                ["une clé existe déjà et n'est jamais remplacée", "indiquez un autre dossier"],
+            ),
+            E::Exposed { .. } => (
+                ["a secret key can be read by others", "chmod 600 the file, and think of the key as known"],
+                [
+                    "une clé secrète est lisible par d'autres",
+                    "faites « chmod 600 », et considérez la clé comme connue",
+                ],
+            ),
+            _ => (
+                ["a key file cannot be used", "`vigie keys show FILE` says what a key file is"],
+                ["un fichier de clé est inutilisable", "« vigie keys show FICHIER » dit ce qu'est un fichier de clé"],
+            ),
+        };
+        Self::new(Exit::Failed, error, english, french)
+    }
+}
+
+impl From<seal::Error> for Failure {
+    fn from(error: seal::Error) -> Self {
+        Self::new(
+            Exit::Failed,
+            error,
+            ["an item could not be sealed or opened", "use the key of the quarter it was sealed to; run `vigie verify`"],
+            [
+                "un élément n'a pu être scellé ou ouvert",
+                "utilisez la clé du trimestre du scellement ; lancez « vigie verify »",
+            ],
+        )
+    }
+}
+
+impl From<jpeg::Error> for Failure {
+    fn from(error: jpeg::Error) -> Self {
+        Self::new(
+            Exit::Failed,
+            error,
+            ["the file cannot be taken for a photograph", "give a whole baseline or progressive JPEG"],
+            ["le fichier n'est pas une photographie utilisable", "donnez un JPEG complet"],
+        )
+    }
+}
+
+impl From<redact::Error> for Failure {
+    fn from(error: redact::Error) -> Self {
+        Self::new(
+            Exit::Failed,
+            error,
+            ["the redacted picture did not pass its check and was not written", "keep the file and report this"],
+            ["l'image masquée n'a pas passé sa vérification et n'a pas été écrite", "gardez le fichier et signalez-le"],
+        )
+    }
+}
+
+impl From<trap::witness::Error> for Failure {
+    fn from(error: trap::witness::Error) -> Self {
+        match error {
+            trap::witness::Error::Jpeg(e) => e.into(),
+            trap::witness::Error::Vision(e) => e.into(),
+            trap::witness::Error::Redact(e) => e.into(),
+        }
+    }
+}
+
+impl From<trap::Error> for Failure {
+    fn from(error: trap::Error) -> Self {
+        match error {
+            trap::Error::Card(e) => e.into(),
+            trap::Error::Vision(e) => e.into(),
+            trap::Error::Witness(e) => e.into(),
+            trap::Error::Store(e) => e.into(),
+            trap::Error::Seal(e) => e.into(),
+            trap::Error::Database(_) | trap::Error::Json(_) => Self::new(
+                Exit::Failed,
+                error,
+                ["the vault's database refused", "run `vigie verify` on the vault; frames stay on the card"],
+                [
+                    "la base du coffre a refusé l'opération",
+                    "lancez « vigie verify » sur le coffre ; les images restent sur la carte",
+                ],
+            ),
+            trap::Error::Vanished(_) | trap::Error::Changed(_) => Self::new(
+                Exit::Failed,
+                error,
+                ["the card changed while it was read", "put the card back and run the command again"],
+                ["la carte a changé pendant la lecture", "remettez la carte et relancez la commande"],
+            ),
+        }
+    }
+}

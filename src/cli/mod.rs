@@ -1,0 +1,191 @@
+//! The command line: the only place that prints.
+//!
+//! Promises: the exit codes and the JSON lines of docs/commands.md; nothing but those lines on standard output under
+//! `--json`; errors on standard error, each with what, where and what to do, in French where `LANG` asks for it.
+//! Leaves every decision to the modules it calls.
+
+mod detect;
+mod failure;
+mod keys;
+mod lang;
+mod open;
+mod redact;
+mod report;
+mod scan;
+mod status;
+mod verify;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+pub use failure::{Exit, Failure};
+pub use lang::Lang;
+
+/// What every command may be told.
+#[derive(Debug, Parser)]
+#[command(name = "vigie", version, about = "Camera trap frames: discard, mask, seal", max_term_width = 100)]
+pub struct Arguments {
+    /// The box's configuration (docs/trap.example.toml).
+    #[arg(long, global = true, env = "VIGIE_CONFIG", default_value = "trap.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// One JSON object per line on standard output, nothing else.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Folder of `manifest.toml` and the networks, where no configuration says it.
+    #[arg(long, global = true, env = "VIGIE_MODELS", value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// The ONNX Runtime library, where no configuration says it.
+    #[arg(long, global = true, env = "VIGIE_RUNTIME", value_name = "FILE")]
+    runtime: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take every frame of a memory card: look, decide, redact, seal, remove.
+    Scan {
+        /// The card's folder; without it, the card of each configured camera.
+        card: Option<PathBuf>,
+        /// Which camera's card this is, where the configuration names several.
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+    },
+    /// Watch the cards of the configured cameras and take frames as they come.
+    Watch {
+        /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
+        #[arg(long)]
+        until_idle: bool,
+    },
+    /// Say what is seen in JPEG files; nothing is written.
+    Detect {
+        /// JPEG files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Mask the people of one JPEG file.
+    Redact {
+        /// The JPEG to read.
+        input: PathBuf,
+        /// The JPEG to write; it must not exist.
+        output: PathBuf,
+        /// Mask what is found, or all but what must be seen; by default persons by day, all-but by night.
+        #[arg(long)]
+        mask: Option<MaskChoice>,
+        /// Also write the manifest (JSON) here.
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+    },
+    /// Open a sealed event with a key of the service.
+    Open {
+        /// The event, 16 hexadecimal digits; `vigie status` lists them.
+        event: String,
+        /// A secret key file: the service's or the recovery key.
+        #[arg(long)]
+        key: PathBuf,
+        /// The vault; by default the configured one.
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
+        /// Where to write frames and manifests; by default a folder named after the event.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Say how the box is doing.
+    Status,
+    /// Make and show keys.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Check a vault or a sealed item; needs neither networks nor keys.
+    Verify {
+        /// A vault's folder, or one sealed item.
+        path: PathBuf,
+        /// The device's public key file that must have signed it.
+        #[arg(long, value_name = "FILE")]
+        device: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make the box's signing key.
+    TrapInit {
+        /// Where to write `device.key` and `device.pub`.
+        dir: PathBuf,
+    },
+    /// Make the service's and the recovery key pairs of this quarter.
+    OfficeInit {
+        /// Where to write them.
+        dir: PathBuf,
+    },
+    /// Say what a key file is.
+    Show {
+        /// A key file.
+        file: PathBuf,
+    },
+}
+
+/// The two mask policies of DESIGN §5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MaskChoice {
+    /// Mask each person that is found.
+    Persons,
+    /// Mask everything but vehicles, plates and the waste zone.
+    AllBut,
+}
+
+/// Runs the program: parses `args`, runs one command, prints its failure if it has one.
+pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let lang = Lang::from_environment();
+    let parsed = lang
+        .translate(Arguments::command())
+        .try_get_matches_from(args)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            let wrong = refusal.use_stderr();
+            // The terminal that asked is the only one who could be told that printing to it failed.
+            let _ = refusal.print();
+            return if wrong { Exit::WrongUse.into() } else { Exit::Done.into() };
+        }
+    };
+    log_to_stderr();
+    match dispatch(&arguments, lang) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("{}", failure.told(lang));
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
+    let a = arguments;
+    match &a.command {
+        Command::Scan { card, camera } => scan::run(a, card.as_deref(), camera.as_deref(), lang),
+        Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
+        Command::Detect { files } => detect::run(a, files, lang),
+        Command::Redact { input, output, mask, manifest } => {
+            redact::run(a, input, output, *mask, manifest.as_deref(), lang)
+        }
+        Command::Open { event, key, store, out } => {
+            open::run(a, event, key, store.as_deref(), out.as_deref(), lang)
+        }
+        Command::Status => status::run(a, lang),
+        Command::Keys { command } => keys::run(command, lang),
+        Command::Verify { path, device } => verify::run(path, device.as_deref(), a.json, lang),
+    }
+}
+
+/// Warnings and worse; `VIGIE_LOG=debug` for more. Never on standard output, which may be JSON.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("VIGIE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
+    // A second call in one process (the tests) keeps the first subscriber.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

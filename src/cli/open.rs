@@ -1,0 +1,62 @@
+//! `vigie open`: a sealed event, opened with a key of the service.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::redact::write_new;
+use super::report::line;
+use super::{Arguments, Exit, Failure, Lang, equipment};
+use crate::frame::EventId;
+use crate::vault::item::ItemKind;
+use crate::vault::{OfficeKey, seal, store};
+
+pub fn run(
+    a: &Arguments,
+    event: &str,
+    key: &Path,
+    store: Option<&Path>,
+    out: Option<&Path>,
+    lang: Lang,
+) -> Result<Exit, Failure> {
+    let event: EventId = event.parse().map_err(|why: crate::frame::Error| {
+        Failure::wrong_use(
+            why,
+            ["this is not an event's name", "`vigie status` lists the events of the vault"],
+            ["ce n'est pas le nom d'un événement", "« vigie status » donne la liste des événements du coffre"],
+        )
+    })?;
+    let key = OfficeKey::read(key)?;
+    let folder = equipment::store_folder(a, store)?;
+    let items = store::item_files(&folder, Some(event))?;
+    if items.is_empty() {
+        return Err(Failure::wrong_use(
+            format!("{event} in {}", folder.display()),
+            ["no such event in this vault", "`vigie status` lists the events of the vault"],
+            ["aucun événement de ce nom dans ce coffre", "« vigie status » donne la liste des événements du coffre"],
+        ));
+    }
+    let out = out.map_or_else(|| PathBuf::from(event.to_string()), Path::to_owned);
+    fs::create_dir_all(&out).map_err(|why| Failure::file(&out, &why))?;
+    let mut files = Vec::new();
+    for (id, path) in items {
+        let source = File::open(&path).map_err(|why| Failure::file(&path, &why))?;
+        let opened = seal::open(std::io::BufReader::new(source), &key)?;
+        let name = match opened.kind() {
+            ItemKind::Frame => format!("{:04}.jpg", id.number),
+            // A manifest follows its frame and bears its number.
+            ItemKind::Manifest => format!("{:04}.json", id.number.saturating_sub(1)),
+            ItemKind::Record => "event.json".to_owned(),
+        };
+        write_new(&out.join(&name), opened.plaintext())?;
+        files.push(name);
+    }
+    if a.json {
+        line(&json!({"event": event, "out": out.to_string_lossy(), "files": files}).to_string());
+    } else {
+        let count = lang.count(files.len() as u64, ["file", "files"], ["fichier", "fichiers"]);
+        line(&format!("{event} → {}: {count}", out.display()));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,206 @@
+//! What a scan or watch says while it works: a progress bar on a terminal, one JSON line per file, or one line for
+//! each file that needs a person.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Exit, Lang};
+use crate::trap::{Listener, Outcome, Summary, Word};
+
+/// Tells outcomes as they come.
+pub struct Reporter {
+    json: bool,
+    lang: Lang,
+    bar: Option<ProgressBar>,
+    /// For a watch: what was said of each file last, so that only news is told.
+    said: Option<HashMap<PathBuf, (Word, String)>>,
+    left: u64,
+}
+
+impl Reporter {
+    /// For one pass over a card.
+    pub fn once(json: bool, lang: Lang) -> Self {
+        let bar = (!json && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::no_length();
+            // The template is a constant; were it refused, indicatif's own would do.
+            if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {per_sec}  {msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { json, lang, bar, said: None, left: 0 }
+    }
+
+    /// For pass after pass over the same cards.
+    pub fn again_and_again(json: bool, lang: Lang) -> Self {
+        Self { json, lang, bar: None, said: Some(HashMap::new()), left: 0 }
+    }
+
+    /// Tells the summary; what was left on the card makes the difference between done and done in part.
+    pub fn end(self, summary: &Summary) -> Exit {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if self.json {
+            line(&json!({ "summary": summary }).to_string());
+        } else {
+            tell(self.lang, summary);
+        }
+        if self.left > 0 || summary.held > 0 || summary.not_erased > 0 { Exit::InPart } else { Exit::Done }
+    }
+
+    fn is_news(&mut self, outcome: &Outcome) -> bool {
+        let Some(said) = &mut self.said else { return true };
+        let now = (outcome.verdict, outcome.reason.clone());
+        match outcome.verdict {
+            // The file goes, or will: the same name may bear another frame tomorrow.
+            Word::Keep | Word::Discard => {
+                said.remove(&outcome.file);
+                true
+            }
+            Word::Held | Word::Left => said.insert(outcome.file.clone(), now.clone()) != Some(now),
+        }
+    }
+}
+
+impl Listener for Reporter {
+    fn begin(&mut self, files: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(files);
+            bar.set_message(self.lang.pick("frames", "images"));
+        }
+    }
+
+    fn step(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        let concerning = outcome.verdict == Word::Left && outcome.reason != "video";
+        self.left += u64::from(concerning);
+        if !self.is_news(outcome) {
+            return;
+        }
+        if self.json {
+            // A file name that is no UTF-8 is told with replacement characters, as JSON demands.
+            let file = outcome.file.to_string_lossy();
+            let (verdict, reason) = (outcome.verdict, &outcome.reason);
+            let (event, redaction) = (&outcome.event, &outcome.redaction);
+            line(
+                &json!({
+                    "file": file, "verdict": verdict, "reason": reason, "event": event, "redaction": redaction,
+                })
+                .to_string(),
+            );
+        } else if concerning || self.said.is_some() {
+            let text = format!("{}: {}", outcome.file.display(), spoken(self.lang, outcome));
+            match &self.bar {
+                Some(bar) => bar.println(text),
+                None => line(&text),
+            }
+        }
+    }
+}
+
+/// One line on standard output. A reader that went away is no reason to leave a frame half-way.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn spoken(lang: Lang, outcome: &Outcome) -> String {
+    let verdict = match outcome.verdict {
+        Word::Keep => lang.pick("kept", "retenue"),
+        Word::Discard => lang.pick("discarded", "écartée"),
+        Word::Held => lang.pick("waits on the card", "en attente sur la carte"),
+        Word::Left => lang.pick("left on the card", "laissée sur la carte"),
+    };
+    format!("{verdict} ({})", reason(lang, &outcome.reason))
+}
+
+/// A reason of docs/commands.md, in words.
+pub fn reason(lang: Lang, word: &str) -> &str {
+    let (english, french) = match word {
+        "vehicle-in-zone" => ("a vehicle in the zone", "un véhicule dans la zone"),
+        "unsure" => ("in doubt", "dans le doute"),
+        "manual" => ("manual sorting", "tri manuel"),
+        "not-empty" => ("not empty", "non vide"),
+        "follows-event" => ("follows its event", "suit son événement"),
+        "not-a-witness" => ("others stand for its event", "d'autres images représentent l'événement"),
+        "empty" => ("empty", "vide"),
+        "walker-alone" => ("a walker without a vehicle", "un piéton sans véhicule"),
+        "vehicle-outside-zone" => ("vehicles outside the zone", "véhicules hors de la zone"),
+        "parked" => ("parked vehicles", "véhicules en stationnement"),
+        "video" => ("a video", "une vidéo"),
+        "event-open" => ("its event is still open", "événement en cours"),
+        "network-failed" => ("a network failed", "un réseau de neurones a échoué"),
+        "not-settled" => ("still being written", "en cours d'écriture"),
+        "empty-file" => ("0 bytes", "0 octet"),
+        "not-jpeg" => ("not a JPEG", "pas un JPEG"),
+        "truncated" => ("cut off", "tronquée"),
+        "corrupt" => ("damaged", "endommagée"),
+        "too-large" => ("too large", "trop grande"),
+        "unsupported" => ("a kind of JPEG that is not supported", "type de JPEG non pris en charge"),
+        "unreadable" => ("cannot be read", "illisible"),
+        "link" => ("a link, never followed", "un lien, jamais suivi"),
+        "not-a-file" => ("not a regular file", "pas un fichier ordinaire"),
+        other => (other, other),
+    };
+    lang.pick(english, french)
+}
+
+fn tell(lang: Lang, s: &Summary) {
+    let files = |n| lang.count(n, ["file", "files"], ["fichier", "fichiers"]);
+    let frames = |n| lang.count(n, ["frame", "frames"], ["image", "images"]);
+    let events = |n| lang.count(n, ["event", "events"], ["événement", "événements"]);
+    let colon = lang.pick(":", " :");
+    line(&format!("{}{colon} {}", lang.pick("on the card", "sur la carte"), files(s.files)));
+    let row = |english: &str, french: &str, value: String| {
+        line(&format!("  {:<26}{value}", lang.pick(english, french)));
+    };
+    row("kept and sealed", "retenues et scellées", format!("{} ({})", frames(s.kept), events(s.events_sealed)));
+    row("discarded", "écartées", files(s.discarded));
+    row("left on the card", "laissés sur la carte", files(s.left));
+    if s.held > 0 {
+        row("waiting on the card", "en attente sur la carte", frames(s.held));
+    }
+    if s.others > 0 {
+        row("not touched", "non touchés", files(s.others));
+    }
+    row("erased from the card", "effacés de la carte", files(s.erased));
+    if s.not_erased > 0 {
+        row("could not be erased", "effacement impossible", files(s.not_erased));
+    }
+    if s.unexpected_camera > 0 {
+        row("of an unexpected camera", "d'un appareil inattendu", frames(s.unexpected_camera));
+    }
+    let memory = s.peak_memory_mb.map_or(String::new(), |mb| {
+        let mb = number(lang, mb, 0);
+        lang.pick(format!(", peak memory {mb} MB"), format!(", mémoire maximale {mb} Mo"))
+    });
+    let speed = number(lang, s.frames_per_second, 1);
+    let seconds = number(lang, s.seconds, 1);
+    line(&lang.pick(
+        format!("looked at {} in {seconds} s: {speed} frames/s{memory}", frames(s.looked_at)),
+        format!("{} examinées en {seconds} s : {speed} images/s{memory}", frames(s.looked_at)),
+    ));
+    if s.trial {
+        line(lang.pick(
+            "TRIAL MODE: nothing was erased. Set mode = \"enforce\" before the trial ends.",
+            "MODE ESSAI : rien n'a été effacé. Passez à mode = \"enforce\" avant la fin de l'essai.",
+        ));
+    }
+}
+
+/// A number with the language's decimal mark.
+pub fn number(lang: Lang, value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    lang.pick(text.clone(), text.replace('.', ","))
+}

@@ -1,0 +1,60 @@
+//! `vigie scan`: every frame of a card, once.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::report::Reporter;
+use super::{Arguments, Exit, Failure, Lang, equipment, stop_on_signals};
+use crate::config::{self, Camera};
+use crate::trap::service::Service;
+use crate::trap::{Summary, box_time};
+
+pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
+    let config = equipment::config(a)?;
+    equipment::refuse_expired_trial(&config)?;
+    let (mut store, recipients) = equipment::vault(&config)?;
+    let mut networks = equipment::networks(a, Some(&config))?;
+    networks.check()?;
+    let stop: &'static AtomicBool = stop_on_signals();
+    let mut reporter = Reporter::once(a.json, lang);
+    let mut service = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut networks,
+        clock: &box_time,
+        stop,
+    };
+    let done = match card {
+        Some(card) => {
+            let camera = which(&config, card, camera)?;
+            service.scan(camera, card, &mut reporter).map(|summary| (summary, false))
+        }
+        None => service
+            .scan_all(&mut reporter)
+            .map(|ended| (Summary::of(ended.rounds.into_values()), !ended.absent.is_empty())),
+    };
+    // Closing writes the signed end of the session; after an error it is still true of what was acknowledged.
+    store.close(box_time())?;
+    let (summary, absent) = done?;
+    let exit = reporter.end(&summary);
+    Ok(if absent { Exit::InPart } else { exit })
+}
+
+/// The camera whose card this is: named, or the only one, or the one whose configured card it is.
+fn which<'c>(config: &'c config::Trap, card: &Path, id: Option<&str>) -> Result<&'c Camera, Failure> {
+    let cameras = &config.cameras;
+    let found = match (id, cameras.as_slice()) {
+        (Some(id), _) => cameras.iter().find(|camera| camera.id.as_str() == id),
+        (None, [only]) => Some(only),
+        (None, _) => cameras.iter().find(|camera| camera.card == card),
+    };
+    found.ok_or_else(|| {
+        let known: Vec<_> = cameras.iter().map(|camera| camera.id.as_str()).collect();
+        Failure::wrong_use(
+            format!("{}; cameras: {}", card.display(), known.join(", ")),
+            ["it is not known whose card this is", "name one of the cameras with --camera"],
+            ["on ne sait pas à quelle caméra est cette carte", "indiquez l'une des caméras avec --camera"],
+        )
+    })
+}

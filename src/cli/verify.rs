@@ -1,0 +1,35 @@
+//! `vigie verify`: whether a vault or an item is what its box signed. Needs neither networks nor keys.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::report::line;
+use super::{Exit, Failure, Lang};
+use crate::vault::DevicePublic;
+use crate::verify;
+
+pub fn run(path: &Path, device: Option<&Path>, json: bool, lang: Lang) -> Result<Exit, Failure> {
+    let device = device.map(DevicePublic::read).transpose()?;
+    let report = if path.is_dir() {
+        verify::store(path, device.as_ref())
+    } else {
+        verify::item(path)
+    };
+    if json {
+        line(&json!(report).to_string());
+    } else {
+        for remark in &report.remarks {
+            line(&format!("  {remark}"));
+        }
+        for fault in &report.faults {
+            line(&format!("  {}: {}", fault.where_, fault.what));
+        }
+        let verdict = match report.ok {
+            true => lang.pick("intact", "intact"),
+            false => lang.pick("NOT intact", "NON intact"),
+        };
+        line(&format!("{}: {verdict}", path.display()));
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Fault })
+}

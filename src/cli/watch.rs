@@ -1,0 +1,35 @@
+//! `vigie watch`: the cards of all cameras, as long as it runs.
+
+use super::report::Reporter;
+use super::{Arguments, Exit, Failure, Lang, equipment, stop_on_signals};
+use crate::trap::service::Service;
+use crate::trap::{Summary, box_time};
+
+pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure> {
+    let config = equipment::config(a)?;
+    equipment::refuse_expired_trial(&config)?;
+    let (mut store, recipients) = equipment::vault(&config)?;
+    let mut networks = equipment::networks(a, Some(&config))?;
+    networks.check()?;
+    let mut reporter = if until_idle {
+        Reporter::once(a.json, lang)
+    } else {
+        Reporter::again_and_again(a.json, lang)
+    };
+    let mut service = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut networks,
+        clock: &box_time,
+        stop: stop_on_signals(),
+    };
+    let ended = service.watch(until_idle, &mut reporter);
+    store.close(box_time())?;
+    let ended = ended?;
+    if !until_idle {
+        return Ok(Exit::Done);
+    }
+    let exit = reporter.end(&Summary::of(ended.rounds.into_values()));
+    Ok(if ended.absent.is_empty() { exit } else { Exit::InPart })
+}

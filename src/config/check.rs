@@ -1,0 +1,549 @@
+//! From what is written to what may run: each value checked at its place, then what they say together.
+
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use toml::{Spanned, Value};
+
+use super::error::{Error, Fault, Place, PolygonFault};
+use super::{
+    Access, BlindAtMost, Camera, DAY, Decision, EventGap, Fill, Mask, MaskPolicy, MaxAge, MaxHold, Mode,
+    Occupants, Recipients, Regime, RegimeKind, Trap, Triage, Video, WipePeriod, polygon, raw,
+};
+use crate::vision::geometry::Polygon;
+
+const LONGEST_TRIAL: i32 = 30;
+const LONGEST_TEXT: usize = 500;
+
+pub(super) fn trap(text: &str, path: &Path) -> Result<Trap, Error> {
+    let raw = raw::read(text, path)?;
+    let check = Check {
+        text,
+        file: path,
+        folder: path.parent().unwrap_or(Path::new("")),
+    };
+    let places = Places::of(&raw);
+    let trap = check.whole(raw)?;
+    check.cards_apart(&trap, &places)?;
+    Ok(trap)
+}
+
+/// Where the paths stand that must not lie on a card, for the messages of the last check.
+struct Places {
+    ours: [(&'static str, Range<usize>); 5],
+    cards: Vec<Range<usize>>,
+    ids: Vec<Range<usize>>,
+}
+
+impl Places {
+    fn of(raw: &raw::Trap) -> Self {
+        let cameras = raw.camera.get_ref().iter().map(Spanned::get_ref);
+        Self {
+            ours: [
+                ("store", raw.store.span()),
+                ("models", raw.models.span()),
+                ("device_key", raw.device_key.span()),
+                ("service", raw.recipients.service.span()),
+                ("recovery", raw.recipients.recovery.span()),
+            ],
+            cards: cameras.clone().map(|c| c.card.span()).collect(),
+            ids: cameras.map(|c| c.id.span()).collect(),
+        }
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+    file: &'a Path,
+    folder: &'a Path,
+}
+
+/// The least and the most a value may be, in its unit, and the same in words.
+struct Bounds<T> {
+    key: &'static str,
+    least: (T, &'static str),
+    most: (T, &'static str),
+}
+
+impl Check<'_> {
+    fn refuse<T>(&self, span: Range<usize>, fault: Fault) -> Result<T, Error> {
+        Err(Error::Refused {
+            at: Place::of(self.file, self.text.as_bytes(), span.start),
+            fault,
+        })
+    }
+
+    fn whole(&self, raw: raw::Trap) -> Result<Trap, Error> {
+        let recipients = self.recipients(&raw.recipients)?;
+        let mode = self.mode(&raw)?;
+        let (event_gap, max_hold) = self.event_terms(&raw)?;
+        let triage = Triage {
+            choice: raw.triage.choice,
+            decision: self.decision(&raw.triage.decided_by, &raw.triage.decided_on)?,
+            reason: self.line("reason", &raw.triage.reason)?,
+        };
+        Ok(Trap {
+            store: self.path("store", &raw.store)?,
+            models: self.path("models", &raw.models)?,
+            runtime: raw
+                .runtime
+                .as_ref()
+                .map(|p| self.path("runtime", p))
+                .transpose()?,
+            recipients,
+            device_key: self.path("device_key", &raw.device_key)?,
+            mode,
+            triage,
+            mask: self.mask(raw.mask.unwrap_or_default())?,
+            keep: self.count("keep", raw.keep, 12, (500, "500"))?,
+            event_gap,
+            max_hold,
+            max_age: self
+                .term(raw.max_age, &MAX_AGE)?
+                .map_or_else(MaxAge::default, MaxAge),
+            wipe_period: self
+                .term(raw.wipe_period, &WIPE_PERIOD)?
+                .map_or_else(WipePeriod::default, WipePeriod),
+            attempts: self.count("attempts", raw.attempts, 3, (100, "100"))?,
+            video: raw.video.unwrap_or(Video::Leave),
+            threads: match raw.threads {
+                None => None,
+                given => NonZeroUsize::new(self.count("threads", given, 1, (64, "64"))?.get().into()),
+            },
+            cameras: self.cameras(raw.camera)?,
+        })
+    }
+
+    fn recipients(&self, raw: &raw::Recipients) -> Result<Recipients, Error> {
+        let recipients = Recipients {
+            service: self.path("service", &raw.service)?,
+            recovery: self.path("recovery", &raw.recovery)?,
+        };
+        if plain(&recipients.service) == plain(&recipients.recovery) {
+            return self.refuse(raw.recovery.span(), Fault::OneRecipient);
+        }
+        Ok(recipients)
+    }
+
+    fn mode(&self, raw: &raw::Trap) -> Result<Mode, Error> {
+        const TRIAL: &str = "mode = \"trial\"";
+        let dates = [("trial_from", &raw.trial_from), ("trial_until", &raw.trial_until)];
+        if *raw.mode.get_ref() == raw::Mode::Enforce {
+            return match dates
+                .into_iter()
+                .find_map(|(key, date)| Some((key, date.as_ref()?)))
+            {
+                Some((key, date)) => self.refuse(date.span(), Fault::Idle { key, needs: TRIAL }),
+                None => Ok(Mode::Enforce),
+            };
+        }
+        let [from, until] = dates.map(|(key, date)| self.needed(key, date, raw.mode.span(), TRIAL));
+        let (from, until) = self.days(("trial_from", from?), ("trial_until", until?))?;
+        let days = (until - from).get_days();
+        if days > LONGEST_TRIAL {
+            return self.refuse(raw.mode.span(), Fault::TrialTooLong { days });
+        }
+        Ok(Mode::Trial { from, until })
+    }
+
+    fn event_terms(&self, raw: &raw::Trap) -> Result<(EventGap, MaxHold), Error> {
+        let gap = self
+            .term(raw.event_gap.clone(), &EVENT_GAP)?
+            .map_or_else(EventGap::default, EventGap);
+        let hold = self
+            .term(raw.max_hold.clone(), &MAX_HOLD)?
+            .map_or_else(MaxHold::default, MaxHold);
+        if hold.0 < gap.0 {
+            let span = raw
+                .max_hold
+                .as_ref()
+                .or(raw.event_gap.as_ref())
+                .map(Spanned::span);
+            return self.refuse(span.unwrap_or(0..0), Fault::HoldShorterThanGap);
+        }
+        Ok((gap, hold))
+    }
+
+    fn mask(&self, raw: raw::Mask) -> Result<Mask, Error> {
+        const MOSAIC: &str = "fill = \"mosaic\"";
+        let fill = match raw.fill {
+            Some(fill) if *fill.get_ref() == raw::Fill::Mosaic => {
+                let by = self.needed("decided_by", &raw.decided_by, fill.span(), MOSAIC)?;
+                let on = self.needed("decided_on", &raw.decided_on, fill.span(), MOSAIC)?;
+                Fill::Mosaic(self.decision(by, on)?)
+            }
+            _ => {
+                let by = raw.decided_by.map(|by| ("decided_by", by.span()));
+                let on = raw.decided_on.map(|on| ("decided_on", on.span()));
+                if let Some((key, span)) = by.or(on) {
+                    return self.refuse(span, Fault::Idle { key, needs: MOSAIC });
+                }
+                Fill::Flat
+            }
+        };
+        Ok(Mask {
+            day: raw.day.unwrap_or(MaskPolicy::Persons),
+            night: raw.night.unwrap_or(MaskPolicy::AllBut),
+            fill,
+            occupants: raw.occupants.unwrap_or(Occupants::Mask),
+        })
+    }
+
+    fn cameras(&self, raw: Spanned<Vec<Spanned<raw::Camera>>>) -> Result<Vec<Camera>, Error> {
+        let span = raw.span();
+        let cameras = raw
+            .into_inner()
+            .into_iter()
+            .map(|camera| self.camera(camera.into_inner()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if cameras.is_empty() {
+            return self.refuse(span, Fault::NoCamera);
+        }
+        Ok(cameras)
+    }
+
+    fn camera(&self, raw: raw::Camera) -> Result<Camera, Error> {
+        const CENTURY: i64 = 100 * 366 * DAY as i64;
+        let access = self.access(&raw)?;
+        let id = match raw.id.get_ref().parse() {
+            Ok(id) => id,
+            Err(why) => return self.refuse(raw.id.span(), Fault::CameraId(why)),
+        };
+        let clock_correction = match raw.clock_correction {
+            None => 0,
+            Some(seconds) => self.within(
+                *seconds.get_ref(),
+                &seconds,
+                &Bounds {
+                    key: "clock_correction",
+                    least: (-CENTURY, "minus a hundred years"),
+                    most: (CENTURY, "a hundred years, in seconds"),
+                },
+            )?,
+        };
+        Ok(Camera {
+            id,
+            site: self.line("site", &raw.site)?,
+            regime: self.regime(raw.regime)?,
+            card: self.path("card", &raw.card)?,
+            access,
+            model: raw.model.map(|m| self.line("model", &m)).transpose()?,
+            serial: raw.serial.map(|s| self.line("serial", &s)).transpose()?,
+            zone: self.polygon("zone", &raw.zone, polygon::corners_or_all)?,
+            waste: raw
+                .waste
+                .map(|p| self.polygon("waste", &p, polygon::corners))
+                .transpose()?,
+            privacy: raw
+                .privacy
+                .unwrap_or_default()
+                .iter()
+                .map(|p| self.polygon("privacy", p, polygon::corners))
+                .collect::<Result<_, _>>()?,
+            clock_correction,
+        })
+    }
+
+    fn access(&self, raw: &raw::Camera) -> Result<Access, Error> {
+        const HANDOVER: &str = "access = \"handover\"";
+        let span = raw.access.span();
+        if *raw.access.get_ref() == raw::Access::Mounted {
+            let idle = [
+                ("take", raw.take.as_ref().map(Spanned::span)),
+                ("give", raw.give.as_ref().map(Spanned::span)),
+                ("blind_at_most", raw.blind_at_most.as_ref().map(Spanned::span)),
+            ];
+            return match idle.into_iter().find_map(|(key, span)| Some((key, span?))) {
+                Some((key, span)) => self.refuse(span, Fault::Idle { key, needs: HANDOVER }),
+                None => Ok(Access::Mounted),
+            };
+        }
+        let command = |key, argv: &Option<Spanned<Vec<String>>>| {
+            let argv = self.needed(key, argv, span.clone(), HANDOVER)?;
+            match argv.get_ref().first() {
+                Some(program) if !program.trim().is_empty() => Ok(argv.get_ref().clone()),
+                _ => self.refuse(argv.span(), Fault::NoCommand { key }),
+            }
+        };
+        let blind = self.needed("blind_at_most", &raw.blind_at_most, span.clone(), HANDOVER)?;
+        Ok(Access::Handover {
+            take: command("take", &raw.take)?,
+            give: command("give", &raw.give)?,
+            blind_at_most: self
+                .term(Some(blind.clone()), &BLIND_AT_MOST)?
+                .map_or_else(BlindAtMost::default, BlindAtMost),
+        })
+    }
+
+    fn regime(&self, raw: Spanned<raw::Regime>) -> Result<Regime, Error> {
+        const WITHOUT: &str = "kind = \"sans_texte\"";
+        let span = raw.span();
+        let raw = raw.into_inner();
+        let kind = match (raw.kind, &raw.acknowledged_by) {
+            (raw::Kind::SansTexte, signed) => {
+                let signed = self.needed("acknowledged_by", signed, span, WITHOUT)?.get_ref();
+                RegimeKind::SansTexte {
+                    responsible: self.line("responsible", &signed.responsible)?,
+                    dpo: self.line("dpo", &signed.dpo)?,
+                }
+            }
+            (_, Some(signed)) => {
+                let key = "acknowledged_by";
+                return self.refuse(signed.span(), Fault::Idle { key, needs: WITHOUT });
+            }
+            (raw::Kind::Videoprotection, None) => RegimeKind::Videoprotection,
+            (raw::Kind::ActeEnquete, None) => RegimeKind::ActeEnquete,
+            (raw::Kind::Quebec, None) => RegimeKind::Quebec,
+        };
+        let (from, until) = self.days(("from", &raw.from), ("until", &raw.until))?;
+        let reference = self.line("reference", &raw.reference)?;
+        Ok(Regime {
+            kind,
+            reference,
+            from,
+            until,
+        })
+    }
+
+    /// Two cameras that share an id or a card, or anything of ours on a card, would lose evidence at
+    /// the first wipe. Compared as written; what links make of it is for `card::apart`.
+    fn cards_apart(&self, trap: &Trap, places: &Places) -> Result<(), Error> {
+        for (i, camera) in trap.cameras.iter().enumerate() {
+            for first in &trap.cameras[..i] {
+                if first.id == camera.id {
+                    return self.refuse(places.ids[i].clone(), Fault::SameCamera(camera.id.to_string()));
+                }
+                if nested(&first.card, &camera.card) {
+                    let fault = Fault::SameCard {
+                        first: first.id.to_string(),
+                        second: camera.id.to_string(),
+                    };
+                    return self.refuse(places.cards[i].clone(), fault);
+                }
+            }
+            let ours = [
+                &trap.store,
+                &trap.models,
+                &trap.device_key,
+                &trap.recipients.service,
+                &trap.recipients.recovery,
+            ];
+            for (path, (key, span)) in ours.into_iter().zip(&places.ours) {
+                if nested(path, &camera.card) {
+                    let camera = camera.id.to_string();
+                    return self.refuse(span.clone(), Fault::OnTheCard { key, camera });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn needed<'v, T>(
+        &self,
+        key: &'static str,
+        value: &'v Option<Spanned<T>>,
+        asked: Range<usize>,
+        because: &'static str,
+    ) -> Result<&'v Spanned<T>, Error> {
+        match value {
+            Some(value) => Ok(value),
+            None => self.refuse(asked, Fault::Needed { key, because }),
+        }
+    }
+
+    fn path(&self, key: &'static str, raw: &Spanned<String>) -> Result<PathBuf, Error> {
+        let text = raw.get_ref();
+        if text.trim().is_empty() || text.contains('\0') {
+            return self.refuse(raw.span(), Fault::NoText { key });
+        }
+        Ok(self.folder.join(text))
+    }
+
+    fn line(&self, key: &'static str, raw: &Spanned<String>) -> Result<String, Error> {
+        let text = raw.get_ref().trim();
+        if text.is_empty() || text.chars().count() > LONGEST_TEXT || text.contains(char::is_control) {
+            return self.refuse(raw.span(), Fault::NoText { key });
+        }
+        Ok(text.to_owned())
+    }
+
+    fn decision(&self, by: &Spanned<String>, on: &Spanned<Value>) -> Result<Decision, Error> {
+        Ok(Decision {
+            by: self.line("decided_by", by)?,
+            on: self.date("decided_on", on)?,
+        })
+    }
+
+    /// A TOML local date, or the same between quotes.
+    fn date(&self, key: &'static str, raw: &Spanned<Value>) -> Result<Date, Error> {
+        let text = match raw.get_ref() {
+            Value::Datetime(written) if written.time.is_none() => written.to_string(),
+            Value::String(written) => written.clone(),
+            _ => String::new(),
+        };
+        match text.parse() {
+            Ok(date) => Ok(date),
+            Err(_) => self.refuse(raw.span(), Fault::NotADate { key }),
+        }
+    }
+
+    fn days(
+        &self,
+        (first, from): (&'static str, &Spanned<Value>),
+        (last, until): (&'static str, &Spanned<Value>),
+    ) -> Result<(Date, Date), Error> {
+        let days = (self.date(first, from)?, self.date(last, until)?);
+        if days.1 < days.0 {
+            let fault = Fault::Backwards {
+                from: first,
+                until: last,
+            };
+            return self.refuse(until.span(), fault);
+        }
+        Ok(days)
+    }
+
+    fn polygon(
+        &self,
+        key: &'static str,
+        raw: &Spanned<Value>,
+        read: fn(&Value) -> Result<Polygon, PolygonFault>,
+    ) -> Result<Polygon, Error> {
+        match read(raw.get_ref()) {
+            Ok(polygon) => Ok(polygon),
+            Err(what) => self.refuse(raw.span(), Fault::Polygon { key, what }),
+        }
+    }
+
+    fn count(
+        &self,
+        key: &'static str,
+        raw: Option<Spanned<i64>>,
+        default: u16,
+        most: (i64, &'static str),
+    ) -> Result<NonZeroU16, Error> {
+        let number = match raw {
+            None => default,
+            Some(raw) => {
+                let least = (1, "1");
+                let number = self.within(*raw.get_ref(), &raw, &Bounds { key, least, most })?;
+                u16::try_from(number).unwrap_or(u16::MAX)
+            }
+        };
+        Ok(NonZeroU16::new(number).unwrap_or(NonZeroU16::MIN))
+    }
+
+    /// Days count 24 hours here: these are terms, not appointments.
+    fn term(
+        &self,
+        raw: Option<Spanned<String>>,
+        bounds: &Bounds<Duration>,
+    ) -> Result<Option<Duration>, Error> {
+        let Some(raw) = raw else { return Ok(None) };
+        let length = raw
+            .get_ref()
+            .parse::<jiff::Span>()
+            .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()));
+        match length {
+            // A negative length is as far out of bounds as zero.
+            Ok(length) => {
+                let length = Duration::try_from(length).unwrap_or(Duration::ZERO);
+                self.within(length, &raw, bounds).map(Some)
+            }
+            Err(_) => {
+                let fault = Fault::NotADuration {
+                    key: bounds.key,
+                    found: raw.get_ref().clone(),
+                };
+                self.refuse(raw.span(), fault)
+            }
+        }
+    }
+
+    fn within<T: PartialOrd, W: std::fmt::Display>(
+        &self,
+        value: T,
+        written: &Spanned<W>,
+        bounds: &Bounds<T>,
+    ) -> Result<T, Error> {
+        if value >= bounds.least.0 && value <= bounds.most.0 {
+            return Ok(value);
+        }
+        let fault = Fault::OutOfBounds {
+            key: bounds.key,
+            found: written.get_ref().to_string(),
+            least: bounds.least.1,
+            most: bounds.most.1,
+        };
+        self.refuse(written.span(), fault)
+    }
+}
+
+const fn seconds(
+    key: &'static str,
+    least: (u64, &'static str),
+    most: (u64, &'static str),
+) -> Bounds<Duration> {
+    Bounds {
+        key,
+        least: (Duration::from_secs(least.0), least.1),
+        most: (Duration::from_secs(most.0), most.1),
+    }
+}
+
+const EVENT_GAP: Bounds<Duration> = seconds("event_gap", (1, "1 s"), (3600, "1 h"));
+const MAX_HOLD: Bounds<Duration> = seconds("max_hold", (1, "1 s"), (DAY, "24 h"));
+const MAX_AGE: Bounds<Duration> = seconds(
+    "max_age",
+    (DAY, "1 day"),
+    (31 * DAY, "31 days (one month: CSI art. L.252-5)"),
+);
+const WIPE_PERIOD: Bounds<Duration> = seconds(
+    "wipe_period",
+    (DAY, "1 day"),
+    (92 * DAY, "92 days (the quarter promised to the public)"),
+);
+const BLIND_AT_MOST: Bounds<Duration> = seconds("blind_at_most", (1, "1 s"), (3600, "1 h"));
+
+/// Whether one path is the other or lies inside it, as written.
+fn nested(a: &Path, b: &Path) -> bool {
+    let (a, b) = (plain(a), plain(b));
+    a.starts_with(&b) || b.starts_with(&a)
+}
+
+/// The path without `.` and with `..` taken at its word.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+        plain
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_nested_by_whole_names_and_through_dots() {
+        for (a, b, expected) in [
+            ("/card", "/card", true),
+            ("/card/DCIM", "/card", true),
+            ("/card", "/cards", false),
+            ("/mnt/../card/./x", "/card", true),
+            ("../card", "card", false),
+            ("a/../../b", "../b/c", true),
+        ] {
+            assert_eq!(nested(Path::new(a), Path::new(b)), expected, "{a} {b}");
+            assert_eq!(nested(Path::new(b), Path::new(a)), expected, "{b} {a}");
+        }
+    }
+}

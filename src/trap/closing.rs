@@ -1,0 +1,258 @@
+//! Closing events: from held frames to a verdict, to sealed witnesses, to erasure.
+//!
+//! Promises: an event is sealed whole or not at all; its verdict, its items and its journal line are one transaction;
+//! erasure is intended only after it. Where a network fails, the event waits on the card unsealed.
+//! Leaves the rules to `triage`, looking to [`super::witness`].
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Error;
+use super::ledger::{Ledger, Row, State};
+use super::round::{Run, word};
+use super::witness::{self, Site, Witness, corrected, redact_witness};
+use crate::card;
+use crate::config::{self, Camera};
+use crate::frame::{BoxTime, Digest, EventId};
+use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
+use crate::vault::{Entry, EventSealer, Kind, Staged};
+use crate::vision::{Detection, Light, Objects, Sighting};
+
+/// Frames this close together show the same people: each other's boxes are masked too.
+const BURST: SignedDuration = SignedDuration::from_secs(2);
+
+/// What the last decided event left before a camera: kept in the ledger, passed with the next one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    scene: Scene,
+    shown: Shown,
+}
+
+/// What an opened event says of itself: sealed beside its witnesses.
+#[derive(Serialize)]
+struct Record<'a> {
+    record: u32,
+    event: EventId,
+    site: &'a str,
+    regime: &'a config::Regime,
+    triage: &'a config::Triage,
+    zone: Digest,
+    verdict: &'a Verdict,
+    frames: Vec<RecordedFrame<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordedFrame<'a> {
+    frame: Digest,
+    name: &'a str,
+    taken: Option<crate::frame::CameraTime>,
+    arrived: BoxTime,
+}
+
+/// The configured choice in triage's own words.
+pub(super) fn choice(choice: config::Choice) -> triage::Choice {
+    match choice {
+        config::Choice::Manual => triage::Choice::Manual,
+        config::Choice::Empty => triage::Choice::Empty,
+        config::Choice::Irrelevant => triage::Choice::Irrelevant,
+    }
+}
+
+fn rules(config: &config::Trap, camera: &Camera) -> Rules {
+    Rules {
+        choice: choice(config.triage.choice),
+        zone: camera.zone.clone(),
+        event_gap: config.event_gap.into(),
+        max_hold: config.max_hold.into(),
+        keep: config.keep.into(),
+    }
+}
+
+/// An event that is complete, with what stood there before it.
+struct Complete<'a> {
+    id: EventId,
+    frames: &'a [Facts],
+    verdict: Verdict,
+    after: Memory,
+}
+
+impl Run<'_, '_> {
+    /// Decides every event that is complete. `waiting`: files of this card were not looked at yet.
+    pub(super) fn close_events(&mut self, waiting: bool) -> Result<(), Error> {
+        let rules = rules(self.round.config, self.round.camera);
+        let (facts, held, decided) = self.facts(&rules)?;
+        let now = self.now();
+        let Some(last_arrival) = facts.iter().map(|f| f.arrived).max() else { return Ok(()) };
+        let watch = triage::Watch { now, last_arrival, waiting, until_idle: self.round.until_idle };
+        for span in triage::events(&facts, &decided, &rules) {
+            let Some(id) = span.id(&self.round.camera.id, &facts) else { continue };
+            if triage::closed(&span, &facts, &watch, &rules).is_none() || self.unsealed.contains(&id) {
+                continue;
+            }
+            let memory = self.memory()?;
+            let before = Before {
+                cut_from: span.begins.is_cut().then_some(memory.shown),
+                scene: memory.scene,
+            };
+            let frames = span.of(&facts);
+            // A frame not met in this round yet may be gone from the card: the end of the round will tell.
+            if frames.iter().any(|f| held.contains(&f.id) && !self.under_way.contains_key(&f.id)) {
+                continue;
+            }
+            let verdict = triage::verdict(frames, &before, &rules);
+            let after = Memory { scene: before.scene.after(frames), shown: verdict.shown };
+            self.decide(Complete { id, frames, verdict, after })?;
+        }
+        Ok(())
+    }
+
+    /// All frames that an undecided event may hold or touch, in card order; which of them are held; which decided.
+    fn facts(&self, rules: &Rules) -> Result<(Vec<Facts>, BTreeSet<Digest>, BTreeSet<Digest>), Error> {
+        let near = SignedDuration::try_from(rules.max_hold + rules.event_gap).unwrap_or(SignedDuration::MAX);
+        let recently = self.now().0.checked_sub(near).map_or(BoxTime(jiff::Timestamp::MIN), BoxTime);
+        let undecided = self.ledger().undecided()?;
+        let nearby = self.ledger().decided_nearby(recently)?;
+        let held = undecided.iter().filter(|row| row.state == State::Held).map(|row| row.digest).collect();
+        let decided = nearby.iter().map(|row| row.digest).collect();
+        let correction = self.round.camera.clock_correction;
+        let mut facts: Vec<Facts> =
+            undecided.into_iter().chain(nearby).map(|row| facts_of(row, correction)).collect();
+        facts.sort_by(triage::in_card_order);
+        Ok((facts, held, decided))
+    }
+
+    fn memory(&self) -> Result<Memory, Error> {
+        // A memory that cannot be read is none: triage is safe by being forgetful.
+        let text = self.ledger().scene()?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go.
+    fn decide(&mut self, event: Complete<'_>) -> Result<(), Error> {
+        let staged = match self.seal(&event) {
+            Ok(staged) => staged,
+            Err(Error::Witness(witness::Error::Vision(failure))) => {
+                tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
+                self.unsealed.insert(event.id);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if !staged.is_empty() {
+            self.summary.events_sealed += 1;
+        }
+        let now = self.now();
+        let camera = &self.round.camera.id;
+        let memory = serde_json::to_string(&event.after).map_err(Error::Json)?;
+        let journal = Entry {
+            kind: Kind::Verdict,
+            body: json!({
+                "camera": camera,
+                "event": event.id,
+                "frames": event.frames.len(),
+                "witnesses": event.verdict.frames.iter().filter(|f| f.keep).count(),
+                "keep": event.verdict.keep,
+                "reason": event.verdict.reason,
+                "scores": event.verdict.scores,
+            }),
+        };
+        self.round.store.transaction(|tx| {
+            for item in staged {
+                tx.insert_item(now, item)?;
+            }
+            tx.journal(now, &journal)?;
+            let ledger = Ledger::of(tx.raw(), camera);
+            for frame in &event.verdict.frames {
+                ledger.decide(&frame.id, frame.keep, &word(&frame.reason), event.id)?;
+            }
+            ledger.set_scene(&memory)?;
+            Ok::<_, Error>(())
+        })?;
+        let on_card = |frame: &&triage::FrameVerdict| self.under_way.contains_key(&frame.id);
+        let frames: Vec<Digest> = event.verdict.frames.iter().filter(on_card).map(|f| f.id).collect();
+        self.erase(&frames)?;
+        self.tell_decided(&frames)
+    }
+
+    /// Redacts and seals the witnesses, one at a time; nothing is on record yet.
+    fn seal(&mut self, event: &Complete<'_>) -> Result<Vec<Staged>, Error> {
+        let mut staged = Vec::new();
+        if !event.verdict.keep {
+            return Ok(staged);
+        }
+        let site = Site::of(self.round.config, self.round.camera);
+        let mut sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
+        for (index, frame) in event.verdict.frames.iter().enumerate().filter(|(_, frame)| frame.keep) {
+            let bytes = self.read_again(&frame.id)?;
+            let witness = Witness {
+                bytes: &bytes,
+                neighbours: neighbours(event.frames, index),
+                now: self.now(),
+            };
+            let redacted = redact_witness(witness, &site, None, self.round.detector)?;
+            for sealed in sealer.seal_frame(&redacted)? {
+                staged.push(self.round.store.stage(sealed)?);
+            }
+        }
+        let record = Record {
+            record: 1,
+            event: event.id,
+            site: &self.round.camera.site,
+            regime: &self.round.camera.regime,
+            triage: &self.round.config.triage,
+            zone: site.zone,
+            verdict: &event.verdict,
+            frames: event
+                .frames
+                .iter()
+                .map(|f| RecordedFrame { frame: f.id, name: &f.name, taken: f.taken, arrived: f.arrived })
+                .collect(),
+        };
+        staged.push(self.round.store.stage(sealer.seal_record(&record)?)?);
+        Ok(staged)
+    }
+
+    /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.
+    fn read_again(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        let known = self.under_way.get(digest).and_then(|paths| paths.first());
+        let path = known.ok_or(Error::Vanished(*digest))?;
+        let bytes = card::read(self.round.card, path, card::FRAME_AT_MOST)?;
+        if Digest::of(&bytes) != *digest {
+            return Err(Error::Changed(path.as_path().to_owned()));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Persons seen in the frames of a burst around one of them.
+fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
+    let Some(here) = frames[index].taken else { return Vec::new() };
+    let near = |frame: &&Facts| {
+        frame.taken.is_some_and(|there| there.0.duration_since(here.0).abs() <= BURST)
+    };
+    let others = [index.checked_sub(1), Some(index + 1)].into_iter().flatten();
+    others
+        .filter_map(|i| frames.get(i))
+        .filter(near)
+        .flat_map(|frame| frame.sighting.objects.persons.iter().copied())
+        .collect()
+}
+
+fn facts_of(row: Row, correction: i64) -> Facts {
+    Facts {
+        id: row.digest,
+        folder: row.path.folder().to_string_lossy().into_owned(),
+        name: row.path.name().to_string_lossy().into_owned(),
+        taken: row.taken.and_then(|taken| corrected(taken, correction)),
+        arrived: row.arrived,
+        // A decided frame's sighting is forgotten; it only marks where its event ended.
+        sighting: row.sighting.unwrap_or(Sighting {
+            size: crate::frame::FrameSize { width: 1, height: 1 },
+            light: Light::Day,
+            objects: Objects::default(),
+        }),
+    }
+}

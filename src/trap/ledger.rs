@@ -1,0 +1,433 @@
+//! The ledger: what became of each frame, kept in the vault's own database.
+//!
+//! Promises: a frame stands here once, under its camera and digest; its row changes in the same transaction as the
+//! journal line that tells of it; what was seen in it (boxes, scores) is forgotten as soon as its event is
+//! decided. No pixel and no file content ever stands here. Leaves files to `card`, sealing to `vault`.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::card::CardPath;
+use crate::frame::{BoxTime, CameraId, CameraTime, Digest, EventId};
+use crate::vision::Sighting;
+
+/// Where a frame stands on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Looked at; on the card until its event closes.
+    Held,
+    /// Decided; still on the card because the mode is `trial`.
+    Decided,
+    /// Decided, and its erasure intended: a crash from here on ends in its erasure.
+    Erasing,
+    /// No longer on the card.
+    Gone,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Decided => "decided",
+            Self::Erasing => "erasing",
+            Self::Gone => "gone",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Held, Self::Decided, Self::Erasing, Self::Gone].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// One frame's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Where it lay on the card when last seen.
+    pub path: CardPath,
+    /// Bytes.
+    pub size: u64,
+    /// What the camera's clock said, uncorrected.
+    pub taken: Option<CameraTime>,
+    /// When the box first saw it.
+    pub arrived: BoxTime,
+    /// What was seen; only until its event is decided.
+    pub sighting: Option<Sighting>,
+    /// Where it stands.
+    pub state: State,
+    /// `keep` or `discard`, once decided.
+    pub verdict: Option<String>,
+    /// The verdict's reason.
+    pub reason: Option<String>,
+    /// Its event, once decided.
+    pub event: Option<EventId>,
+}
+
+/// A file that could not be taken: tried again until its attempts are used up, then left for the wipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftFile {
+    /// Where it lies on the card.
+    pub path: CardPath,
+    /// Bytes when last tried.
+    pub size: u64,
+    /// Modification time when last tried, in nanoseconds since 1970, by the camera's clock.
+    pub modified: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it cannot be taken: a word of docs/commands.md.
+    pub reason: String,
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS frame (
+    camera   TEXT NOT NULL,
+    digest   BLOB NOT NULL CHECK (length(digest) = 32),
+    path     BLOB NOT NULL,
+    size     INTEGER NOT NULL,
+    taken    TEXT,
+    arrived  TEXT NOT NULL,
+    sighting TEXT,
+    state    TEXT NOT NULL CHECK (state IN ('held', 'decided', 'erasing', 'gone')),
+    verdict  TEXT CHECK (verdict IN ('keep', 'discard')),
+    reason   TEXT,
+    event    BLOB CHECK (length(event) = 8),
+    PRIMARY KEY (camera, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS frame_under_way ON frame (camera, state) WHERE state IN ('held', 'erasing');
+CREATE INDEX IF NOT EXISTS frame_undecided ON frame (camera) WHERE event IS NULL;
+CREATE TABLE IF NOT EXISTS scene (
+    camera TEXT PRIMARY KEY,
+    scene  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS left_file (
+    camera   TEXT NOT NULL,
+    path     BLOB NOT NULL,
+    size     INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    PRIMARY KEY (camera, path)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Makes the tables where they are not there yet.
+pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(SCHEMA)
+}
+
+/// The ledger of one camera, inside one transaction or over a plain connection.
+pub struct Ledger<'a> {
+    db: &'a Connection,
+    camera: &'a CameraId,
+}
+
+impl<'a> Ledger<'a> {
+    /// Of this camera.
+    pub fn of(db: &'a Connection, camera: &'a CameraId) -> Self {
+        Self { db, camera }
+    }
+
+    /// The row of these bytes, if they were ever seen.
+    pub fn find(&self, digest: &Digest) -> rusqlite::Result<Option<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND digest = ?2");
+        self.db
+            .prepare_cached(&sql)?
+            .query_row(params![self.camera.as_str(), digest.as_bytes()], read_row)
+            .optional()
+    }
+
+    /// All rows in this state, in no particular order: the card's order is the caller's to know.
+    pub fn in_state(&self, state: State) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = ?2");
+        let mut query = self.db.prepare_cached(&sql)?;
+        let rows = query.query_map(params![self.camera.as_str(), state.name()], read_row)?;
+        rows.collect()
+    }
+
+    /// How many frames stand in each state: held, decided, erasing, gone.
+    pub fn counts(&self) -> rusqlite::Result<[u64; 4]> {
+        let mut counts = [0; 4];
+        let mut query =
+            self.db.prepare_cached("SELECT state, COUNT(*) FROM frame WHERE camera = ?1 GROUP BY state")?;
+        let mut rows = query.query(params![self.camera.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let state: String = row.get(0)?;
+            if let Some(state) = State::named(&state) {
+                counts[state as usize] = row.get(1)?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Forgets a held frame that is no longer on the card: if its bytes come back, they are looked at anew.
+    pub fn forget(&self, digest: &Digest) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM frame WHERE camera = ?1 AND digest = ?2 AND state = 'held'")?
+            .execute(params![self.camera.as_str(), digest.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Writes a frame that was looked at just now.
+    pub fn hold(&self, row: &Row) -> rusqlite::Result<()> {
+        let sighting = row.sighting.as_ref().map(to_json).transpose()?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO frame (camera, digest, path, size, taken, arrived, sighting, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'held')",
+            )?
+            .execute(params![
+                self.camera.as_str(),
+                row.digest.as_bytes(),
+                row.path.as_bytes(),
+                row.size,
+                row.taken.map(|t| t.to_string()),
+                row.arrived.to_string(),
+                sighting,
+            ])?;
+        Ok(())
+    }
+
+    /// Writes where the same bytes lie now.
+    pub fn moved(&self, digest: &Digest, path: &CardPath) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2")?
+            .execute(params![self.camera.as_str(), digest.as_bytes(), path.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Discards a frame at the first look. What was seen stays: it may hold its event together.
+    pub fn discard_now(&self, digest: &Digest, reason: &str) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE frame SET state = 'decided', verdict = 'discard', reason = ?3
+                 WHERE camera = ?1 AND digest = ?2 AND state = 'held'",
+            )?
+            .execute(params![self.camera.as_str(), digest.as_bytes(), reason])?;
+        Ok(())
+    }
+
+    /// Writes the verdict of a frame's event, and forgets what was seen. A verdict is never changed: what was
+    /// discarded at the first look only learns its event.
+    pub fn decide(&self, digest: &Digest, keep: bool, reason: &str, event: EventId) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE frame SET event = ?5, sighting = NULL,
+                     verdict = COALESCE(verdict, ?3), reason = COALESCE(reason, ?4),
+                     state = CASE state WHEN 'held' THEN 'decided' ELSE state END
+                 WHERE camera = ?1 AND digest = ?2 AND event IS NULL",
+            )?
+            .execute(params![
+                self.camera.as_str(),
+                digest.as_bytes(),
+                if keep { "keep" } else { "discard" },
+                reason,
+                event.as_bytes(),
+            ])?;
+        Ok(())
+    }
+
+    /// The frames whose event is not decided yet, those discarded at the first look among them.
+    pub fn undecided(&self) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NULL");
+        let mut query = self.db.prepare_cached(&sql)?;
+        query.query_map(params![self.camera.as_str()], read_row)?.collect()
+    }
+
+    /// The frames of decided events that may still touch an undecided one: those that lie on the card yet, and
+    /// those that arrived since `recently`.
+    pub fn decided_nearby(&self, recently: BoxTime) -> rusqlite::Result<Vec<Row>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NOT NULL
+             AND (state IN ('decided', 'erasing') OR arrived >= ?2)"
+        );
+        let mut query = self.db.prepare_cached(&sql)?;
+        query.query_map(params![self.camera.as_str(), recently.to_string()], read_row)?.collect()
+    }
+
+    /// What the last decided event left before this camera, as JSON.
+    pub fn scene(&self) -> rusqlite::Result<Option<String>> {
+        self.db
+            .prepare_cached("SELECT scene FROM scene WHERE camera = ?1")?
+            .query_row(params![self.camera.as_str()], |row| row.get(0))
+            .optional()
+    }
+
+    /// Writes what an event left before this camera.
+    pub fn set_scene(&self, scene: &str) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO scene (camera, scene) VALUES (?1, ?2)")?
+            .execute(params![self.camera.as_str(), scene])?;
+        Ok(())
+    }
+
+    /// Moves a decided frame along: its erasure is intended, or done.
+    pub fn set_state(&self, digest: &Digest, state: State) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("UPDATE frame SET state = ?3 WHERE camera = ?1 AND digest = ?2")?
+            .execute(params![self.camera.as_str(), digest.as_bytes(), state.name()])?;
+        Ok(())
+    }
+
+    /// What is known of a file that could not be taken.
+    pub fn left(&self, path: &CardPath) -> rusqlite::Result<Option<LeftFile>> {
+        self.db
+            .prepare_cached(
+                "SELECT path, size, modified, attempts, reason FROM left_file WHERE camera = ?1 AND path = ?2",
+            )?
+            .query_row(params![self.camera.as_str(), path.as_bytes()], |row| {
+                Ok(LeftFile {
+                    path: path_of(0, row.get(0)?)?,
+                    size: row.get(1)?,
+                    modified: row.get(2)?,
+                    attempts: row.get(3)?,
+                    reason: row.get(4)?,
+                })
+            })
+            .optional()
+    }
+
+    /// How many files could not be taken.
+    pub fn left_count(&self) -> rusqlite::Result<u64> {
+        self.db
+            .prepare_cached("SELECT COUNT(*) FROM left_file WHERE camera = ?1")?
+            .query_row(params![self.camera.as_str()], |row| row.get(0))
+    }
+
+    /// Writes one more failed attempt.
+    pub fn leave(&self, file: &LeftFile) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO left_file (camera, path, size, modified, attempts, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET size = ?3, modified = ?4, attempts = ?5, reason = ?6",
+            )?
+            .execute(params![
+                self.camera.as_str(),
+                file.path.as_bytes(),
+                file.size,
+                file.modified,
+                file.attempts,
+                file.reason,
+            ])?;
+        Ok(())
+    }
+
+    /// Forgets a file that could be taken after all, or that is no longer on the card.
+    pub fn taken_after_all(&self, path: &CardPath) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM left_file WHERE camera = ?1 AND path = ?2")?
+            .execute(params![self.camera.as_str(), path.as_bytes()])?;
+        Ok(())
+    }
+}
+
+const COLUMNS: &str = "digest, path, size, taken, arrived, sighting, state, verdict, reason, event";
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let arrived: String = row.get(4)?;
+    let state: String = row.get(6)?;
+    Ok(Row {
+        digest: Digest::from_bytes(row.get(0)?),
+        path: path_of(1, row.get(1)?)?,
+        size: row.get(2)?,
+        taken: row.get::<_, Option<String>>(3)?.and_then(|t| t.parse().ok()).map(CameraTime),
+        arrived: BoxTime(arrived.parse().map_err(|e| unreadable(4, e))?),
+        sighting: row
+            .get::<_, Option<String>>(5)?
+            .map(|text| serde_json::from_str(&text).map_err(|e| unreadable(5, e)))
+            .transpose()?,
+        state: State::named(&state).ok_or_else(|| unreadable(6, format!("state {state:?}")))?,
+        verdict: row.get(7)?,
+        reason: row.get(8)?,
+        event: row.get::<_, Option<[u8; 8]>>(9)?.map(EventId::from_bytes),
+    })
+}
+
+fn unreadable(
+    column: usize,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.into())
+}
+
+fn to_json(sighting: &Sighting) -> rusqlite::Result<String> {
+    serde_json::to_string(sighting).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+/// A card's names need not be UTF-8: they are kept as the bytes they are.
+fn path_of(column: usize, bytes: Vec<u8>) -> rusqlite::Result<CardPath> {
+    CardPath::from_bytes(&bytes).map_err(|refusal| unreadable(column, refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FrameSize;
+    use crate::vision::{Light, Objects};
+
+    fn row(byte: u8, path: &[u8]) -> Row {
+        Row {
+            digest: Digest::of(&[byte]),
+            path: CardPath::from_bytes(path).expect("below the card"),
+            size: 7,
+            taken: Some(CameraTime(jiff::civil::date(2026, 3, 4).at(5, 6, 7, 0))),
+            arrived: BoxTime(jiff::Timestamp::UNIX_EPOCH),
+            sighting: Some(Sighting {
+                size: FrameSize { width: 4, height: 3 },
+                light: Light::Day,
+                objects: Objects::default(),
+            }),
+            state: State::Held,
+            verdict: None,
+            reason: None,
+            event: None,
+        }
+    }
+
+    fn open() -> (Connection, CameraId) {
+        let db = Connection::open_in_memory().expect("memory");
+        prepare(&db).expect("schema");
+        (db, "quai".parse().expect("plain"))
+    }
+
+    #[test]
+    fn a_frame_is_found_again_whatever_its_name() {
+        let (db, camera) = open();
+        let ledger = Ledger::of(&db, &camera);
+        let odd = row(1, b"DCIM/\xff\xfe.JPG");
+        ledger.hold(&odd).expect("held");
+        assert_eq!(ledger.find(&odd.digest).expect("read"), Some(odd));
+        let other: CameraId = "pont".parse().expect("plain");
+        assert_eq!(Ledger::of(&db, &other).find(&Digest::of(&[1])).expect("read"), None);
+    }
+
+    #[test]
+    fn what_was_seen_is_forgotten_with_the_verdict() {
+        let (db, camera) = open();
+        let ledger = Ledger::of(&db, &camera);
+        let frame = row(1, b"a.jpg");
+        ledger.hold(&frame).expect("held");
+        let event = EventId::of(&camera, &frame.digest);
+        ledger.decide(&frame.digest, true, "vehicle-in-zone", event).expect("decided");
+        let after = ledger.find(&frame.digest).expect("read").expect("there");
+        assert_eq!((after.state, after.sighting), (State::Decided, None));
+        assert_eq!((after.verdict.as_deref(), after.event), (Some("keep"), Some(event)));
+        assert_eq!(ledger.counts().expect("counts"), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_verdict_is_never_changed_and_an_empty_frame_only_learns_its_event() {
+        let (db, camera) = open();
+        let ledger = Ledger::of(&db, &camera);
+        let frame = row(1, b"a.jpg");
+        ledger.hold(&frame).expect("held");
+        ledger.discard_now(&frame.digest, "empty").expect("discarded");
+        assert_eq!(ledger.undecided().expect("rows").len(), 1);
+        let event = EventId::of(&camera, &frame.digest);
+        ledger.decide(&frame.digest, true, "unsure", event).expect("decided");
+        let after = ledger.find(&frame.digest).expect("read").expect("there");
+        assert_eq!((after.verdict.as_deref(), after.reason.as_deref()), (Some("discard"), Some("empty")));
+        assert_eq!((after.event, after.sighting), (Some(event), None));
+        assert_eq!(ledger.undecided().expect("rows"), []);
+    }
+}

@@ -1,0 +1,58 @@
+//! The trap: carries each frame from the card to the vault, or to nothing.
+//!
+//! Promises: what [`round`] says of one pass over a card, what [`closing`] says of one event. Here the clock is read
+//! and the disk is touched; every decision is made by the pure modules above. Leaves printing to `cli`.
+
+mod closing;
+pub mod ledger;
+pub mod look;
+pub mod outcome;
+pub mod round;
+pub mod service;
+pub mod settling;
+pub mod witness;
+
+use std::path::PathBuf;
+
+use crate::frame::{BoxTime, Digest};
+use crate::{card, vault, vision};
+
+pub use outcome::{Outcome, Summary, Word};
+pub use round::{Listener, Round};
+
+/// Why a round ended before its end. Whatever was acknowledged before it stays done; every other frame is on the card.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The card.
+    #[error(transparent)]
+    Card(#[from] card::Error),
+    /// The networks.
+    #[error(transparent)]
+    Vision(#[from] vision::Error),
+    /// A witness could not be redacted.
+    #[error(transparent)]
+    Witness(#[from] witness::Error),
+    /// The vault.
+    #[error(transparent)]
+    Store(#[from] vault::store::Error),
+    /// Sealing.
+    #[error(transparent)]
+    Seal(#[from] vault::seal::Error),
+    /// The ledger.
+    #[error("the vault's database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// What is to be sealed cannot be written as JSON.
+    #[error("cannot be written as JSON: {0}")]
+    Json(serde_json::Error),
+    /// A held frame is no longer on the card.
+    #[error("frame {0} was held on the card and is not there any more")]
+    Vanished(Digest),
+    /// A held frame's file holds other bytes now.
+    #[error("{}: the file changed while its event was open", .0.display())]
+    Changed(PathBuf),
+}
+
+/// The box's clock, read.
+pub fn box_time() -> BoxTime {
+    BoxTime(jiff::Timestamp::now())
+}

@@ -1,0 +1,176 @@
+//! The service: all cameras of a box, round after round, until it is told to stop.
+//!
+//! Promises: the rescan on a timer works alone, `notify` only shortens the wait; a card that is taken out and put back
+//! is taken up again; a borrowed card is given back after each round, also after an error; one camera's trouble does
+//! not stop another's. Leaves one round to [`super::round`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::round::{Listener, Round};
+use super::settling::Settlings;
+use super::{Error, Summary};
+use crate::card::lease::{self, CardLease};
+use crate::card::watch::Watch;
+use crate::card::{self, Card};
+use crate::config::{self, Camera};
+use crate::frame::{BoxTime, CameraId};
+use crate::vault::{Recipient, Store};
+use crate::vision::Detector;
+
+/// The timer's rescan.
+const RESCAN: Duration = Duration::from_secs(10);
+
+/// What the service works with.
+pub struct Service<'a> {
+    /// The box's configuration.
+    pub config: &'a config::Trap,
+    /// The vault.
+    pub store: &'a mut Store,
+    /// To whom events are sealed.
+    pub recipients: &'a [Recipient],
+    /// What looks.
+    pub detector: &'a mut dyn Detector,
+    /// The box's clock.
+    pub clock: &'a dyn Fn() -> BoxTime,
+    /// Raised to end after the frame in hand.
+    pub stop: &'a AtomicBool,
+}
+
+/// How a service ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// The last round of each camera whose card was there.
+    pub rounds: BTreeMap<CameraId, Summary>,
+    /// Cameras whose card was not there, or could not be used.
+    pub absent: Vec<CameraId>,
+}
+
+impl Service<'_> {
+    /// One card, lying still at `card`, taken whole: every event is closed at the end.
+    pub fn scan(
+        &mut self,
+        camera: &Camera,
+        card: &std::path::Path,
+        listener: &mut dyn Listener,
+    ) -> Result<Summary, Error> {
+        card::apart(card, self.store.dir())?;
+        let card = Card::open(card)?;
+        self.round(camera, &card, None, None, true).run(listener)
+    }
+
+    /// Every camera's own card, borrowed where it must be, taken whole once.
+    pub fn scan_all(&mut self, listener: &mut dyn Listener) -> Result<Ended, Error> {
+        let mut ended = Ended::default();
+        let config = self.config;
+        for camera in &config.cameras {
+            match self.lend(camera, None, true, listener) {
+                Ok(summary) => {
+                    ended.rounds.insert(camera.id.clone(), summary);
+                }
+                Err(Error::Card(trouble)) => {
+                    tracing::warn!(camera = %camera.id, %trouble);
+                    ended.absent.push(camera.id.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Watches every card until told to stop; with `until_idle`, until nothing more is expected.
+    pub fn watch(&mut self, until_idle: bool, listener: &mut dyn Listener) -> Result<Ended, Error> {
+        let config = self.config;
+        for camera in &config.cameras {
+            lease::recover(camera, self.store.dir())?;
+        }
+        if until_idle {
+            return self.scan_all(listener);
+        }
+        let mut ended = Ended::default();
+        let mut settlings: BTreeMap<&CameraId, Settlings> = config
+            .cameras
+            .iter()
+            .map(|camera| (&camera.id, Settlings::new(config.attempts.get())))
+            .collect();
+        let mut hints = Watch::over(config.cameras.iter().map(|camera| camera.card.clone()));
+        while !self.stop.load(Ordering::Relaxed) {
+            ended.absent.clear();
+            for camera in &config.cameras {
+                let settling = settlings.get_mut(&camera.id);
+                match self.lend(camera, settling, false, listener) {
+                    Ok(summary) => {
+                        ended.rounds.insert(camera.id.clone(), summary);
+                    }
+                    Err(Error::Card(trouble)) => {
+                        tracing::warn!(camera = %camera.id, %trouble);
+                        ended.absent.push(camera.id.clone());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let rest = settlings.values().filter_map(Settlings::next).min().unwrap_or(RESCAN);
+            let closed = self.wait(&mut hints, rest);
+            for settling in settlings.values_mut() {
+                settling.closed(closed.clone());
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Waits for a hint or the timer, in steps short enough to hear a stop.
+    fn wait(&self, hints: &mut Watch, at_most: Duration) -> Vec<PathBuf> {
+        const STEP: Duration = Duration::from_millis(250);
+        let end = Instant::now() + at_most;
+        while !self.stop.load(Ordering::Relaxed) && Instant::now() < end {
+            let wake = hints.wait(STEP.min(end.saturating_duration_since(Instant::now())));
+            if wake.changed {
+                return wake.closed;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Borrows a camera's card for one round.
+    fn lend(
+        &mut self,
+        camera: &Camera,
+        settling: Option<&mut Settlings>,
+        until_idle: bool,
+        listener: &mut dyn Listener,
+    ) -> Result<Summary, Error> {
+        let lent = CardLease::take(camera, self.store.dir(), Instant::now())?;
+        let until = lent.remaining(Instant::now()).map(|rest| Instant::now() + rest);
+        card::apart(&camera.card, self.store.dir())?;
+        let card = Card::open(&camera.card)?;
+        let summary = self.round(camera, &card, until, settling, until_idle).run(listener);
+        drop(card);
+        lent.give()?;
+        summary
+    }
+
+    fn round<'r>(
+        &'r mut self,
+        camera: &'r Camera,
+        card: &'r Card,
+        until: Option<Instant>,
+        settling: Option<&'r mut Settlings>,
+        until_idle: bool,
+    ) -> Round<'r> {
+        Round {
+            config: self.config,
+            camera,
+            card,
+            store: self.store,
+            recipients: self.recipients,
+            detector: self.detector,
+            clock: self.clock,
+            stop: self.stop,
+            until,
+            settling,
+            until_idle,
+        }
+    }
+}

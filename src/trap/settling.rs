@@ -1,0 +1,69 @@
+//! Which files of a card are whole yet, remembered from one look to the next.
+//!
+//! Promises: a file is taken once its writer closed it or it stayed as it was ([`crate::card::settle`]); time is
+//! counted on a clock that never goes back, so a jump of the box's clock neither hurries nor stops anyone.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::card::settle::{Observation, Rules, Settling, State};
+use crate::card::{self, Card, CardFile, CardPath};
+
+/// A file that nobody closed before our eyes must stay the same for this long.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The files of one card on their way to being settled.
+#[derive(Debug)]
+pub struct Settlings {
+    since: Instant,
+    attempts: u16,
+    files: HashMap<CardPath, Settling>,
+    closed: Vec<PathBuf>,
+}
+
+impl Settlings {
+    /// None seen yet; `attempts` spells of quiet are given to a file without an end.
+    pub fn new(attempts: u16) -> Self {
+        Self { since: Instant::now(), attempts, files: HashMap::new(), closed: Vec::new() }
+    }
+
+    /// Writers closed these files, whole paths.
+    pub fn closed(&mut self, files: Vec<PathBuf>) {
+        self.closed.extend(files);
+    }
+
+    /// How long until a file that waits may have settled; `None` if none waits.
+    pub fn next(&self) -> Option<Duration> {
+        (!self.files.is_empty()).then_some(QUIET)
+    }
+
+    /// Looks at one file of the card once more.
+    pub(super) fn look(&mut self, card: &Card, file: &CardFile) -> State {
+        let now = Observation {
+            size: file.size,
+            mtime: file.mtime,
+            // A file that cannot be read is settled by its quiet alone: reading it again says what is wrong.
+            ends: card::ends(card, &file.path).unwrap_or(false),
+            at: self.since.elapsed(),
+        };
+        let rules = Rules { quiet: QUIET, attempts: self.attempts };
+        let whole = card.root().join(file.path.as_path());
+        let closed = self.closed.iter().position(|path| *path == whole);
+        let settling = self.files.entry(file.path.clone()).or_insert_with(|| Settling::new(now));
+        if let Some(index) = closed {
+            self.closed.swap_remove(index);
+            settling.closed();
+        }
+        let state = settling.seen(now, &rules);
+        if state == State::Settled {
+            self.files.remove(&file.path);
+        }
+        state
+    }
+
+    /// Forgets hints about files that no look has met.
+    pub(super) fn end_of_round(&mut self) {
+        self.closed.clear();
+    }
+}

@@ -1,0 +1,142 @@
+//! From a witness's bytes to its redacted form: guard, plates, silhouettes, mask, fill.
+//!
+//! Promises: fail-closed. Every job of the networks must have answered before anything is masked; where one fails there
+//! is no `Redacted`, and the frame stays where it is. The unmasked picture lives in this function's memory and nowhere
+//! else. Leaves choosing witnesses to `triage`, sealing to the caller.
+
+use crate::config::{self, Camera};
+use crate::frame::{BoxTime, CameraId, CameraTime, Digest};
+use crate::jpeg::{self, Facts as ExifFacts, Layout, Picture};
+use crate::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
+use crate::redact::{self, Context, Fill, Original, Redacted, redact};
+use crate::vision::geometry::Polygon;
+use crate::vision::{self, Detection, Detector, Light, View};
+
+/// Why a witness could not be redacted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is at fault.
+    #[error(transparent)]
+    Jpeg(#[from] jpeg::Error),
+    /// A network failed.
+    #[error(transparent)]
+    Vision(#[from] vision::Error),
+    /// The redacted file did not stand its own check.
+    #[error(transparent)]
+    Redact(#[from] redact::Error),
+}
+
+/// The city's rules for redacting frames of one camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Whose frames.
+    pub camera: CameraId,
+    /// The mask policy by day.
+    pub day: Policy,
+    /// The mask policy by night.
+    pub night: Policy,
+    /// What to do with windows.
+    pub occupants: Occupants,
+    /// What stands in place of what is masked.
+    pub fill: Fill,
+    /// Always masked.
+    pub privacy: Vec<Polygon>,
+    /// Shown under `all-but`.
+    pub waste: Option<Polygon>,
+    /// Names the state of the zones.
+    pub zone: Digest,
+    /// Seconds to add to the camera's clock.
+    pub correction: i64,
+}
+
+impl Site {
+    /// As configured.
+    pub fn of(config: &config::Trap, camera: &Camera) -> Self {
+        let policy = |policy| match policy {
+            config::MaskPolicy::Persons => Policy::Persons,
+            config::MaskPolicy::AllBut => Policy::AllBut,
+        };
+        Self {
+            camera: camera.id.clone(),
+            day: policy(config.mask.day),
+            night: policy(config.mask.night),
+            occupants: match config.mask.occupants {
+                config::Occupants::Mask => Occupants::Mask,
+                config::Occupants::Leave => Occupants::Leave,
+            },
+            fill: match config.mask.fill {
+                config::Fill::Flat => Fill::Flat,
+                config::Fill::Mosaic(_) => Fill::Mosaic,
+            },
+            privacy: camera.privacy.clone(),
+            waste: camera.waste.clone(),
+            zone: camera.zone_version(),
+            correction: camera.clock_correction,
+        }
+    }
+}
+
+/// A frame about to be looked at in full.
+pub struct Witness<'a> {
+    /// The file's bytes.
+    pub bytes: &'a [u8],
+    /// Persons the scout saw in the frames up to two seconds before and after.
+    pub neighbours: Vec<Detection>,
+    /// The box's clock.
+    pub now: BoxTime,
+}
+
+/// Looks at a whole picture with every network: persons and their outlines, vehicles, plates.
+pub fn inspect(
+    picture: &Picture,
+    neighbours: Vec<Detection>,
+    detector: &mut dyn Detector,
+) -> Result<Seen, vision::Error> {
+    let upright = picture.upright();
+    let view = View { picture: &upright, frame: picture.frame() };
+    let objects = detector.guard(view)?;
+    let plates = detector.plates(view, &objects.vehicles)?;
+    let mut persons = Vec::with_capacity(objects.persons.len());
+    for seen in objects.persons {
+        persons.push(Person { seen, silhouette: Some(detector.silhouette(view, seen.rect)?) });
+    }
+    Ok(Seen { persons, vehicles: objects.vehicles, plates, neighbours })
+}
+
+/// Redacts one witness; `policy` overrides the site's.
+pub fn redact_witness(
+    witness: Witness<'_>,
+    site: &Site,
+    policy: Option<Policy>,
+    detector: &mut dyn Detector,
+) -> Result<Redacted, Error> {
+    let layout = Layout::parse(witness.bytes)?;
+    let exif = ExifFacts::read(witness.bytes, &layout);
+    let picture = Picture::decode(witness.bytes, &layout, exif.orientation)?;
+    let light = vision::light(&picture.reduced());
+    let seen = inspect(&picture, witness.neighbours, detector)?;
+    let rules = Rules {
+        policy: policy.unwrap_or(match light {
+            Light::Day => site.day,
+            Light::Night => site.night,
+        }),
+        occupants: site.occupants,
+        privacy: &site.privacy,
+        waste: site.waste.as_ref(),
+    };
+    let original = Original { bytes: witness.bytes, layout: &layout, facts: &exif, picture: &picture };
+    let plan = Plan::new(original.canvas(), &rules, &Evidence::Seen(seen));
+    let context = Context {
+        camera: site.camera.clone(),
+        now: witness.now,
+        correction: site.correction,
+        networks: detector.networks(),
+        zone: site.zone,
+    };
+    Ok(redact(&original, &plan, site.fill, &context)?)
+}
+
+/// The corrected hour: what the camera's clock said, and the seconds the city measured it to be wrong by.
+pub fn corrected(taken: CameraTime, correction: i64) -> Option<CameraTime> {
+    taken.0.checked_add(jiff::SignedDuration::from_secs(correction)).ok().map(CameraTime)
+}

@@ -1,0 +1,73 @@
+//! Files that are whole or absent, whatever moment the power goes.
+//!
+//! Promises: after `write` returned, name and bytes survive a power cut; before, the name does not
+//! exist (or still holds what it held). What is left of an interrupted write begins with
+//! [`UNFINISHED`], so that whoever owns the folder can clear it.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// How the name of a file that is still being written begins.
+pub(super) const UNFINISHED: &str = ".new-";
+
+/// What to do about a file that already has the name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Fail with [`io::ErrorKind::AlreadyExists`]: `O_EXCL`, but for the finished file.
+    Refuse,
+    /// Take its place.
+    Replace,
+}
+
+/// Writes `bytes` under `path` with permissions `mode`: temporary file in the same folder, fsync,
+/// rename, fsync of the folder.
+pub(super) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> io::Result<()> {
+    let folder = folder_of(path);
+    let mut file = unfinished(folder)?;
+    file.write_all(bytes)?;
+    finish(file, path, mode, existing)
+}
+
+/// An unfinished file in `folder`, removed again when dropped.
+pub(super) fn unfinished(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
+}
+
+/// Makes an unfinished file durable under its name.
+pub(super) fn finish(
+    file: tempfile::NamedTempFile,
+    path: &Path,
+    mode: u32,
+    existing: Existing,
+) -> io::Result<()> {
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    match existing {
+        Existing::Refuse => file.persist_noclobber(path),
+        Existing::Replace => file.persist(path),
+    }
+    .map_err(|failed| failed.error)?;
+    sync_folder(folder_of(path))
+}
+
+/// Makes the names in `folder` durable.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether `error` says that the disk, or what may be used of it, is full.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

@@ -1,0 +1,238 @@
+//! The journal's lines: what they say, how they are chained, how their head is signed.
+//!
+//! Promises: a line's hash covers everything in it and the line before, the first one its box; so no
+//! line can be changed, dropped, added or moved without breaking the chain, and none cut off the end
+//! without the box's signature over the head. Pure: no database, no clock; time is passed in.
+//! (LIL art. 101: the journal serves to check that the processing is lawful, and its integrity.)
+//!
+//! Leaves to the callers to name frames, events and cards by opaque ids only, never by a plate or a
+//! person: the journal outlives what it tells of. Leaves the table and its triggers to
+//! [`super::store`]. What a chain cannot show is a whole store set back to an older copy of itself;
+//! for that, someone else must keep a later head.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::keys::{DeviceKey, DevicePublic};
+use crate::frame::{BoxTime, Digest};
+
+/// What a line tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The store was made (written by the store).
+    Created,
+    /// A session began that changed something (written by the store).
+    Opened,
+    /// The session before was cut off; leftovers were removed (written by the store).
+    Recovered,
+    /// The session ended in good order (written by the store).
+    Closed,
+    /// An item was sealed and is durable (written by the store).
+    Sealed,
+    /// The configuration in force.
+    Config,
+    /// A card was found or put back.
+    CardIn,
+    /// A card was given back or went away.
+    CardOut,
+    /// A frame was looked at.
+    FrameSeen,
+    /// An event was decided on.
+    Verdict,
+    /// A frame is about to be erased.
+    DiscardIntended,
+    /// A frame was erased.
+    Discarded,
+    /// A file was left on the card, with the reason.
+    Left,
+    /// A card was wiped.
+    Wiped,
+}
+
+impl Kind {
+    /// The stable name, as stored and hashed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Opened => "opened",
+            Self::Recovered => "recovered",
+            Self::Closed => "closed",
+            Self::Sealed => "sealed",
+            Self::Config => "config",
+            Self::CardIn => "card_in",
+            Self::CardOut => "card_out",
+            Self::FrameSeen => "frame_seen",
+            Self::Verdict => "verdict",
+            Self::DiscardIntended => "discard_intended",
+            Self::Discarded => "discarded",
+            Self::Left => "left",
+            Self::Wiped => "wiped",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is to be written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What it tells.
+    pub kind: Kind,
+    /// The facts, with opaque ids only.
+    pub body: Value,
+}
+
+/// A line as it stands in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// Box time, RFC 3339, UTC.
+    pub time: String,
+    /// A [`Kind`]'s name.
+    pub kind: String,
+    /// Canonical JSON.
+    pub body: String,
+    /// The hash of the line before, or [`genesis`].
+    pub prev: Digest,
+    /// [`Line::expected_hash`].
+    pub hash: Digest,
+}
+
+impl Line {
+    /// The line that follows `head`.
+    pub fn after(head: Head, time: BoxTime, entry: &Entry) -> Self {
+        let mut line = Self {
+            seq: head.seq + 1,
+            time: time.to_string(),
+            kind: entry.kind.as_str().to_owned(),
+            body: canonical(&entry.body),
+            prev: head.hash,
+            hash: head.hash,
+        };
+        line.hash = line.expected_hash();
+        line
+    }
+
+    /// SHA-256 over everything in the line; texts are preceded by their length (8 bytes, big-endian),
+    /// so that no two lines have the same encoding.
+    pub fn expected_hash(&self) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(b"vigie journal line 1\0");
+        hash.update(self.seq.to_be_bytes());
+        for text in [&self.time, &self.kind, &self.body] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hash.update(self.prev.as_bytes());
+        Digest::from_bytes(hash.finalize().into())
+    }
+}
+
+/// Where the chain of a box begins: no line of one box fits into another's journal.
+pub fn genesis(device: &DevicePublic) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"vigie journal 1\0");
+    hash.update(device.as_bytes());
+    Digest::from_bytes(hash.finalize().into())
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The last line's number; 0 before the first line.
+    pub seq: u64,
+    /// The last line's hash; [`genesis`] before the first line.
+    pub hash: Digest,
+}
+
+impl Head {
+    /// The head of an empty journal.
+    pub fn empty(device: &DevicePublic) -> Self {
+        Self {
+            seq: 0,
+            hash: genesis(device),
+        }
+    }
+
+    /// The box's signature over this head.
+    pub(super) fn sign(&self, device: &DeviceKey) -> [u8; 64] {
+        device.sign(&self.message(device.public()))
+    }
+
+    /// Whether `signature` is the box's over this head.
+    pub fn signed(&self, device: &DevicePublic, signature: &[u8; 64]) -> bool {
+        device.signed(&self.message(device), signature)
+    }
+
+    fn message(&self, device: &DevicePublic) -> Vec<u8> {
+        let mut message = b"vigie journal head 1\0".to_vec();
+        message.extend_from_slice(device.as_bytes());
+        message.extend_from_slice(&self.seq.to_be_bytes());
+        message.extend_from_slice(self.hash.as_bytes());
+        message
+    }
+}
+
+/// Compact JSON with sorted keys: one text for one value.
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            // Sorted here, because serde_json's own order depends on a feature any crate may turn on.
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            let members = members
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), canonical(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(values) => {
+            let values = values.iter().map(canonical);
+            format!("[{}]", values.collect::<Vec<_>>().join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn one_value_has_one_text() {
+        let value = json!({"b": [1, {"z": null, "a": "é\n"}], "a": 0.5});
+        assert_eq!(canonical(&value), r#"{"a":0.5,"b":[1,{"a":"é\n","z":null}]}"#);
+    }
+
+    #[test]
+    fn a_name_in_the_table_is_the_name_in_json() {
+        for kind in [Kind::DiscardIntended, Kind::CardIn, Kind::Wiped] {
+            assert_eq!(json!(kind), json!(kind.as_str()));
+        }
+    }
+
+    #[test]
+    fn text_cannot_move_from_one_field_of_a_line_to_the_next() {
+        let hash = |time: &str, kind: &str| {
+            let line = Line {
+                seq: 1,
+                time: time.to_owned(),
+                kind: kind.to_owned(),
+                body: "{}".to_owned(),
+                prev: Digest::of(b""),
+                hash: Digest::of(b""),
+            };
+            line.expected_hash()
+        };
+        assert_ne!(hash("ab", "c"), hash("a", "bc"));
+    }
+}

@@ -1,0 +1,235 @@
+//! The text of a key file, and the care with which it is read and written.
+//!
+//! Promises: one single text for a key (but for line ends, which a mail program may change in a
+//! public one); a damaged file is refused by its fingerprint; a secret is written with mode 0600 to a
+//! name that was free, and not read if others could.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{Epoch, Error, Fingerprint, Role};
+use crate::vault::durable::{self, Existing};
+
+/// A key file is some 200 bytes; more than this is something else.
+const LONGEST_FILE: usize = 4096;
+const SECRET_MODE: u32 = 0o600;
+const PUBLIC_MODE: u32 = 0o644;
+const SECRET_TITLE: &str = "vigie secret key 1";
+const PUBLIC_TITLE: &str = "vigie public key 1";
+
+/// Which half of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    Secret,
+    Public,
+}
+
+/// Whose key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    Device,
+    Office(Role, Epoch),
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device => f.write_str("box"),
+            Self::Office(role, epoch) => write!(f, "{role} of {epoch}"),
+        }
+    }
+}
+
+/// A key file's content.
+pub(super) struct KeyText {
+    half: Half,
+    holder: Holder,
+    fingerprint: Fingerprint,
+    place: String,
+    pub(super) bytes: Zeroizing<[u8; 32]>,
+}
+
+impl KeyText {
+    /// Reads and parses the file at `path`.
+    pub(super) fn read(path: &Path, half: Half) -> Result<Self, Error> {
+        let io_at = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(io_at)?;
+        if half == Half::Secret {
+            // Of the open file, not of the name: what is checked is what is read.
+            let mode = file.metadata().map_err(io_at)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                return Err(Error::Exposed {
+                    path: path.to_owned(),
+                    mode: mode & 0o7777,
+                });
+            }
+        }
+        // Room for the longest from the start: growing would leave copies of a secret behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
+        file.take(LONGEST_FILE as u64)
+            .read_to_end(&mut bytes)
+            .map_err(io_at)?;
+        let place = path.display().to_string();
+        match std::str::from_utf8(&bytes) {
+            Ok(text) if bytes.len() < LONGEST_FILE => Self::parse(place, text),
+            _ => Err(not_a_key(place)),
+        }
+    }
+
+    /// Parses a key's text, found in `place`.
+    pub(super) fn parse(place: String, text: &str) -> Result<Self, Error> {
+        let wrong = |what| Error::Malformed {
+            place: place.clone(),
+            what,
+        };
+        let mut lines = text.lines();
+        let half = match lines.next() {
+            Some(SECRET_TITLE) => Half::Secret,
+            Some(PUBLIC_TITLE) => Half::Public,
+            _ => return Err(not_a_key(place)),
+        };
+        let mut field = |name: &str, what| {
+            let value = lines.next().and_then(|line| line.strip_prefix(name));
+            value.ok_or_else(|| wrong(what))
+        };
+        let holder = match field("kind: ", "the line `kind:` is missing")? {
+            "device" => Holder::Device,
+            kind => {
+                let role = match kind {
+                    "service" => Role::Service,
+                    "recovery" => Role::Recovery,
+                    _ => return Err(wrong("its kind is not device, service or recovery")),
+                };
+                let epoch = field("epoch: ", "the line `epoch:` is missing")?.parse();
+                let epoch = epoch.map_err(|_| wrong("its epoch is no quarter such as 2026-Q4"))?;
+                Holder::Office(role, epoch)
+            }
+        };
+        let fingerprint = field("fingerprint: ", "the line `fingerprint:` is missing")?
+            .parse()
+            .map_err(|_| wrong("its fingerprint is not 16 hexadecimal digits"))?;
+        let bytes = lower_hex(field("key: ", "the line `key:` is missing")?)
+            .map(Zeroizing::new)
+            .ok_or_else(|| wrong("its key is not 64 hexadecimal digits"))?;
+        if lines.next().is_some() {
+            return Err(wrong("there is more in it than one key"));
+        }
+        Ok(Self {
+            half,
+            holder,
+            fingerprint,
+            place,
+            bytes,
+        })
+    }
+
+    /// This key, if it is that half of a box's.
+    pub(super) fn device(self, half: Half, wanted: &'static str) -> Result<Self, Error> {
+        match self.holder {
+            Holder::Device if self.half == half => Ok(self),
+            _ => Err(self.wrong_key(wanted)),
+        }
+    }
+
+    /// This key, if it is that half of the service's or of the recovery's.
+    pub(super) fn office(self, half: Half, wanted: &'static str) -> Result<(Role, Epoch, Self), Error> {
+        match self.holder {
+            Holder::Office(role, epoch) if self.half == half => Ok((role, epoch, self)),
+            _ => Err(self.wrong_key(wanted)),
+        }
+    }
+
+    /// Checks the fingerprint in the file against the key's own.
+    pub(super) fn check_fingerprint(&self, real: Fingerprint) -> Result<(), Error> {
+        if self.fingerprint == real {
+            Ok(())
+        } else {
+            Err(self.malformed("its fingerprint is not that of its key: the file is damaged"))
+        }
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> Error {
+        Error::Malformed {
+            place: self.place.clone(),
+            what,
+        }
+    }
+
+    fn wrong_key(&self, wanted: &'static str) -> Error {
+        let half = match self.half {
+            Half::Secret => "secret",
+            Half::Public => "public",
+        };
+        Error::WrongKey {
+            place: self.place.clone(),
+            found: format!("{half} key of the {}", self.holder),
+            wanted,
+        }
+    }
+}
+
+fn not_a_key(place: String) -> Error {
+    Error::Malformed {
+        place,
+        what: "this is no vigie key file of version 1",
+    }
+}
+
+/// Writes a new pair. The secret first: a public key whose secret was lost in a power cut would
+/// swallow evidence.
+pub(super) fn write_pair(
+    [secret, public]: [&Path; 2],
+    holder: Holder,
+    fingerprint: Fingerprint,
+    secret_bytes: &[u8; 32],
+    public_bytes: &[u8; 32],
+) -> Result<(), Error> {
+    write_new(secret, Half::Secret, holder, fingerprint, secret_bytes)?;
+    write_new(public, Half::Public, holder, fingerprint, public_bytes)
+}
+
+fn write_new(
+    path: &Path,
+    half: Half,
+    holder: Holder,
+    fingerprint: Fingerprint,
+    bytes: &[u8; 32],
+) -> Result<(), Error> {
+    let (title, mode) = match half {
+        Half::Secret => (SECRET_TITLE, SECRET_MODE),
+        Half::Public => (PUBLIC_TITLE, PUBLIC_MODE),
+    };
+    let holder = match holder {
+        Holder::Device => "kind: device".to_owned(),
+        Holder::Office(role, epoch) => format!("kind: {role}\nepoch: {epoch}"),
+    };
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_FILE));
+    text.extend_from_slice(format!("{title}\n{holder}\nfingerprint: {fingerprint}\nkey: ").as_bytes());
+    let mut digits = Zeroizing::new([0; 64]);
+    // 32 bytes are 64 digits, so this cannot fail.
+    let _ = hex::encode_to_slice(bytes, &mut *digits);
+    text.extend_from_slice(&*digits);
+    text.push(b'\n');
+    durable::write(path, &text, mode, Existing::Refuse).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+        _ => Error::Io {
+            path: path.to_owned(),
+            source,
+        },
+    })
+}
+
+/// Digits in lower case only, so that no two texts say the same bytes.
+pub(in crate::vault) fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let upper = text.bytes().any(|c| c.is_ascii_uppercase());
+    (!upper && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
+}

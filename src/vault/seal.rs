@@ -1,0 +1,517 @@
+//! The seal: plaintext in, item file out, and back with an office key.
+//!
+//! Promises:
+//! - only this module makes a [`Sealed`], and a picture gets into one only as a
+//!   [`crate::redact::Redacted`];
+//! - one random content key per event, wrapped by HPKE to each recipient in each item, so that one
+//!   item file and one secret key suffice to open it;
+//! - content in XChaCha20-Poly1305 STREAM chunks (Hoang et al., "Online Authenticated-Encryption and
+//!   its Nonce-Reuse Misuse-Resistance", 2015), each bound to the whole header: no chunk can be
+//!   changed, moved, dropped or added, within an item or between items;
+//! - opening gives out the whole plaintext or nothing, and says where the damage lies.
+//!
+//! Leaves to the journal to prove *who* sealed: to seal, a public key is enough.
+
+use std::io::{self, Read};
+
+use aead_stream::{DecryptorBE32, EncryptorBE32};
+use chacha20poly1305::XChaCha20Poly1305;
+use hpke::rand_core::{CryptoRng, UnwrapErr};
+use hpke::{Deserializable as _, OpModeR, OpModeS, Serializable as _};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::item::{
+    self, CHUNK, Header, ItemId, ItemKind, LONGEST, MOST_STANZAS, Stanza, TAG, read_as_much_as_there_is,
+};
+use super::keys::{DeviceId, Fingerprint, Kem, OfficeKey, Recipient};
+use crate::frame::{Digest, EventId};
+
+type WrapAead = hpke::aead::ChaCha20Poly1305;
+type WrapKdf = hpke::kdf::HkdfSha256;
+
+/// HPKE's `info`: no ciphertext made for another purpose opens as a content key.
+const WRAP_INFO: &[u8] = b"vigie content key 1";
+
+/// Why nothing was sealed, or nothing opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Sealing to nobody is destroying.
+    #[error("no recipient to seal to")]
+    NoRecipients,
+    /// More than a header can name.
+    #[error("{0} recipients, where at most {MOST_STANZAS} are possible")]
+    TooManyRecipients(usize),
+    /// A recipient's key to which nothing can be sealed.
+    #[error("nothing can be sealed to the key {0}: ask the office for it again")]
+    Recipient(Fingerprint),
+    /// Larger than any item may be.
+    #[error("{0} bytes are too many for one item (at most {LONGEST})")]
+    TooLong(u64),
+    /// A record that cannot be written as JSON.
+    #[error("the record cannot be written: {0}")]
+    Record(#[from] serde_json::Error),
+    /// The operating system gave no random numbers.
+    #[error("no random numbers from the operating system: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// Header or length are wrong, or the file cannot be read.
+    #[error(transparent)]
+    Item(#[from] item::Error),
+    /// The key is a good one, for other items.
+    #[error("sealed to {}, not to the key {key}", list(.recipients))]
+    OtherKey {
+        /// The key that was tried.
+        key: Fingerprint,
+        /// Whom the header names.
+        recipients: Vec<Stanza>,
+    },
+    /// The header names this key, and yet the content key does not unwrap.
+    #[error("the header is damaged: its part for the key {0} does not open")]
+    DamagedStanza(Fingerprint),
+    /// One chunk is not what was sealed (or, if it is the first, the header is not).
+    #[error("damaged in chunk {chunk} of {chunks}{}", if *chunk == 1 { ", or in the header" } else { "" })]
+    Damaged {
+        /// From 1.
+        chunk: u64,
+        /// Of how many.
+        chunks: u64,
+    },
+}
+
+fn list(stanzas: &[Stanza]) -> String {
+    let names = stanzas
+        .iter()
+        .map(|stanza| format!("{} {} ({})", stanza.role, stanza.epoch, stanza.fingerprint));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// A sealed item, ready for the store.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    header: Header,
+    bytes: Vec<u8>,
+    digest: Digest,
+}
+
+impl Sealed {
+    /// Event and number.
+    pub fn id(&self) -> ItemId {
+        self.header.id
+    }
+
+    /// What it holds.
+    pub fn kind(&self) -> ItemKind {
+        self.header.kind
+    }
+
+    /// The box that sealed it.
+    pub fn device(&self) -> DeviceId {
+        self.header.device
+    }
+
+    /// The item file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of the item file.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+/// Seals the items of one event, numbering them as they come.
+pub struct EventSealer {
+    device: DeviceId,
+    event: EventId,
+    next: u32,
+    content_key: Zeroizing<[u8; 32]>,
+    stanzas: Vec<Stanza>,
+    chunk: Vec<u8>,
+}
+
+impl EventSealer {
+    /// Draws the event's content key and wraps it to `recipients`.
+    pub fn new(device: DeviceId, event: EventId, recipients: &[Recipient]) -> Result<Self, Error> {
+        let mut content_key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *content_key)?;
+        // UnwrapErr would panic without randomness, which the operating system has just given.
+        let randomness = &mut UnwrapErr(getrandom::SysRng);
+        Self::with_content_key(device, event, recipients, content_key, randomness)
+    }
+
+    fn with_content_key(
+        device: DeviceId,
+        event: EventId,
+        recipients: &[Recipient],
+        content_key: Zeroizing<[u8; 32]>,
+        randomness: &mut impl CryptoRng,
+    ) -> Result<Self, Error> {
+        match recipients.len() {
+            0 => return Err(Error::NoRecipients),
+            1..=MOST_STANZAS => {}
+            many => return Err(Error::TooManyRecipients(many)),
+        }
+        let wrap = |recipient| wrap(&content_key, recipient, device, event, randomness);
+        let stanzas = recipients.iter().map(wrap).collect::<Result<_, _>>()?;
+        Ok(Self {
+            device,
+            event,
+            next: 0,
+            content_key,
+            stanzas,
+            chunk: Vec::with_capacity(CHUNK + TAG),
+        })
+    }
+
+    /// Seals a redacted frame and, as the next item, its manifest.
+    #[cfg(feature = "trap")]
+    pub fn seal_frame(&mut self, frame: &crate::redact::Redacted) -> Result<[Sealed; 2], Error> {
+        let manifest = serde_json::to_vec(frame.manifest())?;
+        Ok([
+            self.seal(ItemKind::Frame, frame.jpeg())?,
+            self.seal(ItemKind::Manifest, &manifest)?,
+        ])
+    }
+
+    /// Seals what was seen in and decided on the event, as JSON: facts, never pixels.
+    pub fn seal_record(&mut self, record: &impl Serialize) -> Result<Sealed, Error> {
+        self.seal(ItemKind::Record, &serde_json::to_vec(record)?)
+    }
+
+    fn seal(&mut self, kind: ItemKind, plaintext: &[u8]) -> Result<Sealed, Error> {
+        let mut nonce = [0; 19];
+        getrandom::fill(&mut nonce)?;
+        self.seal_with_nonce(kind, plaintext, nonce)
+    }
+
+    fn seal_with_nonce(
+        &mut self,
+        kind: ItemKind,
+        plaintext: &[u8],
+        nonce: [u8; 19],
+    ) -> Result<Sealed, Error> {
+        let length = plaintext.len() as u64;
+        let too_long = Error::TooLong(length);
+        if length > LONGEST {
+            return Err(too_long);
+        }
+        let header = Header {
+            device: self.device,
+            id: ItemId {
+                event: self.event,
+                number: self.next,
+            },
+            kind,
+            length,
+            stanzas: self.stanzas.clone(),
+            nonce,
+        };
+        let encoded = header.encode();
+        let bound = Sha256::digest(&encoded);
+        let mut bytes = encoded;
+        bytes.reserve_exact(plaintext.len() + header.chunks() as usize * TAG);
+        let mut stream = EncryptorBE32::<XChaCha20Poly1305>::new((&*self.content_key).into(), &nonce.into());
+
+        let whole = (header.chunks() - 1) as usize * CHUNK;
+        // The AEAD fails only past its own length limits, far beyond LONGEST.
+        for part in plaintext[..whole].chunks_exact(CHUNK) {
+            self.chunk.clear();
+            self.chunk.extend_from_slice(part);
+            stream
+                .encrypt_next_in_place(&bound, &mut self.chunk)
+                .map_err(|_| Error::TooLong(length))?;
+            bytes.extend_from_slice(&self.chunk);
+        }
+        self.chunk.clear();
+        self.chunk.extend_from_slice(&plaintext[whole..]);
+        stream
+            .encrypt_last_in_place(&bound, &mut self.chunk)
+            .map_err(|_| too_long)?;
+        bytes.extend_from_slice(&self.chunk);
+
+        self.next += 1;
+        let digest = Digest::of(&bytes);
+        Ok(Sealed {
+            header,
+            bytes,
+            digest,
+        })
+    }
+}
+
+/// HPKE's `aad`: a stanza serves its own event on its own box alone.
+fn wrap_aad(device: DeviceId, event: EventId) -> [u8; 16] {
+    let mut aad = [0; 16];
+    aad[..8].copy_from_slice(device.0.as_bytes());
+    aad[8..].copy_from_slice(event.as_bytes());
+    aad
+}
+
+fn wrap(
+    content_key: &[u8; 32],
+    recipient: &Recipient,
+    device: DeviceId,
+    event: EventId,
+    randomness: &mut impl CryptoRng,
+) -> Result<Stanza, Error> {
+    let refused = |_| Error::Recipient(recipient.fingerprint());
+    let (enc, ciphertext) = hpke::single_shot_seal_with_rng::<WrapAead, WrapKdf, Kem>(
+        &OpModeS::Base,
+        &recipient.key,
+        WRAP_INFO,
+        content_key,
+        &wrap_aad(device, event),
+        randomness,
+    )
+    .map_err(refused)?;
+    let mut stanza = Stanza {
+        role: recipient.role(),
+        epoch: recipient.epoch(),
+        fingerprint: recipient.fingerprint(),
+        encapsulated: [0; 32],
+        wrapped: [0; 48],
+    };
+    enc.write_exact(&mut stanza.encapsulated);
+    // 32 bytes of key and 16 of tag (RFC 9180 §7.3, Nt).
+    stanza.wrapped.copy_from_slice(&ciphertext);
+    Ok(stanza)
+}
+
+fn unwrap(header: &Header, key: &OfficeKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let fingerprint = key.recipient().fingerprint();
+    let stanza = header
+        .stanzas
+        .iter()
+        .find(|stanza| stanza.fingerprint == fingerprint)
+        .ok_or_else(|| Error::OtherKey {
+            key: fingerprint,
+            recipients: header.stanzas.clone(),
+        })?;
+    let damaged = |_| Error::DamagedStanza(fingerprint);
+    let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(&stanza.encapsulated).map_err(damaged)?;
+    let opened = hpke::single_shot_open::<WrapAead, WrapKdf, Kem>(
+        &OpModeR::Base,
+        &key.secret,
+        &enc,
+        WRAP_INFO,
+        &stanza.wrapped,
+        &wrap_aad(header.device, header.id.event),
+    )
+    .map_err(damaged)?;
+    let opened = Zeroizing::new(opened);
+    let mut content_key = Zeroizing::new([0; 32]);
+    content_key.copy_from_slice(&opened);
+    Ok(content_key)
+}
+
+/// An item, opened and found whole.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What the file said in clear, now proven.
+    pub header: Header,
+    /// Byte for byte what was sealed.
+    pub plaintext: Vec<u8>,
+}
+
+/// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
+pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
+    let header = Header::read(&mut source)?;
+    let content_key = unwrap(&header, key)?;
+    let bound = Sha256::digest(header.encode());
+    let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new((&*content_key).into(), &header.nonce.into());
+    let chunks = header.chunks();
+    let mut chunk = Vec::with_capacity(CHUNK + TAG);
+    // Grows with what is really there: the length in the header is not proven before the last chunk.
+    let mut plaintext = Vec::new();
+    for nth in 1..chunks {
+        read_chunk(&mut source, &header, nth, CHUNK, &mut chunk)?;
+        stream
+            .decrypt_next_in_place(&bound, &mut chunk)
+            .map_err(|_| Error::Damaged { chunk: nth, chunks })?;
+        plaintext.extend_from_slice(&chunk);
+    }
+    let last = (header.length - (chunks - 1) * CHUNK as u64) as usize;
+    read_chunk(&mut source, &header, chunks, last, &mut chunk)?;
+    stream
+        .decrypt_last_in_place(&bound, &mut chunk)
+        .map_err(|_| Error::Damaged {
+            chunk: chunks,
+            chunks,
+        })?;
+    plaintext.extend_from_slice(&chunk);
+    let trailing = io::copy(&mut source, &mut io::sink()).map_err(item::Error::Io)?;
+    header.check_length(header.file_len() + trailing)?;
+    Ok(Opened { header, plaintext })
+}
+
+/// Reads the `nth` chunk (from 1), of `length` plaintext bytes, into `chunk`.
+fn read_chunk(
+    source: &mut impl Read,
+    header: &Header,
+    nth: u64,
+    length: usize,
+    chunk: &mut Vec<u8>,
+) -> Result<(), Error> {
+    chunk.resize(length + TAG, 0);
+    let found = read_as_much_as_there_is(source, chunk).map_err(item::Error::Io)?;
+    let before = header.encoded_len() as u64 + (nth - 1) * (CHUNK + TAG) as u64;
+    if found < chunk.len() {
+        header.check_length(before + found as u64)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::keys::{Epoch, Role, office_init};
+
+    struct Office {
+        keys: [OfficeKey; 2],
+    }
+
+    impl Office {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a folder");
+            let epoch = Epoch::new(2026, 4).expect("a quarter");
+            let made = office_init(dir.path(), epoch).expect("new keys");
+            let read = |path| OfficeKey::read(path).expect("just made");
+            Self {
+                keys: [read(&made.service.secret), read(&made.recovery.secret)],
+            }
+        }
+
+        fn sealer(&self) -> EventSealer {
+            let device = DeviceId(Fingerprint::from_bytes([1; 8]));
+            let recipients = self.keys.each_ref().map(|key| key.recipient().clone());
+            EventSealer::new(device, EventId::from_bytes([2; 8]), &recipients).expect("sealer")
+        }
+    }
+
+    fn content(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i % 251) as u8).collect()
+    }
+
+    #[test]
+    fn what_is_opened_is_byte_for_byte_what_was_sealed_with_either_key() {
+        let office = Office::new();
+        let mut sealer = office.sealer();
+        let edges = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 77];
+        for (number, length) in edges.into_iter().enumerate() {
+            let plaintext = content(length);
+            let sealed = sealer.seal(ItemKind::Frame, &plaintext).expect("sealed");
+            assert_eq!(sealed.header.file_len(), sealed.bytes.len() as u64);
+            for key in &office.keys {
+                let opened = open(sealed.bytes(), key).expect("opened");
+                assert_eq!(opened.plaintext, plaintext, "{length}");
+                assert_eq!(opened.header.id.number as usize, number);
+            }
+        }
+    }
+
+    #[test]
+    fn one_flipped_bit_anywhere_in_an_item_gives_nothing() {
+        let office = Office::new();
+        let plaintext = content(CHUNK + 100);
+        let sealed = office.sealer().seal(ItemKind::Frame, &plaintext);
+        let good = sealed.expect("sealed").bytes;
+        let header = FIXED_AND_TWO_STANZAS;
+        let in_chunks = (header..good.len()).step_by(4099);
+        for (nth, at) in (0..header).chain(in_chunks).enumerate() {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (nth % 8);
+            // The other recipient's stanza is bound too, though this key does not need it.
+            assert!(open(&bad[..], &office.keys[0]).is_err(), "byte {at}");
+        }
+        let mut bad = good;
+        *bad.last_mut().expect("bytes") ^= 1;
+        let error = open(&bad[..], &office.keys[0]).expect_err("damaged");
+        assert_eq!(error.to_string(), "damaged in chunk 2 of 2");
+    }
+
+    const FIXED_AND_TWO_STANZAS: usize = item::FIXED + 2 * item::STANZA;
+
+    #[test]
+    fn a_cut_or_lengthened_item_is_told_from_a_damaged_one() {
+        let office = Office::new();
+        let sealed = office.sealer().seal(ItemKind::Frame, &content(2 * CHUNK));
+        let mut bytes = sealed.expect("sealed").bytes;
+        for end in [bytes.len() - 1, bytes.len() - CHUNK - TAG, 300, 10] {
+            let error = open(&bytes[..end], &office.keys[0]).expect_err("cut");
+            let truncated = matches!(error, Error::Item(item::Error::Truncated { .. }));
+            assert!(truncated, "{end}: {error}");
+        }
+        bytes.push(0);
+        let error = open(&bytes[..], &office.keys[0]).expect_err("lengthened");
+        assert!(matches!(error, Error::Item(item::Error::Trailing(1))));
+    }
+
+    #[test]
+    fn chunks_cannot_change_places_within_an_item_or_between_items() {
+        let office = Office::new();
+        let mut sealer = office.sealer();
+        let mut seal = || sealer.seal(ItemKind::Frame, &content(3 * CHUNK));
+        let (a, b) = (seal().expect("sealed").bytes, seal().expect("sealed").bytes);
+        let chunk = |nth: usize| {
+            let first = FIXED_AND_TWO_STANZAS + nth * (CHUNK + TAG);
+            first..first + CHUNK + TAG
+        };
+        let mut swapped = a.clone();
+        swapped[chunk(0)].copy_from_slice(&a[chunk(1)]);
+        swapped[chunk(1)].copy_from_slice(&a[chunk(0)]);
+        let mut mixed = a.clone();
+        mixed[chunk(1)].copy_from_slice(&b[chunk(1)]);
+        for (bad, at) in [(swapped, 1), (mixed, 2)] {
+            let error = open(&bad[..], &office.keys[0]).expect_err("moved");
+            assert!(matches!(error, Error::Damaged { chunk, .. } if chunk == at));
+        }
+    }
+
+    #[test]
+    fn another_key_is_told_for_whom_the_item_was_sealed() {
+        let (office, other) = (Office::new(), Office::new());
+        let sealed = office.sealer().seal(ItemKind::Record, b"{}").expect("sealed");
+        match open(sealed.bytes(), &other.keys[0]).expect_err("other key") {
+            Error::OtherKey { key, recipients } => {
+                assert_eq!(key, other.keys[0].recipient().fingerprint());
+                let roles = recipients.iter().map(|stanza| stanza.role);
+                assert!(roles.eq([Role::Service, Role::Recovery]));
+            }
+            error => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_sealed_to_nobody_or_to_a_key_that_opens_for_everybody() {
+        let device = DeviceId(Fingerprint::from_bytes([1; 8]));
+        let event = EventId::from_bytes([2; 8]);
+        let nobody = EventSealer::new(device, event, &[]).err();
+        assert!(matches!(nobody, Some(Error::NoRecipients)));
+        // RFC 7748 §6.1: the all-zero point makes every shared secret zero.
+        let zero = format!(
+            "vigie public key 1\nkind: service\nepoch: 2026-Q4\nfingerprint: {}\nkey: {}\n",
+            Fingerprint::of(&[0; 32]),
+            "00".repeat(32)
+        );
+        let recipient: Recipient = zero.parse().expect("a text of the right form");
+        let refused = EventSealer::new(device, event, &[recipient]).err();
+        assert!(matches!(refused, Some(Error::Recipient(_))));
+    }
+
+    #[test]
+    fn two_events_with_the_same_content_have_nothing_in_common() {
+        let office = Office::new();
+        let seal = || office.sealer().seal(ItemKind::Record, &content(1000));
+        let (a, b) = (seal().expect("sealed").bytes, seal().expect("sealed").bytes);
+        let pieces = |bytes: &[u8]| -> std::collections::HashSet<Vec<u8>> {
+            bytes[item::FIXED + 12..]
+                .windows(16)
+                .map(<[u8]>::to_vec)
+                .collect()
+        };
+        let fingerprints = 0; // 8 bytes each, shorter than a piece
+        assert_eq!(pieces(&a).intersection(&pieces(&b)).count(), fingerprints);
+    }
+}

@@ -1,0 +1,542 @@
+//! The store: one database, one file per sealed item, one journal, one process at a time.
+//!
+//! Promises:
+//! - a row exists only for an item file that is durable, whole and under its name;
+//! - an item's row, its journal line, what the trap writes beside them and the signed head are one
+//!   transaction: all or nothing;
+//! - whatever moment the power goes, opening again finds what was committed, removes what was not,
+//!   and writes down that it did;
+//! - a full disk is [`Error::Full`], and leaves nothing half-written;
+//! - a journal that is not this box's, or was cut or set back, is not continued.
+//!
+//! Folder mode 0700, files 0600. Leaves checking every byte to [`crate::verify`], and where the
+//! folder may lie to the caller, who finds it in [`Store::dir`].
+
+mod opening;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use serde_json::json;
+
+use super::closing::{self, Announced, Closing, Fixed};
+use super::durable::{self, Existing};
+use super::item::{ItemId, ItemKind};
+use super::journal::{Entry, Head, Kind, Line};
+use super::keys::{DeviceId, DeviceKey};
+use super::seal::Sealed;
+use crate::frame::{BoxTime, Digest, EventId};
+use opening::{closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_orphans};
+
+/// The database's name in the store's folder.
+pub const DATABASE: &str = "vault.db";
+/// The folder of the item files in it.
+pub const ITEMS: &str = "items";
+/// The file by whose lock a process has the store to itself.
+pub const LOCK: &str = "vault.lock";
+/// `PRAGMA application_id`: "vgie".
+pub const APPLICATION: i32 = 0x7667_6965;
+/// `PRAGMA user_version`: the only version there is.
+pub const SCHEMA_VERSION: i32 = 1;
+/// The tables, as they are made.
+pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// Why the store cannot be had, or did not take something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has it.
+    #[error("{}: in use by another vigie; stop it first", .0.display())]
+    InUse(PathBuf),
+    /// No room. Nothing of what was to be written is left behind.
+    #[error("{}: the disk is full", .0.display())]
+    Full(PathBuf),
+    /// The store belongs to another key.
+    #[error("{}: this store is of the box {found}, the key at hand is that of {expected}", dir.display())]
+    OtherDevice {
+        /// The store's folder.
+        dir: PathBuf,
+        /// The key's box.
+        expected: DeviceId,
+        /// The store's box.
+        found: DeviceId,
+    },
+    /// Not what a store looks like; nothing in it is touched.
+    #[error("{}: {what}", path.display())]
+    NotAStore {
+        /// Folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Written by a later program.
+    #[error("{}: store of version {found}; this program knows version {SCHEMA_VERSION}", path.display())]
+    Version {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+    },
+    /// The journal is not what this box wrote. `vigie verify` says more.
+    #[error("{}: the journal cannot be continued: {what}; run vigie verify on it", dir.display())]
+    Journal {
+        /// The store's folder.
+        dir: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// An item of this name is in the store.
+    #[error("{0} is already in the store")]
+    Duplicate(ItemId),
+    /// A file or folder could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database failed.
+    #[error("vault database: {0}")]
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(PathBuf::from(DATABASE)),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| {
+        if durable::is_full(&source) {
+            Error::Full(path.to_owned())
+        } else {
+            Error::Io {
+                path: path.to_owned(),
+                source,
+            }
+        }
+    }
+}
+
+/// An item file, durable and without a row. Dropped without [`Tx::insert_item`], it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    sealed: StagedFacts,
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct StagedFacts {
+    id: ItemId,
+    kind: ItemKind,
+    size: u64,
+    digest: Digest,
+}
+
+impl Staged {
+    /// Event and number.
+    pub fn id(&self) -> ItemId {
+        self.sealed.id
+    }
+
+    fn keep(&mut self) {
+        self.path = None;
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // What cannot be removed now is removed when the store is opened next.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// What opening found of a session that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// The session before did not end with [`Store::close`].
+    pub cut_off: bool,
+    /// Names, in the store's folder, of the files that were removed: unfinished ones, and items
+    /// without a row.
+    pub removed: Vec<String>,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    sql: Connection,
+    device: DeviceKey,
+    head: Head,
+    opened: BoxTime,
+    /// Whether this session has written its first line.
+    written: bool,
+    recovery: Recovery,
+    // Last, so that the lock outlives the connection.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store in `dir`, or makes one, for this process alone.
+    ///
+    /// A session that writes nothing leaves every byte as it was.
+    pub fn open(dir: &Path, device: &DeviceKey, now: BoxTime) -> Result<Self, Error> {
+        make_folder(dir)?;
+        let lock = lock(dir)?;
+        let items = dir.join(ITEMS);
+        let path = dir.join(DATABASE);
+        let new = !exists(&path)?;
+        if new {
+            refuse_orphans(dir, &items)?;
+        }
+        make_folder(&items)?;
+        let mut sql = connect(&path)?;
+        if is_empty(&sql, &path)? {
+            create(&mut sql, device, now)?;
+            durable::sync_folder(dir).map_err(io_at(dir))?;
+        }
+        let head = own_head(&sql, dir, device.public())?;
+        let mut store = Self {
+            dir: dir.to_owned(),
+            sql,
+            device: device.clone(),
+            head,
+            opened: now,
+            written: new,
+            recovery: Recovery::default(),
+            _lock: lock,
+        };
+        if !new {
+            store.recover()?;
+        }
+        Ok(store)
+    }
+
+    /// The store's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What opening had to clear up.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// The journal's head.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The database, for reading. Writing goes through [`Store::transaction`].
+    pub fn sql(&self) -> &Connection {
+        &self.sql
+    }
+
+    /// How many items the store holds.
+    pub fn items(&self) -> Result<u64, Error> {
+        let count = |row: &rusqlite::Row<'_>| row.get(0);
+        Ok(self.sql.query_row("SELECT count(*) FROM item", [], count)?)
+    }
+
+    /// Makes a sealed item durable, as yet without a row.
+    pub fn stage(&self, sealed: Sealed) -> Result<Staged, Error> {
+        let path = self.dir.join(ITEMS).join(sealed.id().to_string());
+        durable::write(&path, sealed.bytes(), 0o600, Existing::Refuse).map_err(|source| {
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => Error::Duplicate(sealed.id()),
+                _ => io_at(&path)(source),
+            }
+        })?;
+        Ok(Staged {
+            sealed: StagedFacts {
+                id: sealed.id(),
+                kind: sealed.kind(),
+                size: sealed.bytes().len() as u64,
+                digest: sealed.digest(),
+            },
+            path: Some(path),
+        })
+    }
+
+    /// Does `work` in one transaction: all of it is committed and durable, with a signed head, or
+    /// none. The first one of a session also writes down that the session began.
+    pub fn transaction<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (done, head) = self.attempt(work)?;
+        self.head = head;
+        self.written = true;
+        Ok(done)
+    }
+
+    fn attempt<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<(T, Head), E> {
+        let mut tx = self.begin()?;
+        let done = work(&mut tx)?;
+        let Tx { sql, staged, head } = tx;
+        if head != self.head {
+            write_head(&sql, head, &self.device).map_err(Error::from)?;
+        }
+        let committed = sql.commit();
+        keep_what_has_a_row(&self.sql, staged, committed.is_ok());
+        committed.map_err(Error::from)?;
+        Ok((done, head))
+    }
+
+    fn begin(&self) -> Result<Tx<'_>, Error> {
+        // Unchecked means that transactions could be nested by mistake: `transaction`
+        // takes the store by `&mut`, so they cannot.
+        let sql = rusqlite::Transaction::new_unchecked(&self.sql, TransactionBehavior::Immediate)?;
+        let mut tx = Tx {
+            sql,
+            staged: Vec::new(),
+            head: self.head,
+        };
+        if !self.written {
+            let body = json!({"program": env!("CARGO_PKG_VERSION")});
+            let kind = Kind::Opened;
+            tx.journal(self.opened, &Entry { kind, body })?;
+        }
+        Ok(tx)
+    }
+
+    /// Ends the session in good order: writes `closed` into the journal, folds the write-ahead log
+    /// into the database, and fixes and signs all of it in `vault.head`.
+    pub fn close(mut self, now: BoxTime) -> Result<(), Error> {
+        if !self.written {
+            return Ok(());
+        }
+        let announced = Announced::new(&self.dir).map_err(io_at(&self.dir))?;
+        let items = self.items()?;
+        self.transaction(|tx| {
+            let body = json!({"items": items});
+            let kind = Kind::Closed;
+            tx.journal(now, &Entry { kind, body })
+        })?;
+        self.sql
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let Self {
+            sql,
+            dir,
+            device,
+            head,
+            _lock,
+            ..
+        } = self;
+        sql.close().map_err(|(_, error)| Error::from(error))?;
+        let path = dir.join(DATABASE);
+        let database = Fixed::of(&path).map_err(io_at(&path))?;
+        let closing = Closing::new(device.public(), now, head, items, database);
+        announced.write(&closing, &device).map_err(|error| match error {
+            closing::Error::Io(source) => io_at(&dir.join(closing::NAME))(source),
+            _ => Error::NotAStore {
+                path: dir.join(closing::NAME),
+                what: "cannot be written",
+            },
+        })
+    }
+
+    /// Clears up after a session that was cut off: intent first, then removal.
+    fn recover(&mut self) -> Result<(), Error> {
+        let cut_off = !closed_in_good_order(&self.dir, &self.sql, self.head)?;
+        let leftovers = self.leftovers()?;
+        if !cut_off && leftovers.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"cut_off": cut_off, "removed": leftovers});
+        let opened = self.opened;
+        self.transaction(|tx| {
+            let kind = Kind::Recovered;
+            tx.journal(opened, &Entry { kind, body })
+        })?;
+        for name in &leftovers {
+            let path = self.dir.join(name);
+            fs::remove_file(&path).map_err(io_at(&path))?;
+        }
+        self.recovery = Recovery {
+            cut_off,
+            removed: leftovers,
+        };
+        Ok(())
+    }
+
+    /// Files that a cut-off session left: unfinished ones, and items without a row. What has neither
+    /// kind of name is not the store's, and stays.
+    fn leftovers(&self) -> Result<Vec<String>, Error> {
+        let mut found = BTreeSet::new();
+        let mut has_row = self
+            .sql
+            .prepare("SELECT 1 FROM item WHERE event = ?1 AND number = ?2")?;
+        for (folder, prefix) in [(self.dir.clone(), ""), (self.dir.join(ITEMS), "items/")] {
+            for entry in fs::read_dir(&folder).map_err(io_at(&folder))? {
+                let entry = entry.map_err(io_at(&folder))?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                let left = match ItemId::from_str(name) {
+                    _ if name.starts_with(durable::UNFINISHED) => true,
+                    Ok(id) if !prefix.is_empty() => {
+                        !has_row.exists(params![id.event.to_string(), id.number])?
+                    }
+                    _ => false,
+                };
+                let file = entry.file_type().map_err(io_at(&entry.path()))?;
+                if left && !file.is_dir() {
+                    found.insert(format!("{prefix}{name}"));
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+}
+
+/// A transaction under way.
+pub struct Tx<'s> {
+    // In this order: what was staged is removed after the rollback, never before.
+    sql: rusqlite::Transaction<'s>,
+    staged: Vec<Staged>,
+    head: Head,
+}
+
+impl<'s> Tx<'s> {
+    /// Gives a staged item its row, and writes down that it was sealed.
+    pub fn insert_item(&mut self, time: BoxTime, staged: Staged) -> Result<(), Error> {
+        let StagedFacts {
+            id,
+            kind,
+            size,
+            digest,
+        } = staged.sealed;
+        let body = sealed_body(id, kind.as_str(), size, digest);
+        let entry = Entry {
+            kind: Kind::Sealed,
+            body,
+        };
+        self.journal(time, &entry)?;
+        self.sql.execute(
+            "INSERT INTO item (event, number, kind, size, sha256, line) VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                id.event.to_string(),
+                id.number,
+                kind.as_str(),
+                size,
+                digest.to_string(),
+                self.head.seq
+            ],
+        )?;
+        self.staged.push(staged);
+        Ok(())
+    }
+
+    /// Appends a line to the journal.
+    pub fn journal(&mut self, time: BoxTime, entry: &Entry) -> Result<(), Error> {
+        let line = Line::after(self.head, time, entry);
+        let mut insert = self.sql.prepare_cached(
+            "INSERT INTO journal (seq, time, kind, body, prev, hash) VALUES (?, ?, ?, ?, ?, ?)",
+        )?;
+        insert.execute(params![
+            line.seq,
+            line.time,
+            line.kind,
+            line.body,
+            line.prev.as_bytes(),
+            line.hash.as_bytes()
+        ])?;
+        self.head = Head {
+            seq: line.seq,
+            hash: line.hash,
+        };
+        Ok(())
+    }
+
+    /// The transaction itself, for what the trap keeps in tables of its own.
+    pub fn raw(&self) -> &rusqlite::Transaction<'s> {
+        &self.sql
+    }
+}
+
+/// The body of a `sealed` line: everything that the item's row says.
+pub fn sealed_body(id: ItemId, kind: &str, size: u64, digest: Digest) -> serde_json::Value {
+    json!({
+        "event": id.event,
+        "kind": kind,
+        "number": id.number,
+        "sha256": digest,
+        "size": size,
+    })
+}
+
+/// The item files in the store `dir`, of one event or of all, by event and number. Needs neither
+/// database nor key: an item file says what it is.
+pub fn item_files(dir: &Path, event: Option<EventId>) -> Result<Vec<(ItemId, PathBuf)>, Error> {
+    let folder = dir.join(ITEMS);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(io_at(&folder))? {
+        let entry = entry.map_err(io_at(&folder))?;
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| ItemId::from_str(name).ok());
+        found.extend(id.map(|id| (id, entry.path())));
+    }
+    found.retain(|(id, _)| event.is_none_or(|event| id.event == event));
+    found.sort();
+    Ok(found)
+}
+
+fn create(sql: &mut Connection, device: &DeviceKey, now: BoxTime) -> Result<(), Error> {
+    let public = device.public();
+    let sql = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    sql.execute_batch(SCHEMA)?;
+    sql.pragma_update(None, "application_id", APPLICATION)?;
+    sql.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    sql.execute(
+        "INSERT INTO device (one, public_key) VALUES (1, ?)",
+        [public.as_bytes()],
+    )?;
+    let mut tx = Tx {
+        sql,
+        head: Head::empty(public),
+        staged: Vec::new(),
+    };
+    let entry = Entry {
+        kind: Kind::Created,
+        body: json!({"device": public, "program": env!("CARGO_PKG_VERSION")}),
+    };
+    tx.journal(now, &entry)?;
+    write_head(&tx.sql, tx.head, device)?;
+    Ok(tx.sql.commit()?)
+}
+
+fn write_head(sql: &Connection, head: Head, device: &DeviceKey) -> rusqlite::Result<()> {
+    sql.execute(
+        "INSERT INTO head (one, seq, hash, signature) VALUES (1, ?1, ?2, ?3)
+         ON CONFLICT (one) DO UPDATE SET seq = ?1, hash = ?2, signature = ?3",
+        params![head.seq, head.hash.as_bytes(), head.sign(device)],
+    )?;
+    Ok(())
+}
+
+/// After a commit that failed, the rows say whether it did: an item without one goes, one with a row,
+/// or in doubt, stays for the next opening.
+fn keep_what_has_a_row(sql: &Connection, staged: Vec<Staged>, committed: bool) {
+    for mut item in staged {
+        let row = || {
+            sql.prepare("SELECT 1 FROM item WHERE event = ?1 AND number = ?2")?
+                .exists(params![item.id().event.to_string(), item.id().number])
+        };
+        if committed || row().unwrap_or(true) {
+            item.keep();
+        }
+    }
+}
