@@ -28,6 +28,8 @@ pub struct Manifest {
     pub scout: Scout,
     /// Witnesses: every person.
     pub guard: Guard,
+    /// What a list of the guard's boxes shows.
+    pub listing: Listing,
     /// The outline of one person.
     pub silhouette: SilhouetteJob,
     /// Registration plates.
@@ -346,6 +348,22 @@ pub struct Guard {
     pub grow: f32,
 }
 
+/// `[listing]`: how the guard's boxes become a list with each thing once.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Least score, after the following.
+    pub threshold: f32,
+    /// Boxes of one kind that overlap by more are one.
+    pub nms_iou: f32,
+    /// A vehicle of which more lies in another is a part of it.
+    pub nms_inside: f32,
+    /// How much of another look's score speaks for a box that it confirms, 0..=1.
+    pub agreement: f32,
+    /// Added to the log odds of the SSD's scores: it is sooner sure than NanoDet.
+    pub ssd_logit: f32,
+}
+
 /// `[silhouette]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -441,6 +459,10 @@ impl Manifest {
             ("guard.threshold", self.guard.threshold),
             ("guard.nms_iou", self.guard.nms_iou),
             ("guard.grow", self.guard.grow),
+            ("listing.threshold", self.listing.threshold),
+            ("listing.nms_iou", self.listing.nms_iou),
+            ("listing.nms_inside", self.listing.nms_inside),
+            ("listing.agreement", self.listing.agreement),
             ("silhouette.threshold", self.silhouette.threshold),
             ("silhouette.dilate", self.silhouette.dilate),
             ("plates.threshold", self.plates.threshold),
@@ -456,6 +478,9 @@ impl Manifest {
         }
         if !(1..=8).contains(&self.guard.tiles) || !(0.0..=0.5).contains(&self.guard.overlap) {
             return Err("guard: tiles must be 1 to 8 and overlap 0 to 0.5".into());
+        }
+        if !self.listing.ssd_logit.is_finite() {
+            return Err("listing.ssd_logit must be a number".into());
         }
         if !(1.0..=4.0).contains(&self.silhouette.crop) {
             return Err("silhouette.crop must be 1 to 4".into());

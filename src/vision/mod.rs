@@ -7,6 +7,7 @@
 
 pub mod geometry;
 pub mod light;
+pub mod listing;
 pub mod manifest;
 mod nanodet;
 pub mod networks;

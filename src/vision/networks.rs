@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use super::geometry::Rect;
+use super::listing::{Look, Looks};
 use super::manifest::{Manifest, NanoDetFile, Seer, read_pinned};
 use super::nms::{Limits, suppress};
 use super::runtime::{self, Network, Runtime};
@@ -102,6 +103,34 @@ impl Networks {
         &self.manifest
     }
 
+    /// The guard's job with who saw what kept apart: [`Looks::united`] is a mask, [`Looks::distinct`] a list.
+    pub fn guard_looks(&mut self, view: View<'_>) -> Result<Looks, Error> {
+        let whole = whole(view)?;
+        let guard = self.manifest.guard.clone();
+        let job = Seeing {
+            threshold: guard.threshold,
+            iou: guard.nms_iou,
+        };
+        let mut looks = Looks::default();
+        let mut add = |seer, seen| {
+            looks.0.push(Look {
+                seer,
+                objects: to_frame(seen, view),
+            });
+        };
+        for seer in guard.networks {
+            add(seer, self.see(seer, job, view.picture, whole)?);
+            if seer == Seer::Ssd && guard.tiles > 1 {
+                let mut seen = Objects::default();
+                for tile in tiles(whole.width, whole.height, guard.tiles, guard.overlap) {
+                    seen.join(self.see(seer, job, view.picture, tile)?);
+                }
+                add(seer, seen);
+            }
+        }
+        Ok(looks)
+    }
+
     /// What one network sees in one part of the picture, in pixels of the picture.
     fn see(&mut self, seer: Seer, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
         match seer {
@@ -191,22 +220,7 @@ impl Detector for Networks {
     }
 
     fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
-        let whole = whole(view)?;
-        let guard = self.manifest.guard.clone();
-        let job = Seeing {
-            threshold: guard.threshold,
-            iou: guard.nms_iou,
-        };
-        let mut seen = Objects::default();
-        for seer in guard.networks {
-            seen.join(self.see(seer, job, view.picture, whole)?);
-            if seer == Seer::Ssd && guard.tiles > 1 {
-                for tile in tiles(whole.width, whole.height, guard.tiles, guard.overlap) {
-                    seen.join(self.see(seer, job, view.picture, tile)?);
-                }
-            }
-        }
-        Ok(to_frame(seen, view))
+        Ok(self.guard_looks(view)?.united())
     }
 
     fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
