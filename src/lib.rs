@@ -28,5 +28,6 @@ pub mod redact;
 #[cfg(feature = "trap")]
 pub mod triage;
 pub mod vault;
+pub mod verify;
 #[cfg(feature = "trap")]
 pub mod vision;

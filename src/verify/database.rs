@@ -1,0 +1,357 @@
+//! What a store's database says, read without changing it, and whether it holds together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::Report;
+use super::journal::{Milestone, Walk};
+use crate::frame::Digest;
+use crate::vault::closing::Closing;
+use crate::vault::item::ItemId;
+use crate::vault::journal::{Head, Kind, Line, canonical};
+use crate::vault::keys::DevicePublic;
+use crate::vault::store::{APPLICATION, DATABASE, SCHEMA, SCHEMA_VERSION, sealed_body};
+
+/// A database opened for reading alone.
+pub(super) struct Snapshot {
+    sql: Connection,
+    _copy: Option<TempDir>,
+}
+
+impl Snapshot {
+    /// The database in `dir` as it lies there. With a write-ahead log beside it, a copy of both:
+    /// SQLite would otherwise make files in the store.
+    pub(super) fn open(dir: &Path, has_log: bool) -> Result<Self, SnapshotError> {
+        if !has_log {
+            let sql = connect(&dir.join(DATABASE), "mode=ro&immutable=1")?;
+            return Ok(Self { sql, _copy: None });
+        }
+        let copy = TempDir::new()?;
+        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
+            fs::copy(dir.join(&name), copy.path().join(&name))?;
+        }
+        Ok(Self {
+            sql: connect(&copy.path().join(DATABASE), "mode=rw")?,
+            _copy: Some(copy),
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SnapshotError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+}
+
+fn connect(path: &Path, how: &str) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt as _;
+    // SQLite's URI: every byte but the plain ones as %XX (sqlite.org/uri.html, §3.1).
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push('?');
+    uri.push_str(how);
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sql = Connection::open_with_flags(uri, flags)?;
+    // A schema from a stranger's disk: no function or view of it is to be trusted, no damage
+    // overlooked (sqlite.org/security.html).
+    sql.pragma_update(None, "trusted_schema", "OFF")?;
+    sql.pragma_update(None, "cell_size_check", "ON")?;
+    sql.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(sql)
+}
+
+/// What the store says of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) kind: String,
+    pub(super) size: u64,
+    pub(super) sha256: Digest,
+}
+
+/// What the database says, as far as it could be read.
+pub(super) struct Records {
+    /// The head that the box signed; nothing if there is none with a good signature.
+    pub(super) signed: Option<Head>,
+    /// Whether the last line is `closed`.
+    pub(super) closed: bool,
+    /// Whether the walk met what `vault.head` had signed.
+    pub(super) met_closing: bool,
+    /// Every item that has a row or a line.
+    pub(super) items: BTreeMap<ItemId, Expected>,
+}
+
+/// Reads and checks everything in the database that is the vault's.
+pub(super) fn check(
+    snapshot: &Snapshot,
+    trusted: Option<&DevicePublic>,
+    closing: Option<&Closing>,
+    report: &mut Report,
+) -> Records {
+    let sql = &snapshot.sql;
+    let mut records = Records {
+        signed: None,
+        closed: false,
+        met_closing: false,
+        items: BTreeMap::new(),
+    };
+    note(report, "", integrity(sql));
+    note(report, ": schema", schema(sql));
+    let own = match device(sql) {
+        Ok(own) => own,
+        Err(error) => {
+            report.fault(place(": table device"), error.to_string());
+            None
+        }
+    };
+    if own.is_none() {
+        report.fault(place(": table device"), "the box's key is missing or damaged");
+    }
+    let named = closing.map(|closing| &closing.device_key);
+    let Some(device) = trusted.or(named).or(own.as_ref()).cloned() else {
+        return records;
+    };
+    if own.is_some_and(|own| own != device) {
+        let what = format!("this store was not written by the box {}", device.id());
+        report.fault(place(": table device"), what);
+    }
+    let mut sealed = BTreeMap::new();
+    let walk = walk(sql, &device, closing, &mut records, &mut sealed, report);
+    match signed_head(sql) {
+        Ok(Some((head, signature))) if head.signed(&device, &signature) => {
+            records.signed = Some(head);
+            if let Some(what) = walk.end(head) {
+                report.fault(place(": journal"), what);
+            }
+        }
+        Ok(Some(_)) => report.fault(
+            place(": table head"),
+            format!("the journal's head is not signed by the box {}", device.id()),
+        ),
+        Ok(None) => report.fault(place(": table head"), "the journal's signed head is missing"),
+        Err(error) => report.fault(place(": table head"), error.to_string()),
+    }
+    rows_against_lines(sql, sealed, &mut records, report);
+    records
+}
+
+fn place(part: &str) -> String {
+    format!("{DATABASE}{part}")
+}
+
+fn note(report: &mut Report, part: &str, found: rusqlite::Result<Vec<String>>) {
+    let found = found.unwrap_or_else(|error| vec![error.to_string()]);
+    for what in found {
+        report.fault(place(part), what);
+    }
+}
+
+/// SQLite's own check of pages, indexes and constraints.
+fn integrity(sql: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut check = sql.prepare("PRAGMA integrity_check")?;
+    let mut rows = check.query([])?;
+    while let Some(row) = rows.next()? {
+        let what: String = row.get(0)?;
+        if what != "ok" {
+            found.push(what);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the vault's tables and triggers are the ones it makes.
+fn schema(sql: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (name, wanted) in [("application_id", APPLICATION), ("user_version", SCHEMA_VERSION)] {
+        let value: i32 = sql.pragma_query_value(None, name, |row| row.get(0))?;
+        if value != wanted {
+            found.push(format!("{name} is {value}, not {wanted}"));
+        }
+    }
+    let model = Connection::open_in_memory()?;
+    model.execute_batch(SCHEMA)?;
+    let there = objects(sql)?;
+    for (name, text) in objects(&model)? {
+        match there.get(&name) {
+            Some(found) if *found == text => {}
+            Some(_) => found.push(format!("{name} was changed")),
+            None => found.push(format!("{name} is missing")),
+        }
+    }
+    Ok(found)
+}
+
+fn objects(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let mut objects = sql.prepare("SELECT type || ' ' || name, sql FROM sqlite_schema")?;
+    objects
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+fn device(sql: &Connection) -> rusqlite::Result<Option<DevicePublic>> {
+    let key = sql.query_row("SELECT public_key FROM device", [], |row| row.get(0));
+    Ok(key.optional()?.and_then(|key| DevicePublic::from_bytes(&key)))
+}
+
+fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
+    sql.query_row("SELECT seq, hash, signature FROM head", [], |row| {
+        let head = Head {
+            seq: row.get(0)?,
+            hash: Digest::from_bytes(row.get(1)?),
+        };
+        Ok((head, row.get(2)?))
+    })
+    .optional()
+}
+
+/// Walks the journal; collects what its `sealed` lines say.
+fn walk(
+    sql: &Connection,
+    device: &DevicePublic,
+    closing: Option<&Closing>,
+    records: &mut Records,
+    sealed: &mut BTreeMap<ItemId, (u64, Expected)>,
+    report: &mut Report,
+) -> Walk {
+    let mut walk = Walk::from_the_start(device);
+    let mut milestone = closing.map(|closing| Milestone::new(closing.head()));
+    let found = each_row(
+        sql,
+        "SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq",
+        |row| {
+            let line = match line(row) {
+                Ok(line) => line,
+                Err(error) => {
+                    let after = walk.head().seq;
+                    let place = place(&format!(": journal, the line after {after}"));
+                    report.fault(place, error.to_string());
+                    return;
+                }
+            };
+            let here = place(&format!(": journal line {}", line.seq));
+            for what in walk.step(&line) {
+                report.fault(&here, what);
+            }
+            if let Some(milestone) = &mut milestone {
+                milestone.pass(&line);
+            }
+            records.closed = line.kind == Kind::Closed.as_str();
+            if line.kind == Kind::Sealed.as_str() {
+                match sealed_item(&line.body) {
+                    Some((id, expected)) => {
+                        if sealed.insert(id, (line.seq, expected)).is_some() {
+                            report.fault(&here, format!("{id} was sealed before"));
+                        }
+                    }
+                    None => report.fault(&here, "it does not say what was sealed"),
+                }
+            }
+        },
+    );
+    if let Err(error) = found {
+        report.fault(place(": journal"), error.to_string());
+    }
+    records.met_closing = milestone.is_some_and(|milestone| milestone.met);
+    walk
+}
+
+fn each_row(sql: &Connection, query: &str, mut each: impl FnMut(&Row<'_>)) -> rusqlite::Result<()> {
+    let mut query = sql.prepare(query)?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row);
+    }
+    Ok(())
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
+        seq: row.get(0)?,
+        time: row.get(1)?,
+        kind: row.get(2)?,
+        body: row.get(3)?,
+        prev: Digest::from_bytes(row.get(4)?),
+        hash: Digest::from_bytes(row.get(5)?),
+    })
+}
+
+/// What the body of a `sealed` line says, if it says all of it and no more.
+fn sealed_item(body: &str) -> Option<(ItemId, Expected)> {
+    let value: Value = serde_json::from_str(body).ok()?;
+    let text = |name| value.get(name)?.as_str();
+    let id = ItemId {
+        event: text("event")?.parse().ok()?,
+        number: value.get("number")?.as_u64()?.try_into().ok()?,
+    };
+    let expected = Expected {
+        kind: text("kind")?.to_owned(),
+        size: value.get("size")?.as_u64()?,
+        sha256: text("sha256")?.parse().ok()?,
+    };
+    let whole = sealed_body(id, &expected.kind, expected.size, expected.sha256);
+    (canonical(&whole) == body).then_some((id, expected))
+}
+
+/// Every row must be the one that its line tells of, every line must have its row.
+fn rows_against_lines(
+    sql: &Connection,
+    mut sealed: BTreeMap<ItemId, (u64, Expected)>,
+    records: &mut Records,
+    report: &mut Report,
+) {
+    let query = "SELECT event, number, kind, size, sha256, line FROM item";
+    let found = each_row(sql, query, |row| match item_row(row) {
+        Some((id, line, expected)) => {
+            let here = place(&format!(": item {id}"));
+            match sealed.remove(&id) {
+                Some((told, by_line)) => {
+                    if (told, &by_line) != (line, &expected) {
+                        report.fault(here, format!("its row is not what line {told} says"));
+                    }
+                    // The journal is signed, the row is not.
+                    records.items.insert(id, by_line);
+                }
+                None => report.fault(here, "no journal line tells of this row: it was added"),
+            }
+        }
+        None => report.fault(place(": table item"), "a row cannot be read"),
+    });
+    if let Err(error) = found {
+        report.fault(place(": table item"), error.to_string());
+    }
+    for (id, (line, expected)) in sealed {
+        let here = place(&format!(": item {id}"));
+        report.fault(here, format!("its row is missing: line {line} tells of it"));
+        records.items.insert(id, expected);
+    }
+}
+
+fn item_row(row: &Row<'_>) -> Option<(ItemId, u64, Expected)> {
+    let text = |nth| row.get::<_, String>(nth).ok();
+    let id = ItemId {
+        event: text(0)?.parse().ok()?,
+        number: row.get(1).ok()?,
+    };
+    let expected = Expected {
+        kind: text(2)?,
+        size: row.get(3).ok()?,
+        sha256: text(4)?.parse().ok()?,
+    };
+    Some((id, row.get(5).ok()?, expected))
+}

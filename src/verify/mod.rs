@@ -1,0 +1,129 @@
+//! Checks that anyone can run: they need neither networks nor keys, and change nothing.
+//!
+//! Promises: any changed, missing, added, renamed or swapped item, any change to the journal and any
+//! changed bit in a closed store is found and named; no bytes, however damaged, make it panic or
+//! allocate without bound. A store that was cut off and not closed is checked for all it says, and
+//! the report remarks that it was cut off.
+//!
+//! Leaves proving *which* box wrote a store to the public key that the caller trusts: without one the
+//! store vouches for itself, and the report says so.
+
+mod database;
+mod items;
+mod journal;
+mod store;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::vault::DevicePublic;
+use crate::vault::item::Header;
+
+pub use store::store;
+
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing is there, or nothing that can be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Neither a store nor an item.
+    #[error("{}: this is neither a vigie store nor a sealed item", .0.display())]
+    Unknown(PathBuf),
+    /// A running program changes it while it is read.
+    #[error("{}: in use by a running vigie; stop it first, or verify a copy", .0.display())]
+    InUse(PathBuf),
+}
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// File, and line or row or bytes in it.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What was checked.
+    pub path: String,
+    /// No faults.
+    pub ok: bool,
+    /// What is not as it was written.
+    pub faults: Vec<Fault>,
+    /// What a reader should know, and is no fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+impl Report {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.display().to_string(),
+            ok: true,
+            faults: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.ok = false;
+        self.faults.push(Fault {
+            place: place.into(),
+            what: what.into(),
+        });
+    }
+
+    fn remark(&mut self, what: impl Into<String>) {
+        self.remarks.push(what.into());
+    }
+}
+
+/// Checks the store or the item at `path`. `device` is the box that is trusted to have written it.
+pub fn path(path: &Path, device: Option<&DevicePublic>) -> Result<Report, Error> {
+    let meta = path.metadata().map_err(|source| io_at(path, source))?;
+    if meta.is_dir() {
+        store(path, device)
+    } else {
+        item(path)
+    }
+}
+
+/// Checks the form of one item file: header, length, chunks. What is in it only a key can check.
+pub fn item(path: &Path) -> Result<Report, Error> {
+    let mut file = File::open(path).map_err(|source| io_at(path, source))?;
+    let length = file.metadata().map_err(|source| io_at(path, source))?.len();
+    let mut report = Report::new(path);
+    let checked = Header::read(&mut file).and_then(|header| {
+        header.check_length(length)?;
+        Ok(header)
+    });
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match checked {
+        Ok(header) if header.id.to_string() != name => {
+            report.remark(format!("by its header this is {}: it was renamed", header.id))
+        }
+        Ok(_) => {}
+        Err(error) => report.fault(name, error.to_string()),
+    }
+    report.remark("only the form of an item can be checked without a key or its store");
+    Ok(report)
+}
+
+fn io_at(path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
