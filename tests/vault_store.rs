@@ -239,6 +239,17 @@ fn items_without_their_database_are_not_taken_for_leftovers() {
 }
 
 #[test]
+fn a_folder_with_other_things_in_it_is_left_alone() {
+    let kit = Kit::new();
+    fs::create_dir(kit.dir()).expect("a folder");
+    fs::write(kit.dir().join("letter.odt"), b"").expect("written");
+    let before = kit.dir().metadata().expect("there").permissions();
+    assert!(matches!(kit.try_open(), Err(Error::NotAStore { .. })));
+    assert_eq!(kit.dir().metadata().expect("there").permissions(), before);
+    assert_eq!(files(&kit.dir()).len(), 1);
+}
+
+#[test]
 fn a_store_set_back_to_an_older_copy_is_not_continued() {
     let kit = Kit::new();
     let dir = kit.closed_store();

@@ -20,6 +20,8 @@ pub mod journal;
 pub mod keys;
 pub mod seal;
 pub mod store;
+#[cfg(test)]
+mod vectors;
 
 pub use item::ItemId;
 pub use journal::{Entry, Kind};

@@ -141,7 +141,7 @@ impl EventSealer {
         Self::with_content_key(device, event, recipients, content_key, randomness)
     }
 
-    fn with_content_key(
+    pub(super) fn with_content_key(
         device: DeviceId,
         event: EventId,
         recipients: &[Recipient],
@@ -186,7 +186,7 @@ impl EventSealer {
         self.seal_with_nonce(kind, plaintext, nonce)
     }
 
-    fn seal_with_nonce(
+    pub(super) fn seal_with_nonce(
         &mut self,
         kind: ItemKind,
         plaintext: &[u8],

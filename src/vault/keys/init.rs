@@ -47,7 +47,7 @@ pub fn trap_init(dir: &Path) -> Result<DeviceIdentity, Error> {
 }
 
 /// The same from given randomness, for the test vectors.
-fn trap_init_from(dir: &Path, seed: &[u8; 32]) -> Result<DeviceIdentity, Error> {
+pub(in crate::vault) fn trap_init_from(dir: &Path, seed: &[u8; 32]) -> Result<DeviceIdentity, Error> {
     let [secret, public] = pair(dir, "device");
     refuse_existing(&[&secret, &public])?;
     let key = DeviceKey::new(seed);
@@ -77,7 +77,7 @@ pub fn office_init(dir: &Path, epoch: Epoch) -> Result<OfficeIdentity, Error> {
 }
 
 /// The same from given randomness, for the test vectors.
-fn office_init_from(
+pub(in crate::vault) fn office_init_from(
     dir: &Path,
     epoch: Epoch,
     [service_seed, recovery_seed]: [&[u8; 32]; 2],

@@ -23,6 +23,8 @@ use sha2::{Digest as _, Sha256};
 pub(super) use file::lower_hex;
 use file::{Half, KeyText};
 pub use init::{DeviceIdentity, KeyFiles, OfficeIdentity, office_init, trap_init};
+#[cfg(test)]
+pub(super) use init::{office_init_from, trap_init_from};
 
 const NO_X25519: &str = "these 32 bytes are no usable X25519 key";
 

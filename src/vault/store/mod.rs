@@ -30,7 +30,9 @@ use super::journal::{Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, Digest, EventId};
-use opening::{closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_orphans};
+use opening::{
+    closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
+};
 
 /// The database's name in the store's folder.
 pub const DATABASE: &str = "vault.db";
@@ -191,15 +193,12 @@ impl Store {
     ///
     /// A session that writes nothing leaves every byte as it was.
     pub fn open(dir: &Path, device: &DeviceKey, now: BoxTime) -> Result<Self, Error> {
+        refuse_anything_else(dir)?;
         make_folder(dir)?;
         let lock = lock(dir)?;
-        let items = dir.join(ITEMS);
+        make_folder(&dir.join(ITEMS))?;
         let path = dir.join(DATABASE);
         let new = !exists(&path)?;
-        if new {
-            refuse_orphans(dir, &items)?;
-        }
-        make_folder(&items)?;
         let mut sql = connect(&path)?;
         if is_empty(&sql, &path)? {
             create(&mut sql, device, now)?;

@@ -7,9 +7,10 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rustix::fs::{FlockOperation, flock};
 
-use super::{APPLICATION, DATABASE, Error, LOCK, SCHEMA_VERSION, io_at, item_files};
+use super::{APPLICATION, DATABASE, Error, ITEMS, LOCK, SCHEMA_VERSION, io_at, item_files};
 use crate::frame::Digest;
 use crate::vault::closing::{self, Closing};
+use crate::vault::durable;
 use crate::vault::journal::Head;
 use crate::vault::keys::DevicePublic;
 
@@ -46,15 +47,32 @@ pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(io_at(path))
 }
 
-/// Items without their database are evidence without its record: a new database would see leftovers
-/// in them, and remove them.
-pub(super) fn refuse_orphans(dir: &Path, items: &Path) -> Result<(), Error> {
-    let orphans = exists(items)? && !item_files(dir, None)?.is_empty();
-    if orphans || exists(&dir.join(closing::NAME))? {
-        return Err(Error::NotAStore {
-            path: dir.join(DATABASE),
-            what: "the database is missing, and what belongs to it is there; put it back",
-        });
+/// Refuses a folder without a database that has anything else in it. A store named `/home` by mistake
+/// must not become one; and items without their database are evidence without its record, in which a
+/// new database would see leftovers to remove.
+pub(super) fn refuse_anything_else(dir: &Path) -> Result<(), Error> {
+    if exists(&dir.join(DATABASE))? || !exists(dir)? {
+        return Ok(());
+    }
+    let refused = |what| Error::NotAStore {
+        path: dir.to_owned(),
+        what,
+    };
+    for entry in fs::read_dir(dir).map_err(io_at(dir))? {
+        let name = entry.map_err(io_at(dir))?.file_name();
+        let name = name.to_string_lossy();
+        let lost = match &*name {
+            ITEMS => !item_files(dir, None)?.is_empty(),
+            closing::NAME => true,
+            LOCK => false,
+            name if name.starts_with(durable::UNFINISHED) => false,
+            _ => return Err(refused("other things are in this folder; name a new one")),
+        };
+        if lost {
+            return Err(refused(
+                "vault.db is missing, and what belongs to it is there; put it back",
+            ));
+        }
     }
     Ok(())
 }
