@@ -344,8 +344,7 @@ mod tests {
 
     fn scan(bytes: &[u8]) -> std::ops::Range<usize> {
         let layout = Layout::parse(bytes).expect("sound");
-        let data = layout.scans().next().expect("one scan").data.clone();
-        data
+        layout.scans().map(|s| s.data.clone()).next().expect("one scan")
     }
 
     #[test]
@@ -357,7 +356,7 @@ mod tests {
     fn a_picture_that_was_cut_off_and_given_an_end_is_found_out_wherever_it_was_cut() {
         let whole = made();
         let data = scan(&whole);
-        for cut in (data.start + 1_500)..(data.end - 1) {
+        for cut in (data.start + 1_500..data.end - 1).step_by(7) {
             let mut cut_off = whole[..cut].to_vec();
             cut_off.extend([0xFF, 0xD9]);
             assert!(checked(&cut_off).is_err(), "cut at {cut} of {data:?}");

@@ -307,9 +307,7 @@ fn all_but(canvas: &Canvas, rules: &Rules<'_>, seen: &Seen) -> Mask {
         mask.subtract(&canvas.inside(&canvas.corners(vehicle.rect.grown(SHOWN_MARGIN))));
     }
     for plate in &seen.plates {
-        let mut shown = Mask::none(canvas.grid);
-        canvas.hide(&mut shown, plate.rect.grown(SHOWN_MARGIN));
-        mask.subtract(&shown);
+        mask.subtract(&canvas.around(plate.rect.grown(SHOWN_MARGIN)));
     }
     if let Some(zone) = rules.waste {
         mask.subtract(&canvas.inside(zone));
@@ -327,9 +325,7 @@ fn glazing(canvas: &Canvas, seen: &Seen) -> Mask {
         canvas.hide(&mut mask, band);
     }
     for plate in &seen.plates {
-        let mut shown = Mask::none(canvas.grid);
-        canvas.hide(&mut shown, plate.rect);
-        mask.subtract(&shown);
+        mask.subtract(&canvas.around(plate.rect));
     }
     mask
 }
