@@ -4,6 +4,7 @@
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use vigie::frame::{BoxTime, Digest};
 use vigie::jpeg::{Facts, Layout, Picture};
 use vigie::redact::{
@@ -70,27 +71,13 @@ fn seen(persons: &[[f32; 4]]) -> Evidence {
 }
 
 fn redacted(jpeg: &[u8], rules: &Rules<'_>, evidence: &Evidence, fill: Fill) -> Redacted {
-    try_redact(jpeg, rules, evidence, fill).expect("redacted")
-}
-
-fn try_redact(jpeg: &[u8], rules: &Rules<'_>, evidence: &Evidence, fill: Fill) -> Result<Redacted, Error> {
-    let layout = Layout::parse(jpeg).expect("sound");
-    let facts = Facts::read(jpeg, &layout);
-    let picture = Picture::decode(jpeg, &layout, facts.orientation).expect("decoded");
-    let original = Original {
-        bytes: jpeg,
-        layout: &layout,
-        facts: &facts,
-        picture: &picture,
-    };
+    let original = Original::read(jpeg).expect("sound");
     let plan = Plan::new(original.canvas(), rules, evidence);
-    redact(&original, &plan, fill, &context())
+    redact(&original, &plan, fill, &context()).expect("redacted")
 }
 
 fn decoded(jpeg: &[u8]) -> Picture {
-    let layout = Layout::parse(jpeg).expect("sound");
-    let facts = Facts::read(jpeg, &layout);
-    Picture::decode(jpeg, &layout, facts.orientation).expect("decoded")
+    Original::read(jpeg).expect("sound").picture().clone()
 }
 
 /// Paints a rectangle of an upright picture, given how it will be stored.
@@ -262,6 +249,62 @@ fn odd_sizes_are_masked_to_their_last_pixel() {
     }
 }
 
+/// The same scene as cameras code it: every subsampling, grey, with restart markers, progressive.
+fn coded_in_every_way(picture: &RgbImage) -> Vec<(String, Vec<u8>)> {
+    let (width, height) = picture.dimensions();
+    let side = |s: u32| s as u16;
+    let mut files = Vec::new();
+    let factors = [
+        SamplingFactor::F_1_1,
+        SamplingFactor::F_2_1,
+        SamplingFactor::F_1_2,
+        SamplingFactor::F_2_2,
+        SamplingFactor::F_4_1,
+    ];
+    for factor in factors {
+        for (progressive, restarts) in [(false, 0), (false, 3), (true, 0)] {
+            let mut jpeg = Vec::new();
+            let mut encoder = Encoder::new(&mut jpeg, 92);
+            encoder.set_sampling_factor(factor);
+            encoder.set_progressive(progressive);
+            encoder.set_restart_interval(restarts);
+            encoder
+                .encode(picture, side(width), side(height), ColorType::Rgb)
+                .expect("encoded");
+            files.push((format!("{factor:?} {progressive} {restarts}"), jpeg));
+        }
+    }
+    let mut grey = Vec::new();
+    let luma = image::DynamicImage::ImageRgb8(picture.clone()).into_luma8();
+    Encoder::new(&mut grey, 92)
+        .encode(&luma, side(width), side(height), ColorType::Luma)
+        .expect("encoded");
+    files.push(("grey".into(), grey));
+    files
+}
+
+#[test]
+fn every_way_of_coding_a_picture_is_masked_to_whole_units() {
+    let rect = [33.0, 30.0, 40.0, 50.0];
+    let (scene, _) = stored_with_person(1, (131, 97), rect.into());
+    for (how, jpeg) in coded_in_every_way(&scene) {
+        let layout = Layout::parse(&jpeg).expect("sound");
+        let result = redacted(&jpeg, &PERSONS, &seen(&[rect]), Fill::Flat);
+        assert_eq!(result.manifest().mask.unit, layout.grid().unit, "{how}");
+        let picture = decoded(result.jpeg());
+        let mask = result.manifest().mask.on(picture.stored_size()).expect("own");
+        let [w, h] = mask.grid().unit.map(u32::from);
+        for (x, y, pixel) in picture.stored().enumerate_pixels() {
+            if mask.contains(x / w, y / h) {
+                assert_eq!(pixel, &Rgb([128; 3]), "{how}: {x}, {y}");
+            }
+        }
+        assert!(!picture.stored().pixels().any(is_person), "{how}");
+        let was_grey = layout.is_grey();
+        assert_eq!(Layout::parse(result.jpeg()).expect("sound").is_grey(), was_grey);
+    }
+}
+
 #[test]
 fn a_frame_that_nobody_looked_at_is_hidden_whole() {
     let jpeg = encoded(&scene(100, 60), Vec::new());
@@ -295,23 +338,8 @@ fn a_frame_that_nobody_looked_at_is_hidden_whole() {
 fn a_plan_for_another_picture_is_refused() {
     let jpeg = encoded(&scene(100, 60), Vec::new());
     let other = encoded(&scene(60, 100), Vec::new());
-    let layout = Layout::parse(&jpeg).expect("sound");
-    let picture = decoded(&jpeg);
-    let facts = Facts::default();
-    let original = Original {
-        bytes: &jpeg,
-        layout: &layout,
-        facts: &facts,
-        picture: &picture,
-    };
-    let (other_layout, other_picture) = (Layout::parse(&other).expect("sound"), decoded(&other));
-    let canvas = Original {
-        bytes: &other,
-        layout: &other_layout,
-        picture: &other_picture,
-        ..original
-    }
-    .canvas();
+    let original = Original::read(&jpeg).expect("sound");
+    let canvas = Original::read(&other).expect("sound").canvas();
     let plan = Plan::new(canvas, &PERSONS, &seen(&[]));
     assert!(matches!(
         redact(&original, &plan, Fill::Flat, &context()),

@@ -13,10 +13,10 @@ use crate::frame::FrameSize;
 
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
+pub(super) const SOS: u8 = 0xDA;
 const DQT: u8 = 0xDB;
 const DNL: u8 = 0xDC;
-const DRI: u8 = 0xDD;
+pub(super) const DRI: u8 = 0xDD;
 pub(super) const DHT: u8 = 0xC4;
 const APP1: u8 = 0xE1;
 const APP14: u8 = 0xEE;
@@ -451,21 +451,21 @@ impl Walk {
 }
 
 impl Layout {
+    /// The blocks of a scan of this component alone (T.81 A.1.1, A.2.2).
+    pub(super) fn blocks(&self, component: &Component) -> usize {
+        let [across, down] = most_samples(&self.components).map(u32::from);
+        let samples = |side: u32, factor: u8, most: u32| (side * u32::from(factor)).div_ceil(most);
+        let columns = samples(self.size.width, component.horizontal, across).div_ceil(8);
+        let rows = samples(self.size.height, component.vertical, down).div_ceil(8);
+        columns as usize * rows as usize
+    }
+
     /// A block costs at least one bit for its DC code (T.81 F.1.2.1, G.1.2.1), so the bytes of the
     /// scans bound the picture that may be allocated for them.
     fn bears_out_its_size(&self) -> Result<(), Error> {
         let bits: u64 = self.scans().map(|s| 8 * s.data.len() as u64).sum();
-        let [across, down] = most_samples(&self.components).map(u32::from);
-        let blocks: u64 = self
-            .components
-            .iter()
-            .map(|c| {
-                let columns = (self.size.width * u32::from(c.horizontal)).div_ceil(8 * across);
-                let rows = (self.size.height * u32::from(c.vertical)).div_ceil(8 * down);
-                u64::from(columns) * u64::from(rows)
-            })
-            .sum();
-        if bits < blocks {
+        let blocks: usize = self.components.iter().map(|c| self.blocks(c)).sum();
+        if bits < blocks as u64 {
             return Err(Error::Corrupt {
                 at: self.end,
                 what: "too few bytes for a picture of this size",

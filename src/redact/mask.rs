@@ -183,11 +183,21 @@ pub struct Canvas {
 impl Canvas {
     /// Hides an upright rectangle.
     pub fn hide(&self, mask: &mut Mask, upright: Rect) {
-        if !<[f32; 4]>::from(upright).iter().all(|v| v.is_finite()) {
+        if !is_finite(upright) {
             mask.units.fill(true);
         } else if let Some([columns, rows]) = self.touched(upright) {
             mask.fill(columns, rows);
         }
+    }
+
+    /// The MCUs that an upright rectangle touches, to be shown; none if it has a coordinate that is no
+    /// number.
+    pub fn around(&self, upright: Rect) -> Mask {
+        let mut mask = Mask::none(self.grid);
+        if is_finite(upright) {
+            self.hide(&mut mask, upright);
+        }
+        mask
     }
 
     /// Whether every MCU that the upright rectangle touches is masked.
@@ -296,6 +306,10 @@ impl Canvas {
         };
         polygon.0.iter().map(to_stored).collect()
     }
+}
+
+fn is_finite(rect: Rect) -> bool {
+    <[f32; 4]>::from(rect).iter().all(|v| v.is_finite())
 }
 
 /// How an MCU lies to a polygon.
@@ -474,6 +488,11 @@ mod tests {
         let mut mask = Mask::none(canvas.grid);
         canvas.hide(&mut mask, [f32::NAN, 0.0, 1.0, 1.0].into());
         assert_eq!(mask, Mask::all(canvas.grid));
+        for odd in [f32::NAN, f32::INFINITY] {
+            let rect = [0.0, odd, 1.0, 1.0].into();
+            assert!(canvas.around(rect).is_empty(), "and shows nothing");
+            assert!(canvas.inside(&canvas.corners(rect)).is_empty());
+        }
     }
 
     #[test]

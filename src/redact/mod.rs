@@ -69,25 +69,50 @@ pub enum Fault {
     Unlike,
 }
 
-/// A frame as its camera wrote it, and what was read from it.
-#[derive(Debug, Clone, Copy)]
+/// A frame as its camera wrote it, and what was read from it: all of the same bytes, so that no
+/// picture can be sealed under another file's name.
+#[derive(Debug, Clone)]
 pub struct Original<'a> {
-    /// The file.
-    pub bytes: &'a [u8],
-    /// Its markers.
-    pub layout: &'a Layout,
-    /// Its EXIF.
-    pub facts: &'a Facts,
-    /// Its pixels.
-    pub picture: &'a Picture,
+    bytes: &'a [u8],
+    layout: Layout,
+    facts: Facts,
+    picture: Picture,
 }
 
-impl Original<'_> {
+impl<'a> Original<'a> {
+    /// Reads and decodes a file, once for everything that looks at it.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, jpeg::Error> {
+        let layout = Layout::parse(bytes)?;
+        let facts = Facts::read(bytes, &layout);
+        let picture = Picture::decode(bytes, &layout, facts.orientation)?;
+        Ok(Self {
+            bytes,
+            layout,
+            facts,
+            picture,
+        })
+    }
+
+    /// Its markers.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its EXIF.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Its pixels.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
     /// What a plan for this frame is drawn on.
     pub fn canvas(&self) -> Canvas {
         Canvas {
-            stored: self.picture.stored_size(),
-            orientation: self.picture.orientation(),
+            stored: self.layout.size,
+            orientation: self.facts.orientation,
             grid: self.layout.grid(),
         }
     }
@@ -135,16 +160,12 @@ pub fn redact(
     fill: Fill,
     context: &Context,
 ) -> Result<Redacted, Error> {
-    if plan.canvas != original.canvas() || original.layout.size != plan.canvas.stored {
+    if plan.canvas != original.canvas() {
         return Err(Error::OtherPicture);
     }
     let mut painted = original.picture.stored().clone();
     fill::paint(&mut painted, plan, fill);
-    let facts = Facts {
-        orientation: plan.canvas.orientation,
-        ..original.facts.clone()
-    };
-    let exif = facts.exif();
+    let exif = original.facts.exif();
     let jpeg = encode(&painted, original.layout.is_grey(), &exif)?;
     check(&jpeg, &exif, &painted, plan)?;
     let manifest = Manifest {
@@ -152,7 +173,7 @@ pub fn redact(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         camera: context.camera.clone(),
         time: Times {
-            camera: facts.taken,
+            camera: original.facts.taken,
             redacted: context.now,
             correction: context.correction,
         },
@@ -242,4 +263,77 @@ fn likeness(one: &RgbImage, other: &RgbImage, mask: &Mask) -> f64 {
         }
     }
     10.0 * (255.0f64.powi(2) * count.max(1) as f64 / squares as f64).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::Detection;
+
+    /// A smooth picture of 64 x 48 with a bright square where a person is to be hidden.
+    fn scene() -> RgbImage {
+        RgbImage::from_fn(64, 48, |x, y| {
+            match (16..32).contains(&x) && (16..32).contains(&y) {
+                true => Rgb([255, 240, 10]),
+                false => Rgb([(2 * x) as u8, (3 * y) as u8, 90]),
+            }
+        })
+    }
+
+    fn plan_for(bytes: &[u8]) -> Plan {
+        let person = Person {
+            seen: Detection {
+                rect: [18.0, 18.0, 12.0, 12.0].into(),
+                score: 0.5,
+            },
+            silhouette: None,
+        };
+        let seen = Seen {
+            persons: vec![person],
+            ..Seen::default()
+        };
+        let rules = Rules {
+            policy: Policy::Persons,
+            occupants: Occupants::Leave,
+            privacy: &[],
+            waste: None,
+        };
+        let canvas = Original::read(bytes).expect("sound").canvas();
+        Plan::new(canvas, &rules, &Evidence::Seen(seen))
+    }
+
+    #[test]
+    fn a_result_that_shows_anything_else_than_it_must_is_no_redacted_frame() {
+        let unpainted = encode(&scene(), false, &[]).expect("encoded");
+        let plan = plan_for(&unpainted);
+        let mut painted = scene();
+        fill::paint(&mut painted, &plan, Fill::Flat);
+        let sound = encode(&painted, false, &[]).expect("encoded");
+        let fault = |jpeg: &[u8]| match check(jpeg, &[], &painted, &plan) {
+            Ok(()) => None,
+            Err(Error::Check(fault)) => Some(fault),
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(fault(&sound), None);
+        assert_eq!(fault(&unpainted), Some(Fault::NotFilled { column: 2, row: 2 }));
+        let with_exif = encode(&painted, false, &Facts::default().exif()).expect("encoded");
+        assert_eq!(fault(&with_exif), Some(Fault::Extra));
+        let longer = [&sound[..], &unpainted].concat();
+        assert_eq!(fault(&longer), Some(Fault::Extra));
+        let mut commented = sound.clone();
+        commented.splice(2..2, *b"\xFF\xFE\0\x04hi");
+        assert_eq!(fault(&commented), Some(Fault::Extra));
+        let smaller = image::imageops::crop_imm(&painted, 0, 0, 56, 48).to_image();
+        assert_eq!(
+            fault(&encode(&smaller, false, &[]).expect("encoded")),
+            Some(Fault::Size)
+        );
+        let mut other = painted.clone();
+        image::imageops::flip_horizontal_in_place(&mut other);
+        fill::paint(&mut other, &plan, Fill::Flat);
+        assert_eq!(
+            fault(&encode(&other, false, &[]).expect("encoded")),
+            Some(Fault::Unlike)
+        );
+    }
 }

@@ -31,8 +31,9 @@ const SEEN_AGAIN: f32 = 0.5;
 /// person's height, so that it tells posture but not who.
 const OUTLINE_STEP: f32 = 16.0;
 const OUTLINE_SHARE: f32 = 1.0 / 32.0;
-/// Windscreen and side windows lie between these shares of a vehicle box's height.
-const GLAZING: [f32; 2] = [-0.05, 0.5];
+/// Windscreen and side windows of cars, vans and buses lie above this share of a vehicle box's height;
+/// rear plates begin just below it (looked at on street pictures by day and by night).
+const GLAZING: f32 = 0.5;
 /// Under `all-but`, vehicles and plates are shown this much larger on each side.
 const SHOWN_MARGIN: f32 = 0.05;
 
@@ -306,9 +307,7 @@ fn all_but(canvas: &Canvas, rules: &Rules<'_>, seen: &Seen) -> Mask {
         mask.subtract(&canvas.inside(&canvas.corners(vehicle.rect.grown(SHOWN_MARGIN))));
     }
     for plate in &seen.plates {
-        let mut shown = Mask::none(canvas.grid);
-        canvas.hide(&mut shown, plate.rect.grown(SHOWN_MARGIN));
-        mask.subtract(&shown);
+        mask.subtract(&canvas.around(plate.rect.grown(SHOWN_MARGIN)));
     }
     if let Some(zone) = rules.waste {
         mask.subtract(&canvas.inside(zone));
@@ -321,18 +320,12 @@ fn all_but(canvas: &Canvas, rules: &Rules<'_>, seen: &Seen) -> Mask {
 fn glazing(canvas: &Canvas, seen: &Seen) -> Mask {
     let mut mask = Mask::none(canvas.grid);
     for Detection { rect, .. } in &seen.vehicles {
-        let band = Rect::from_edges(
-            rect.x,
-            rect.y + GLAZING[0] * rect.h,
-            rect.right(),
-            rect.y + GLAZING[1] * rect.h,
-        );
+        let shown = rect.grown(SHOWN_MARGIN);
+        let band = Rect::from_edges(shown.x, shown.y, shown.right(), rect.y + GLAZING * rect.h);
         canvas.hide(&mut mask, band);
     }
     for plate in &seen.plates {
-        let mut shown = Mask::none(canvas.grid);
-        canvas.hide(&mut shown, plate.rect);
-        mask.subtract(&shown);
+        mask.subtract(&canvas.around(plate.rect));
     }
     mask
 }
