@@ -106,7 +106,8 @@ def legend(canvas, pair, corner):
 
 def enlarged(picture, box):
     x, y, w, h = box
-    around = (max(0, x - 0.15 * w), max(0, y - 0.6 * h), min(picture.width, x + 1.15 * w), min(picture.height, y + 1.6 * h))
+    right, bottom = min(picture.width, x + 1.15 * w), min(picture.height, y + 1.6 * h)
+    around = (max(0, x - 0.15 * w), max(0, y - 0.6 * h), right, bottom)
     height = round(TEXT_WIDTH * (around[3] - around[1]) / (around[2] - around[0]))
     return picture.resize((TEXT_WIDTH, height), Image.Resampling.BICUBIC, box=around)
 

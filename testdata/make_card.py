@@ -1,4 +1,6 @@
-"""Composes the sample card `testdata/card` and `testdata/expected.toml`. The result is committed: run it only to change it.
+"""Composes the sample card `testdata/card` and `testdata/expected.toml`.
+
+The result is committed; run this only to change it.
 
     apt-get install opencv-doc tuxpaint-stamps-default     # or unpack them (dpkg-deb -x) and give --root FOLDER
     make venv && .venv/bin/python testdata/make_card.py [--root FOLDER]
@@ -108,7 +110,7 @@ def sources(root):
     missing = [root / path for path in (STREET, *STAMPS) if not (root / path).is_file()]
     if missing:
         names = ", ".join(map(str, missing))
-        sys.exit(f"error: not there: {names}\nInstall opencv-doc and tuxpaint-stamps-default, or give --root (see --help).")
+        sys.exit(f"error: not there: {names}\nInstall opencv-doc and tuxpaint-stamps-default, or give --root.")
     return Image.open(root / STREET).convert("RGB"), [Image.open(root / path).convert("RGBA") for path in STAMPS]
 
 
@@ -160,8 +162,9 @@ def save(path, content):
     print(f"{len(content):>9} {path}")
 
 
-EXPECTED_HEAD = """# What `vigie scan` is expected to do with each file of `card/`, under triage = "irrelevant" and a zone that holds the
-# whole picture. Written by make_card.py. Counts are what the scene holds, not what a network must find.
+EXPECTED_HEAD = """# What `vigie scan` is expected to do with each file of `card/`, under triage = "irrelevant" and a
+# zone that holds the whole picture. Written by make_card.py. Counts are what the scene holds, not what a network
+# must find. Frames of one event stand less than 60 s apart, events further.
 """
 VIDEO = '''[[file]]
 path = "DCIM/100MEDIA/MOV_0015.AVI"

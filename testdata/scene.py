@@ -78,7 +78,8 @@ class Studio:
         """The scene as a clean picture: no sensor noise yet, and no flash."""
         street = unlit_sky(self.street) if night else self.street
         picture = street.resize(camera.size, Image.Resampling.BICUBIC, box=camera.crop())
-        things = [(z, lambda x=x, z=z, i=i: bag(picture, camera, x, z, i)) for i, (x, z) in enumerate(BAGS[: scene.bags])]
+        bags = enumerate(BAGS[: scene.bags])
+        things = [(z, lambda x=x, z=z, i=i: bag(picture, camera, x, z, i)) for i, (x, z) in bags]
         things += [(z, lambda x=x, z=z, s=s: carton(picture, camera, x, z, s)) for x, z, s in BOXES[: scene.boxes]]
         things += [(w.z, lambda w=w: self._walker(picture, camera, w)) for w in scene.walkers]
         if scene.van:
@@ -260,7 +261,8 @@ def van_rear():
     for x0, x1 in ((0.09, w / 2 - 0.04), (w / 2 + 0.04, w - 0.09)):
         draw.rectangle(at((x0, 2.62), (x1, 0.80)), outline=seam, width=3)
         draw.rounded_rectangle(at((x0 + 0.10, 2.40), (x1 - 0.10, 1.72)), 22, fill=(46, 54, 62, 255))
-        draw.polygon(at((x0 + 0.16, 2.36), (x0 + 0.42, 2.36), (x0 + 0.22, 1.76), (x0 + 0.14, 1.76)), fill=(74, 84, 94, 255))
+        reflection = at((x0 + 0.16, 2.36), (x0 + 0.42, 2.36), (x0 + 0.22, 1.76), (x0 + 0.14, 1.76))
+        draw.polygon(reflection, fill=(74, 84, 94, 255))
     for x in (0.10, w - 0.22):  # lights: stop and tail, indicator, reversing
         draw.rounded_rectangle(at((x, 1.52), (x + 0.12, 0.92)), 10, fill=(148, 20, 22, 255))
         draw.rectangle(at((x + 0.01, 1.30), (x + 0.11, 1.16)), fill=(214, 120, 36, 255))
@@ -300,8 +302,8 @@ def van_side():
         draw.ellipse(at((x - 0.35, 0.70), (x + 0.35, 0.0)), fill=rubber)
         draw.ellipse(at((x - 0.20, 0.55), (x + 0.20, 0.15)), fill=(128, 130, 132, 255))
         draw.ellipse(at((x - 0.07, 0.42), (x + 0.07, 0.28)), fill=(70, 72, 74, 255))
-    body = at((0.0, 2.75), (3.55, 2.75), (4.10, 2.60), (4.42, 2.32), (4.95, 1.52), (5.50, 1.30), (5.60, 1.10), (5.60, 0.34))
-    body += at((0.0, 0.34))
+    body = at((0.0, 2.75), (3.55, 2.75), (4.10, 2.60), (4.42, 2.32), (4.95, 1.52), (5.50, 1.30), (5.60, 1.10))
+    body += at((5.60, 0.34), (0.0, 0.34))
     return _cut_out(picture, body, [at((x - 0.35, 0.70), (x + 0.35, 0.0)) for x in WHEELS])
 
 
