@@ -80,7 +80,7 @@ def frames():
         scene = Scene(walkers=(Walker(x, 8.4, 0, True),))
         yield Frame(FIRST, 5 + i, taken, scene, "walker", "discard", "walker-alone")
     yield from unloading()
-    yield Frame(FIRST, 14, "2026-10-14 14:40:00", Scene(), "", "left", "unreadable", note="truncated")
+    yield Frame(FIRST, 14, "2026-10-14 14:40:00", Scene(), "", "left", "truncated", note="cut off at a third")
     for number, clock in ((1, "16:02:30"), (2, "16:09:30")):
         taken = f"2026-10-15 {clock}"
         yield Frame(SECOND, number, taken, Scene(), f"empty-{number}", "discard", "empty", view=WIDE_2K)
