@@ -65,10 +65,10 @@ def film(frames, size, per_second=2):
     """An AVI of JPEG frames (RIFF, one video stream, no index: players and `file` accept it)."""
     width, height = size
     largest = max(map(len, frames))
-    main = struct.pack(
-        "<14I", 1_000_000 // per_second, largest * per_second, 0, 0, len(frames), 0, 1, largest, width, height, 0, 0, 0, 0
-    )
-    stream = b"vidsMJPG" + struct.pack("<10I4H", 0, 0, 0, 1, per_second, 0, len(frames), largest, 0, 0, 0, 0, width, height)
+    pace = (1_000_000 // per_second, largest * per_second)
+    main = struct.pack("<14I", *pace, 0, 0, len(frames), 0, 1, largest, width, height, 0, 0, 0, 0)
+    stream = struct.pack("<10I4H", 0, 0, 0, 1, per_second, 0, len(frames), largest, 0, 0, 0, 0, width, height)
+    stream = b"vidsMJPG" + stream
     bitmap = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MJPG", width * height * 3, 0, 0, 0, 0)
     header = chunk(b"avih", main) + chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", bitmap))
     movie = b"movi" + b"".join(chunk(b"00dc", frame) for frame in frames)

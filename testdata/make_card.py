@@ -1,4 +1,6 @@
-"""Composes the sample card `testdata/card` and `testdata/expected.toml`. The result is committed: run it only to change it.
+"""Composes the sample card `testdata/card` and `testdata/expected.toml`.
+
+The result is committed; run this only to change it.
 
     apt-get install opencv-doc tuxpaint-stamps-default     # or unpack them (dpkg-deb -x) and give --root FOLDER
     make venv && .venv/bin/python testdata/make_card.py [--root FOLDER]
@@ -78,7 +80,7 @@ def frames():
         scene = Scene(walkers=(Walker(x, 8.4, 0, True),))
         yield Frame(FIRST, 5 + i, taken, scene, "walker", "discard", "walker-alone")
     yield from unloading()
-    yield Frame(FIRST, 14, "2026-10-14 14:40:00", Scene(), "", "left", "unreadable", note="truncated")
+    yield Frame(FIRST, 14, "2026-10-14 14:40:00", Scene(), "", "left", "truncated", note="cut off at a third")
     for number, clock in ((1, "16:02:30"), (2, "16:09:30")):
         taken = f"2026-10-15 {clock}"
         yield Frame(SECOND, number, taken, Scene(), f"empty-{number}", "discard", "empty", view=WIDE_2K)
@@ -96,7 +98,7 @@ def main():
     shutil.rmtree(CARD, ignore_errors=True)
     lines = [EXPECTED_HEAD]
     for frame in frames():
-        content, note = encode(frame, studio.paint(frame.scene, frame.view))
+        content, note = encode(frame, studio.paint(frame.scene, frame.view, frame.night))
         save(frame.path, content)
         lines.append(expectation(frame, note))
     save("100MEDIA/MOV_0015.AVI", clip(studio))
@@ -108,13 +110,13 @@ def sources(root):
     missing = [root / path for path in (STREET, *STAMPS) if not (root / path).is_file()]
     if missing:
         names = ", ".join(map(str, missing))
-        sys.exit(f"error: not there: {names}\nInstall opencv-doc and tuxpaint-stamps-default, or give --root (see --help).")
+        sys.exit(f"error: not there: {names}\nInstall opencv-doc and tuxpaint-stamps-default, or give --root.")
     return Image.open(root / STREET).convert("RGB"), [Image.open(root / path).convert("RGBA") for path in STAMPS]
 
 
 def encode(frame, picture):
     """The file's bytes, and what is odd about them."""
-    seed = int(datetime.fromisoformat(frame.taken).timestamp()) % 2**32
+    seed = int("".join(filter(str.isdigit, frame.taken)))
     noise = 2.0
     if frame.night:
         picture, noise = infrared(picture), 3.0
@@ -160,8 +162,9 @@ def save(path, content):
     print(f"{len(content):>9} {path}")
 
 
-EXPECTED_HEAD = """# What `vigie scan` is expected to do with each file of `card/`, under triage = "irrelevant" and a zone that holds the
-# whole picture. Written by make_card.py. Counts are what the scene holds, not what a network must find.
+EXPECTED_HEAD = """# What `vigie scan` is expected to do with each file of `card/`, under triage = "irrelevant" and a
+# zone that holds the whole picture. Written by make_card.py. Counts are what the scene holds, not what a network
+# must find. Frames of one event stand less than 60 s apart, events further.
 """
 VIDEO = '''[[file]]
 path = "DCIM/100MEDIA/MOV_0015.AVI"

@@ -60,13 +60,12 @@ class Walker:
 
 @dataclass(frozen=True)
 class Scene:
-    """What stands in the street. Bags lie from the left edge of the wall on, the first ones first."""
+    """What stands in the street; how many of the BAGS and BOXES already lie there."""
 
     van: tuple[float, float] | None = None  # rear left corner: x, z
     walkers: tuple[Walker, ...] = ()
     bags: int = 0
     boxes: int = 0
-    seed: int = 0
 
 
 @dataclass
@@ -75,10 +74,12 @@ class Studio:
     stamps: list[Image.Image]
     _tinted: dict = field(default_factory=dict)
 
-    def paint(self, scene, camera):
-        """The scene as a clean picture: no sensor noise yet."""
-        picture = self._street(camera)
-        things = [(z, lambda x=x, z=z, i=i: bag(picture, camera, x, z, i)) for i, (x, z) in enumerate(BAGS[: scene.bags])]
+    def paint(self, scene, camera, night=False):
+        """The scene as a clean picture: no sensor noise yet, and no flash."""
+        street = unlit_sky(self.street) if night else self.street
+        picture = street.resize(camera.size, Image.Resampling.BICUBIC, box=camera.crop())
+        bags = enumerate(BAGS[: scene.bags])
+        things = [(z, lambda x=x, z=z, i=i: bag(picture, camera, x, z, i)) for i, (x, z) in bags]
         things += [(z, lambda x=x, z=z, s=s: carton(picture, camera, x, z, s)) for x, z, s in BOXES[: scene.boxes]]
         things += [(w.z, lambda w=w: self._walker(picture, camera, w)) for w in scene.walkers]
         if scene.van:
@@ -86,9 +87,6 @@ class Studio:
         for _, paint in sorted(things, key=lambda thing: -thing[0]):
             paint()
         return picture.filter(ImageFilter.GaussianBlur(0.28 * camera.scale))  # nothing sharper than the street
-
-    def _street(self, camera):
-        return self.street.resize(camera.size, Image.Resampling.BICUBIC, box=camera.crop())
 
     def _walker(self, picture, camera, walker):
         height = 1.78 * camera.pixels_per_metre(walker.z)
@@ -263,7 +261,8 @@ def van_rear():
     for x0, x1 in ((0.09, w / 2 - 0.04), (w / 2 + 0.04, w - 0.09)):
         draw.rectangle(at((x0, 2.62), (x1, 0.80)), outline=seam, width=3)
         draw.rounded_rectangle(at((x0 + 0.10, 2.40), (x1 - 0.10, 1.72)), 22, fill=(46, 54, 62, 255))
-        draw.polygon(at((x0 + 0.16, 2.36), (x0 + 0.42, 2.36), (x0 + 0.22, 1.76), (x0 + 0.14, 1.76)), fill=(74, 84, 94, 255))
+        reflection = at((x0 + 0.16, 2.36), (x0 + 0.42, 2.36), (x0 + 0.22, 1.76), (x0 + 0.14, 1.76))
+        draw.polygon(reflection, fill=(74, 84, 94, 255))
     for x in (0.10, w - 0.22):  # lights: stop and tail, indicator, reversing
         draw.rounded_rectangle(at((x, 1.52), (x + 0.12, 0.92)), 10, fill=(148, 20, 22, 255))
         draw.rectangle(at((x + 0.01, 1.30), (x + 0.11, 1.16)), fill=(214, 120, 36, 255))
@@ -303,8 +302,8 @@ def van_side():
         draw.ellipse(at((x - 0.35, 0.70), (x + 0.35, 0.0)), fill=rubber)
         draw.ellipse(at((x - 0.20, 0.55), (x + 0.20, 0.15)), fill=(128, 130, 132, 255))
         draw.ellipse(at((x - 0.07, 0.42), (x + 0.07, 0.28)), fill=(70, 72, 74, 255))
-    body = at((0.0, 2.75), (3.55, 2.75), (4.10, 2.60), (4.42, 2.32), (4.95, 1.52), (5.50, 1.30), (5.60, 1.10), (5.60, 0.34))
-    body += at((0.0, 0.34))
+    body = at((0.0, 2.75), (3.55, 2.75), (4.10, 2.60), (4.42, 2.32), (4.95, 1.52), (5.50, 1.30), (5.60, 1.10))
+    body += at((5.60, 0.34), (0.0, 0.34))
     return _cut_out(picture, body, [at((x - 0.35, 0.70), (x + 0.35, 0.0)) for x in WHEELS])
 
 
@@ -334,13 +333,19 @@ def expose(picture, seed, noise=2.0):
     return Image.fromarray(np.clip(pixels + grain + rng.normal(0, 0.8), 0, 255).astype(np.uint8))
 
 
+def unlit_sky(street):
+    """The street with a black sky: nothing sends the flash's light back. Sky is what is light and rather blue."""
+    red, _, blue = (np.asarray(channel, np.float32) for channel in street.split())
+    above = np.arange(street.height)[:, None] < 0.62 * street.height
+    sky = Image.fromarray(np.where((blue > red + 1) & (red > 90) & above, 255, 0).astype(np.uint8))
+    sky = sky.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.GaussianBlur(0.5))
+    return Image.composite(Image.new("RGB", street.size, (8, 8, 8)), street, sky)
+
+
 def infrared(picture):
-    """As a camera with an infrared flash sees it: grey, bright near the middle, black beyond and in the sky."""
+    """As a camera with an infrared flash sees it: grey, bright near the middle, black beyond."""
     w, h = picture.size
     y, x = np.mgrid[0:h, 0:w]
     reach = np.exp(-(((x / w - 0.47) / 0.42) ** 2 + ((y / h - 0.62) / 0.36) ** 2))
-    red, _, blue = (np.asarray(channel, np.float32) for channel in picture.filter(ImageFilter.GaussianBlur(3)).split())
-    sky = (blue > red + 4) & (red > 110) & (y < 0.55 * h)
     grey = np.asarray(picture.convert("L"), np.float32)
-    lit = np.clip(grey * (0.06 + 1.05 * reach) * np.where(sky, 0.06, 1.0), 6, 255)
-    return Image.fromarray(lit.astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.clip(grey * (0.06 + 1.05 * reach), 6, 255).astype(np.uint8)).convert("RGB")

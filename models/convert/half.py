@@ -17,7 +17,8 @@ def halve(model):
             if np.array_equal(half.astype(np.float32), array):
                 name = initializer.name
                 kept.append(numpy_helper.from_array(half, f"{name}_half"))
-                casts.append(helper.make_node("Cast", [f"{name}_half"], [name], name=f"{name}_cast", to=TensorProto.FLOAT))
+                cast = helper.make_node("Cast", [f"{name}_half"], [name], name=f"{name}_cast", to=TensorProto.FLOAT)
+                casts.append(cast)
                 continue
         kept.append(initializer)
     nodes = casts + list(model.graph.node)

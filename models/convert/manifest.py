@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 if sys.version_info < (3, 11):
-    sys.exit(f"error: Python 3.11 or later is needed, this is {sys.version.split()[0]}; name one: make PYTHON=python3.11")
+    found = sys.version.split()[0]
+    sys.exit(f"error: Python 3.11 or later is needed, this is {found}; name one: make PYTHON=python3.11")
 import tomllib
 
 MODELS = Path(__file__).resolve().parent.parent

@@ -24,8 +24,8 @@ def npm_package(spec, archive, sha256):
 
     def download(folder):
         with tempfile.TemporaryDirectory(dir=folder) as npm_cache:
-            arguments = ["pack", "--silent", "--ignore-scripts", "--cache", npm_cache, spec]
-            _run([*_npm(folder), *arguments], folder, f"npm package {spec}")
+            options = ["--loglevel=error", "--fetch-retries=1", "--ignore-scripts", "--cache", npm_cache]
+            _run([*_npm(folder), "pack", *options, spec], folder, f"npm package {spec}")
 
     return _cached(archive, sha256, download)
 
@@ -89,5 +89,5 @@ def _run(command, folder, what):
         said = (done.stderr or done.stdout).strip()[-2000:]
         raise SetupError(
             f"could not fetch {what}: {Path(command[0]).name} ended with {done.returncode}:\n{said}\n"
-            f"Check the network (and that `{sys.executable} -m pip` works), or put the package into {CACHE}."
+            f"Check the network and run again, or put the package by hand into {CACHE}."
         )
