@@ -6,9 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Arguments, Exit, Failure, Lang, equipment, line, read_file};
+use super::{Arguments, Exit, Failure, Lang, equipment, json_line, line, read_file};
 use crate::jpeg::{Facts, Layout, Picture};
-use crate::vision::{self, Detection, Detector, Light, Objects, Plate, View};
+use crate::vision::{self, Detection, Detector as _, Light, Networks, Objects, Plate, View};
 
 #[derive(Serialize)]
 struct Detected {
@@ -37,12 +37,12 @@ pub fn run(a: &Arguments, files: &[PathBuf], lang: Lang) -> Result<Exit, Failure
     let mut exit = Exit::Done;
     for file in files {
         match detect(file, &mut networks) {
-            Ok(found) if a.json => line(&json!(found).to_string()),
+            Ok(found) if a.json => json_line(&found),
             Ok(found) => tell(lang, &found),
             Err(Trouble::File(why)) => {
                 exit = Exit::InPart;
                 match a.json {
-                    true => line(&json!({"file": file.to_string_lossy(), "error": why}).to_string()),
+                    true => json_line(&json!({"file": file.to_string_lossy(), "error": why})),
                     false => eprintln!("{}: {why}", file.display()),
                 }
             }
@@ -65,7 +65,7 @@ impl From<vision::Error> for Trouble {
     }
 }
 
-fn detect(file: &Path, networks: &mut dyn Detector) -> Result<Detected, Trouble> {
+fn detect(file: &Path, networks: &mut Networks) -> Result<Detected, Trouble> {
     let mut clock = Instant::now();
     let mut lap = || {
         let ms = clock.elapsed().as_secs_f64() * 1e3;
@@ -79,33 +79,64 @@ fn detect(file: &Path, networks: &mut dyn Detector) -> Result<Detected, Trouble>
     let picture = Picture::decode(&bytes, &layout, facts.orientation).map_err(damaged)?;
     let (small, upright, frame) = (picture.reduced(), picture.upright(), picture.frame());
     let index = lap();
-    networks.scout(View { picture: &small, frame })?;
+    networks.scout(View {
+        picture: &small,
+        frame,
+    })?;
     let scout = lap();
-    let view = View { picture: &upright, frame };
-    let guarded = networks.guard(view)?;
+    let view = View {
+        picture: &upright,
+        frame,
+    };
+    let looks = networks.guard_looks(view)?;
+    let objects = looks.distinct(&networks.manifest().listing);
     let guard = lap();
-    let plates = networks.plates(view, &guarded.vehicles)?;
+    let plates = networks.plates(view, &looks.united().vehicles)?;
     Ok(Detected {
         file: file.to_string_lossy().into_owned(),
         width: frame.width,
         height: frame.height,
         night: vision::light(&small) == Light::Night,
-        objects: guarded,
+        objects,
         plates,
-        ms: Milliseconds { index, scout, guard, plates: lap() },
+        ms: Milliseconds {
+            index,
+            scout,
+            guard,
+            plates: lap(),
+        },
     })
 }
 
 fn tell(lang: Lang, found: &Detected) {
-    let light = if found.night { lang.pick("night", "nuit") } else { lang.pick("day", "jour") };
-    line(&format!("{}: {} x {}, {light}", found.file, found.width, found.height));
+    let light = if found.night {
+        lang.pick("night", "nuit")
+    } else {
+        lang.pick("day", "jour")
+    };
+    line(&format!(
+        "{}: {} x {}, {light}",
+        found.file, found.width, found.height
+    ));
     let boxes = |name: &str, seen: &mut dyn Iterator<Item = (vision::geometry::Rect, f32)>| {
         for (r, score) in seen {
-            line(&format!("  {name:<10} {score:.2}  {:.0},{:.0} {:.0} x {:.0}", r.x, r.y, r.w, r.h));
+            line(&format!(
+                "  {name:<10} {score:.2}  {:.0},{:.0} {:.0} x {:.0}",
+                r.x, r.y, r.w, r.h
+            ));
         }
     };
     let plain = |d: &Detection| (d.rect, d.score);
-    boxes(lang.pick("vehicle", "véhicule"), &mut found.objects.vehicles.iter().map(plain));
-    boxes(lang.pick("person", "personne"), &mut found.objects.persons.iter().map(plain));
-    boxes(lang.pick("plate", "plaque"), &mut found.plates.iter().map(|p| (p.rect, p.score)));
+    boxes(
+        lang.pick("vehicle", "véhicule"),
+        &mut found.objects.vehicles.iter().map(plain),
+    );
+    boxes(
+        lang.pick("person", "personne"),
+        &mut found.objects.persons.iter().map(plain),
+    );
+    boxes(
+        lang.pick("plate", "plaque"),
+        &mut found.plates.iter().map(|p| (p.rect, p.score)),
+    );
 }

@@ -16,10 +16,19 @@ pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
 /// Finds the networks, and has them checked and loaded when they are first needed.
 pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks, Failure> {
     let configured = config.map(|config| config.models.clone());
-    let models = a.models.clone().or(configured).unwrap_or_else(|| PathBuf::from("models"));
-    let library = a.runtime.as_deref().or(config.and_then(|config| config.runtime.as_deref()));
+    let models = a
+        .models
+        .clone()
+        .or(configured)
+        .unwrap_or_else(|| PathBuf::from("models"));
+    let library = a
+        .runtime
+        .as_deref()
+        .or(config.and_then(|config| config.runtime.as_deref()));
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = config.and_then(|config| config.threads).map_or_else(cores, NonZeroUsize::get);
+    let threads = config
+        .and_then(|config| config.threads)
+        .map_or_else(cores, NonZeroUsize::get);
     Ok(Networks::open(&models, library, threads)?)
 }
 
@@ -49,8 +58,14 @@ pub fn refuse_expired_trial(config: &config::Trap) -> Result<(), Failure> {
         config::Mode::Trial { from, until } if config.mode.trial_is_over(today) => Err(Failure::new(
             Exit::WrongUse,
             format!("trial from {from} until {until}; today is {today}"),
-            ["the trial is over, or has not begun", "set mode = \"enforce\", or check the box's clock"],
-            ["l'essai est terminé, ou n'a pas commencé", "passez à mode = \"enforce\", ou vérifiez l'horloge du boîtier"],
+            [
+                "the trial is over, or has not begun",
+                "set mode = \"enforce\", or check the box's clock",
+            ],
+            [
+                "l'essai est terminé, ou n'a pas commencé",
+                "passez à mode = \"enforce\", ou vérifiez l'horloge du boîtier",
+            ],
         )),
         _ => Ok(()),
     }

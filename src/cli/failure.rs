@@ -50,8 +50,17 @@ struct Said {
 
 impl Failure {
     /// With what is wrong and what to do, in both languages.
-    pub(super) fn new(exit: Exit, detail: impl ToString, english: [&'static str; 2], french: [&'static str; 2]) -> Self {
-        Self { exit, detail: detail.to_string(), said: Said { english, french } }
+    pub(super) fn new(
+        exit: Exit,
+        detail: impl ToString,
+        english: [&'static str; 2],
+        french: [&'static str; 2],
+    ) -> Self {
+        Self {
+            exit,
+            detail: detail.to_string(),
+            said: Said { english, french },
+        }
     }
 
     /// Something about the arguments.
@@ -64,8 +73,14 @@ impl Failure {
         Self::new(
             Exit::Failed,
             format!("{}: {why}", path.display()),
-            ["a file cannot be read or written", "check the path, the rights and the room on the disk"],
-            ["un fichier ne peut être lu ou écrit", "vérifiez le chemin, les droits et la place sur le disque"],
+            [
+                "a file cannot be read or written",
+                "check the path, the rights and the room on the disk",
+            ],
+            [
+                "un fichier ne peut être lu ou écrit",
+                "vérifiez le chemin, les droits et la place sur le disque",
+            ],
         )
     }
 
@@ -88,26 +103,44 @@ impl From<keys::Error> for Failure {
         use keys::Error as E;
         let (english, french) = match &error {
             E::Exists { .. } => (
-                ["a key is there already and is never overwritten", "name another folder"],
-                ["une clé existe déjà et n'est jamais remplacée", "indiquez un autre dossier"],
+                [
+                    "a key is there already and is never overwritten",
+                    "name another folder",
+                ],
+                [
+                    "une clé existe déjà et n'est jamais remplacée",
+                    "indiquez un autre dossier",
+                ],
             ),
             E::Exposed { .. } => (
-                ["a secret key can be read by others", "chmod 600 the file, and think of the key as known"],
+                [
+                    "a secret key can be read by others",
+                    "chmod 600 the file, and think of the key as known",
+                ],
                 [
                     "une clé secrète est lisible par d'autres",
                     "faites « chmod 600 », et considérez la clé comme connue",
                 ],
             ),
             E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => (
-                ["a key file is not there", "make it with `vigie keys trap-init DIR` or `vigie keys office-init DIR`"],
+                [
+                    "a key file is not there",
+                    "make it with `vigie keys trap-init DIR` or `vigie keys office-init DIR`",
+                ],
                 [
                     "un fichier de clé est absent",
                     "créez-le avec « vigie keys trap-init DOSSIER » ou « vigie keys office-init DOSSIER »",
                 ],
             ),
             _ => (
-                ["a key file cannot be used", "`vigie keys show FILE` says what a key file is"],
-                ["un fichier de clé est inutilisable", "« vigie keys show FICHIER » dit ce qu'est un fichier de clé"],
+                [
+                    "a key file cannot be used",
+                    "`vigie keys show FILE` says what a key file is",
+                ],
+                [
+                    "un fichier de clé est inutilisable",
+                    "« vigie keys show FICHIER » dit ce qu'est un fichier de clé",
+                ],
             ),
         };
         Self::new(Exit::Failed, error, english, french)
@@ -120,7 +153,10 @@ impl From<crate::verify::Error> for Failure {
         Self::new(
             Exit::Failed,
             error,
-            ["nothing could be checked", "name a vault's folder or a sealed item that no running vigie uses"],
+            [
+                "nothing could be checked",
+                "name a vault's folder or a sealed item that no running vigie uses",
+            ],
             [
                 "rien n'a pu être vérifié",
                 "indiquez le dossier d'un coffre ou un élément scellé qu'aucune vigie n'utilise",

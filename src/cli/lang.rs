@@ -43,18 +43,32 @@ impl Lang {
             return command;
         }
         let about = [
-            ("scan", "Traite toutes les photographies d'une carte : regarder, décider, masquer, sceller, effacer"),
-            ("watch", "Surveille les cartes des caméras configurées et traite les photographies à mesure"),
-            ("detect", "Dit ce qui est vu dans des fichiers JPEG ; n'écrit rien"),
+            (
+                "scan",
+                "Traite toutes les photographies d'une carte : regarder, décider, masquer, sceller, effacer",
+            ),
+            (
+                "watch",
+                "Surveille les cartes des caméras configurées et traite les photographies à mesure",
+            ),
+            (
+                "detect",
+                "Dit ce qui est vu dans des fichiers JPEG ; n'écrit rien",
+            ),
             ("redact", "Masque les personnes d'un fichier JPEG"),
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
             ("keys", "Crée et montre les clés"),
-            ("verify", "Vérifie un coffre ou un élément scellé, sans réseau ni clé"),
+            (
+                "verify",
+                "Vérifie un coffre ou un élément scellé, sans réseau ni clé",
+            ),
         ];
         about
             .into_iter()
-            .fold(command, |c, (name, text)| c.mut_subcommand(name, |s| s.about(text)))
+            .fold(command, |c, (name, text)| {
+                c.mut_subcommand(name, |s| s.about(text))
+            })
             .about("Photographies de pièges photographiques : écarter, masquer, sceller")
     }
 }

@@ -40,11 +40,22 @@ pub use lang::Lang;
 
 /// What every command may be told.
 #[derive(Debug, Parser)]
-#[command(name = "vigie", version, about = "Camera trap frames: discard, mask, seal", max_term_width = 100)]
+#[command(
+    name = "vigie",
+    version,
+    about = "Camera trap frames: discard, mask, seal",
+    max_term_width = 100
+)]
 pub struct Arguments {
     #[cfg(feature = "trap")]
     /// The box's configuration (docs/trap.example.toml).
-    #[arg(long, global = true, env = "VIGIE_CONFIG", default_value = "trap.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "VIGIE_CONFIG",
+        default_value = "trap.toml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
     /// One JSON object per line on standard output, nothing else.
     #[arg(long, global = true)]
@@ -178,7 +189,11 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
             let wrong = refusal.use_stderr();
             // The terminal that asked is the only one who could be told that printing to it failed.
             let _ = refusal.print();
-            return if wrong { Exit::WrongUse.into() } else { Exit::Done.into() };
+            return if wrong {
+                Exit::WrongUse.into()
+            } else {
+                Exit::Done.into()
+            };
         }
     };
     log_to_stderr();
@@ -201,19 +216,34 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Detect { files } => detect::run(a, files, lang),
         #[cfg(feature = "trap")]
-        Command::Redact { input, output, mask, manifest } => {
-            redact::run(a, input, output, *mask, manifest.as_deref(), lang)
-        }
+        Command::Redact {
+            input,
+            output,
+            mask,
+            manifest,
+        } => redact::run(a, input, output, *mask, manifest.as_deref(), lang),
         #[cfg(feature = "trap")]
-        Command::Open { event, key, store, out } => {
-            open::run(a, event, key, store.as_deref(), out.as_deref(), lang)
-        }
+        Command::Open {
+            event,
+            key,
+            store,
+            out,
+        } => open::run(a, event, key, store.as_deref(), out.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Status => status::run(a, lang),
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, lang),
         #[cfg(feature = "verify")]
         Command::Verify { path, device } => verify::run(path, device.as_deref(), a.json, lang),
+    }
+}
+
+/// One JSON object on one line of standard output, its keys in the order of docs/commands.md.
+fn json_line(object: &impl serde::Serialize) {
+    // What is printed here holds strings, numbers and lists; only a map with keys of another kind could fail.
+    match serde_json::to_string(object) {
+        Ok(text) => line(&text),
+        Err(error) => tracing::error!(%error, "an answer cannot be written as JSON"),
     }
 }
 
@@ -233,7 +263,9 @@ fn box_time() -> crate::frame::BoxTime {
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let limit = crate::card::FRAME_AT_MOST;
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(std::io::Error::other(format!("more than {limit} bytes")));
     }
@@ -257,5 +289,8 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("VIGIE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
     // A second call in one process (the tests) keeps the first subscriber.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::redact::write_new;
-use super::{Arguments, Exit, Failure, Lang, equipment, line};
+use super::{Arguments, Exit, Failure, Lang, equipment, json_line, line};
 use crate::frame::EventId;
 use crate::vault::item::ItemKind;
 use crate::vault::{OfficeKey, seal, store};
@@ -22,8 +22,14 @@ pub fn run(
     let event: EventId = event.parse().map_err(|why: crate::frame::Error| {
         Failure::wrong_use(
             why,
-            ["this is not an event's name", "`vigie status` lists the events of the vault"],
-            ["ce n'est pas le nom d'un événement", "« vigie status » donne la liste des événements du coffre"],
+            [
+                "this is not an event's name",
+                "`vigie status` lists the events of the vault",
+            ],
+            [
+                "ce n'est pas le nom d'un événement",
+                "« vigie status » donne la liste des événements du coffre",
+            ],
         )
     })?;
     let key = OfficeKey::read(key)?;
@@ -32,8 +38,14 @@ pub fn run(
     if items.is_empty() {
         return Err(Failure::wrong_use(
             format!("{event} in {}", folder.display()),
-            ["no such event in this vault", "`vigie status` lists the events of the vault"],
-            ["aucun événement de ce nom dans ce coffre", "« vigie status » donne la liste des événements du coffre"],
+            [
+                "no such event in this vault",
+                "`vigie status` lists the events of the vault",
+            ],
+            [
+                "aucun événement de ce nom dans ce coffre",
+                "« vigie status » donne la liste des événements du coffre",
+            ],
         ));
     }
     let out = out.map_or_else(|| PathBuf::from(event.to_string()), Path::to_owned);
@@ -52,7 +64,7 @@ pub fn run(
         files.push(name);
     }
     if a.json {
-        line(&json!({"event": event, "out": out.to_string_lossy(), "files": files}).to_string());
+        json_line(&json!({"event": event, "out": out.to_string_lossy(), "files": files}));
     } else {
         let count = lang.count(files.len() as u64, ["file", "files"], ["fichier", "fichiers"]);
         line(&format!("{event} → {}: {count}", out.display()));

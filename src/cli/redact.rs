@@ -1,16 +1,26 @@
 //! `vigie redact`: one file's people masked, the same way as in the trap.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use serde_json::json;
-
-use super::{Arguments, Exit, Failure, Lang, MaskChoice, box_time, equipment, line, read_file};
+use super::{Arguments, Exit, Failure, Lang, MaskChoice, box_time, equipment, json_line, line, read_file};
 use crate::frame::Digest;
-use crate::redact::Fill;
+use crate::redact::manifest;
+use crate::redact::mask::Runs;
 use crate::redact::plan::{Occupants, Policy};
+use crate::redact::{Fill, Manifest};
 use crate::trap::witness::{Site, Witness, redact_witness};
+
+#[derive(serde::Serialize)]
+struct Redaction<'a> {
+    file: Cow<'a, str>,
+    out: Cow<'a, str>,
+    redaction: manifest::Redaction,
+    mask: &'a Runs,
+    manifest: &'a Manifest,
+}
 
 pub fn run(
     a: &Arguments,
@@ -21,7 +31,10 @@ pub fn run(
     lang: Lang,
 ) -> Result<Exit, Failure> {
     let config = a.config.exists().then(|| equipment::config(a)).transpose()?;
-    let site = match config.as_ref().and_then(|config| Some((config, config.cameras.first()?))) {
+    let site = match config
+        .as_ref()
+        .and_then(|config| Some((config, config.cameras.first()?)))
+    {
         Some((config, camera)) => Site::of(config, camera),
         None => unconfigured()?,
     };
@@ -31,7 +44,11 @@ pub fn run(
     });
     let mut networks = equipment::networks(a, config.as_ref())?;
     let bytes = read_file(input).map_err(|why| Failure::file(input, &why))?;
-    let witness = Witness { bytes: &bytes, neighbours: Vec::new(), now: box_time() };
+    let witness = Witness {
+        bytes: &bytes,
+        neighbours: Vec::new(),
+        now: box_time(),
+    };
     let redacted = redact_witness(witness, &site, policy, &mut networks)?;
     write_new(output, redacted.jpeg())?;
     if let Some(path) = manifest {
@@ -41,16 +58,20 @@ pub fn run(
     }
     let m = redacted.manifest();
     if a.json {
-        line(
-            &json!({
-                "file": input.to_string_lossy(), "out": output.to_string_lossy(),
-                "redaction": m.redaction, "mask": m.mask, "manifest": m,
-            })
-            .to_string(),
-        );
+        json_line(&Redaction {
+            file: input.to_string_lossy(),
+            out: output.to_string_lossy(),
+            redaction: m.redaction,
+            mask: &m.mask,
+            manifest: m,
+        });
     } else {
         let persons = m.found.persons.len() as u64;
-        let boxes = lang.count(persons, ["person box", "person boxes"], ["détection de personne", "détections de personnes"]);
+        let boxes = lang.count(
+            persons,
+            ["person box", "person boxes"],
+            ["détection de personne", "détections de personnes"],
+        );
         line(&format!("{} → {}: {boxes}", input.display(), output.display()));
     }
     Ok(Exit::Done)
@@ -59,7 +80,11 @@ pub fn run(
 /// DESIGN §5's defaults, for a file that belongs to no configured camera.
 fn unconfigured() -> Result<Site, Failure> {
     let camera = "unconfigured".parse().map_err(|why| {
-        Failure::wrong_use(why, ["a name is refused", "report this"], ["un nom est refusé", "signalez-le"])
+        Failure::wrong_use(
+            why,
+            ["a name is refused", "report this"],
+            ["un nom est refusé", "signalez-le"],
+        )
     })?;
     Ok(Site {
         camera,
@@ -76,5 +101,7 @@ fn unconfigured() -> Result<Site, Failure> {
 
 /// Writes a file that must not exist: nothing of the user's is ever written over.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    File::create_new(path).and_then(|mut file| file.write_all(bytes)).map_err(|why| Failure::file(path, &why))
+    File::create_new(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|why| Failure::file(path, &why))
 }

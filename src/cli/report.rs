@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Exit, Lang, line};
+use super::{Exit, Lang, json_line, line};
 use crate::trap::{Listener, Outcome, Summary, Word};
 
 /// Tells outcomes as they come.
@@ -34,12 +34,24 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { json, lang, bar, said: None, left: 0 }
+        Self {
+            json,
+            lang,
+            bar,
+            said: None,
+            left: 0,
+        }
     }
 
     /// For pass after pass over the same cards.
     pub fn again_and_again(json: bool, lang: Lang) -> Self {
-        Self { json, lang, bar: None, said: Some(HashMap::new()), left: 0 }
+        Self {
+            json,
+            lang,
+            bar: None,
+            said: Some(HashMap::new()),
+            left: 0,
+        }
     }
 
     /// Tells the summary; what was left on the card makes the difference between done and done in part.
@@ -48,11 +60,15 @@ impl Reporter {
             bar.finish_and_clear();
         }
         if self.json {
-            line(&json!({ "summary": summary }).to_string());
+            json_line(&json!({ "summary": summary }));
         } else {
             tell(self.lang, summary);
         }
-        if self.left > 0 || summary.held > 0 || summary.not_erased > 0 { Exit::InPart } else { Exit::Done }
+        if self.left > 0 || summary.held > 0 || summary.not_erased > 0 {
+            Exit::InPart
+        } else {
+            Exit::Done
+        }
     }
 
     fn is_news(&mut self, outcome: &Outcome) -> bool {
@@ -90,16 +106,7 @@ impl Listener for Reporter {
             return;
         }
         if self.json {
-            // A file name that is no UTF-8 is told with replacement characters, as JSON demands.
-            let file = outcome.file.to_string_lossy();
-            let (verdict, reason) = (outcome.verdict, &outcome.reason);
-            let (event, redaction) = (&outcome.event, &outcome.redaction);
-            line(
-                &json!({
-                    "file": file, "verdict": verdict, "reason": reason, "event": event, "redaction": redaction,
-                })
-                .to_string(),
-            );
+            json_line(outcome);
         } else if concerning || self.said.is_some() {
             let text = format!("{}: {}", outcome.file.display(), spoken(self.lang, outcome));
             match &self.bar {
@@ -128,7 +135,10 @@ fn reason(lang: Lang, word: &str) -> &str {
         "manual" => ("manual sorting", "tri manuel"),
         "not-empty" => ("not empty", "non vide"),
         "follows-event" => ("follows its event", "suit son événement"),
-        "not-a-witness" => ("others stand for its event", "d'autres images représentent l'événement"),
+        "not-a-witness" => (
+            "others stand for its event",
+            "d'autres images représentent l'événement",
+        ),
         "empty" => ("empty", "vide"),
         "walker-alone" => ("a walker without a vehicle", "un piéton sans véhicule"),
         "vehicle-outside-zone" => ("vehicles outside the zone", "véhicules hors de la zone"),
@@ -142,7 +152,10 @@ fn reason(lang: Lang, word: &str) -> &str {
         "truncated" => ("cut off", "tronquée"),
         "corrupt" => ("damaged", "endommagée"),
         "too-large" => ("too large", "trop grande"),
-        "unsupported" => ("a kind of JPEG that is not supported", "type de JPEG non pris en charge"),
+        "unsupported" => (
+            "a kind of JPEG that is not supported",
+            "type de JPEG non pris en charge",
+        ),
         "unreadable" => ("cannot be read", "illisible"),
         "link" => ("a link, never followed", "un lien, jamais suivi"),
         "not-a-file" => ("not a regular file", "pas un fichier ordinaire"),
@@ -156,11 +169,19 @@ fn tell(lang: Lang, s: &Summary) {
     let frames = |n| lang.count(n, ["frame", "frames"], ["image", "images"]);
     let events = |n| lang.count(n, ["event", "events"], ["événement", "événements"]);
     let colon = lang.pick(":", " :");
-    line(&format!("{}{colon} {}", lang.pick("on the card", "sur la carte"), files(s.files)));
+    line(&format!(
+        "{}{colon} {}",
+        lang.pick("on the card", "sur la carte"),
+        files(s.files)
+    ));
     let row = |english: &str, french: &str, value: String| {
         line(&format!("  {:<26}{value}", lang.pick(english, french)));
     };
-    row("kept and sealed", "retenues et scellées", format!("{} ({})", frames(s.kept), events(s.events_sealed)));
+    row(
+        "kept and sealed",
+        "retenues et scellées",
+        format!("{} ({})", frames(s.kept), events(s.events_sealed)),
+    );
     row("discarded", "écartées", files(s.discarded));
     row("left on the card", "laissés sur la carte", files(s.left));
     if s.held > 0 {
@@ -171,20 +192,37 @@ fn tell(lang: Lang, s: &Summary) {
     }
     row("erased from the card", "effacés de la carte", files(s.erased));
     if s.not_erased > 0 {
-        row("could not be erased", "effacement impossible", files(s.not_erased));
+        row(
+            "could not be erased",
+            "effacement impossible",
+            files(s.not_erased),
+        );
     }
     if s.unexpected_camera > 0 {
-        row("of an unexpected camera", "d'un appareil inattendu", frames(s.unexpected_camera));
+        row(
+            "of an unexpected camera",
+            "d'un appareil inattendu",
+            frames(s.unexpected_camera),
+        );
     }
     let memory = s.peak_memory_mb.map_or(String::new(), |mb| {
         let mb = number(lang, mb, 0);
-        lang.pick(format!(", peak memory {mb} MB"), format!(", mémoire maximale {mb} Mo"))
+        lang.pick(
+            format!(", peak memory {mb} MB"),
+            format!(", mémoire maximale {mb} Mo"),
+        )
     });
     let speed = number(lang, s.frames_per_second, 1);
     let seconds = number(lang, s.seconds, 1);
     line(&lang.pick(
-        format!("looked at {} in {seconds} s: {speed} frames/s{memory}", frames(s.looked_at)),
-        format!("{} examinées en {seconds} s : {speed} images/s{memory}", frames(s.looked_at)),
+        format!(
+            "looked at {} in {seconds} s: {speed} frames/s{memory}",
+            frames(s.looked_at)
+        ),
+        format!(
+            "{} examinées en {seconds} s : {speed} images/s{memory}",
+            frames(s.looked_at)
+        ),
     ));
     if s.trial {
         line(lang.pick(

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::report::Reporter;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
 use crate::config::{self, Camera};
-use crate::trap::service::Service;
 use crate::trap::Summary;
+use crate::trap::service::Service;
 
 pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
@@ -27,7 +27,9 @@ pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang)
     let done = match card {
         Some(card) => {
             let camera = which(&config, card, camera)?;
-            service.scan(camera, card, &mut reporter).map(|summary| (summary, false))
+            service
+                .scan(camera, card, &mut reporter)
+                .map(|summary| (summary, false))
         }
         None => service
             .scan_all(&mut reporter)
@@ -52,8 +54,14 @@ fn which<'c>(config: &'c config::Trap, card: &Path, id: Option<&str>) -> Result<
         let known: Vec<_> = cameras.iter().map(|camera| camera.id.as_str()).collect();
         Failure::wrong_use(
             format!("{}; cameras: {}", card.display(), known.join(", ")),
-            ["it is not known whose card this is", "name one of the cameras with --camera"],
-            ["on ne sait pas à quelle caméra est cette carte", "indiquez l'une des caméras avec --camera"],
+            [
+                "it is not known whose card this is",
+                "name one of the cameras with --camera",
+            ],
+            [
+                "on ne sait pas à quelle caméra est cette carte",
+                "indiquez l'une des caméras avec --camera",
+            ],
         )
     })
 }

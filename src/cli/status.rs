@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
-use serde_json::json;
 
-use super::{Arguments, Exit, Failure, Lang, box_time, equipment, line};
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line};
 use crate::config::{self, Mode};
 use crate::frame::{BoxTime, EventId};
 use crate::trap::ledger::Ledger;
@@ -67,9 +66,10 @@ impl Concern {
         match self {
             Self::NoVaultYet => lang.pick("no frame was taken yet", "aucune image traitée pour l'instant"),
             Self::CardAbsent => lang.pick("a card is not there", "une carte est absente"),
-            Self::FilesLeft => {
-                lang.pick("files on a card cannot be taken", "des fichiers d'une carte sont inutilisables")
-            }
+            Self::FilesLeft => lang.pick(
+                "files on a card cannot be taken",
+                "des fichiers d'une carte sont inutilisables",
+            ),
             Self::TrialOver => lang.pick(
                 "the trial is over: set mode = \"enforce\"",
                 "l'essai est terminé : passez à mode = \"enforce\"",
@@ -78,7 +78,10 @@ impl Concern {
                 "a camera's legal regime is not in force today",
                 "le régime juridique d'une caméra n'est pas en vigueur aujourd'hui",
             ),
-            Self::WipeOverdue => lang.pick("the card's wipe is overdue", "le vidage de la carte est en retard"),
+            Self::WipeOverdue => lang.pick(
+                "the card's wipe is overdue",
+                "le vidage de la carte est en retard",
+            ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
         }
     }
@@ -88,7 +91,7 @@ pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     let status = status(&config, box_time())?;
     if a.json {
-        line(&json!(status).to_string());
+        json_line(&status);
     } else {
         tell(&status, lang);
     }
@@ -120,7 +123,9 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             Some(db) => Ledger::of(db, &camera.id).counts().unwrap_or_default(),
             None => [0; 4],
         };
-        let left = db.as_ref().and_then(|db| Ledger::of(db, &camera.id).left_count().ok());
+        let left = db
+            .as_ref()
+            .and_then(|db| Ledger::of(db, &camera.id).left_count().ok());
         status.cameras.push(CameraStatus {
             id: camera.id.to_string(),
             site: camera.site.clone(),
@@ -139,11 +144,22 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         (status.cameras.iter().any(|c| !c.card_there), Concern::CardAbsent),
         (status.cameras.iter().any(|c| c.left > 0), Concern::FilesLeft),
         (config.mode.trial_is_over(today), Concern::TrialOver),
-        (config.cameras.iter().any(|c| !c.regime.covers(today)), Concern::RegimeNotInForce),
+        (
+            config.cameras.iter().any(|c| !c.regime.covers(today)),
+            Concern::RegimeNotInForce,
+        ),
         (status.wipe_overdue, Concern::WipeOverdue),
-        (status.free_bytes.is_some_and(|free| free < LEAST_ROOM), Concern::LittleRoom),
+        (
+            status.free_bytes.is_some_and(|free| free < LEAST_ROOM),
+            Concern::LittleRoom,
+        ),
     ];
-    status.degraded.extend(concerns.into_iter().filter(|(so, _)| *so).map(|(_, concern)| concern));
+    status.degraded.extend(
+        concerns
+            .into_iter()
+            .filter(|(so, _)| *so)
+            .map(|(_, concern)| concern),
+    );
     Ok(status)
 }
 
@@ -155,14 +171,23 @@ fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
     }
     // Without a write-ahead log nobody writes, and SQLite must be told so, or it would make one to read.
     let quiet = !store.join(format!("{}-wal", store::DATABASE)).exists();
-    let uri = format!("file:{}?mode=ro{}", escaped(&path), if quiet { "&immutable=1" } else { "" });
+    let uri = format!(
+        "file:{}?mode=ro{}",
+        escaped(&path),
+        if quiet { "&immutable=1" } else { "" }
+    );
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags).map(Some).map_err(|e| store::Error::from(e).into())
+    Connection::open_with_flags(uri, flags)
+        .map(Some)
+        .map_err(|e| store::Error::from(e).into())
 }
 
 /// What SQLite's URIs give a meaning to (sqlite.org/uri.html §3.1).
 fn escaped(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
 }
 
 fn read_vault(
@@ -181,19 +206,27 @@ fn read_vault(
             let event = event.parse().map_err(|e: crate::frame::Error| {
                 rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into())
             })?;
-            Ok(Event { event, items: row.get(1)?, sealed: row.get(2)? })
+            Ok(Event {
+                event,
+                items: row.get(1)?,
+                sealed: row.get(2)?,
+            })
         })?;
         rows.collect()
     };
     status.events = events().map_err(store::Error::from)?;
     let (lines, first): (u64, Option<String>) = db
-        .query_row("SELECT COUNT(*), MIN(time) FROM journal", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT COUNT(*), MIN(time) FROM journal", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
     if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
         let term: Duration = config.wipe_period.into();
         status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
-        let day = jiff::SignedDuration::try_from(term).ok().and_then(|term| first.0.checked_add(term).ok());
+        let day = jiff::SignedDuration::try_from(term)
+            .ok()
+            .and_then(|term| first.0.checked_add(term).ok());
         status.wipe_due = day.map(|day| day.to_zoned(TimeZone::UTC).date());
     }
     Ok(())
@@ -224,18 +257,44 @@ fn tell(status: &Status, lang: Lang) {
             line(&format!("  {:<34}{value}", lang.pick(english, french)));
         };
         row("taken and gone", "traitées et effacées", camera.gone);
-        row("waiting for their event", "en attente de leur événement", camera.held);
-        row("decided, still on the card", "décidées, encore sur la carte", camera.waiting_for_erasure);
-        row("files that cannot be taken", "fichiers inutilisables", camera.left);
+        row(
+            "waiting for their event",
+            "en attente de leur événement",
+            camera.held,
+        );
+        row(
+            "decided, still on the card",
+            "décidées, encore sur la carte",
+            camera.waiting_for_erasure,
+        );
+        row(
+            "files that cannot be taken",
+            "fichiers inutilisables",
+            camera.left,
+        );
     }
-    let events = lang.count(status.events.len() as u64, ["sealed event", "sealed events"], ["événement scellé", "événements scellés"]);
-    line(&format!("{events}, {}", lang.count(status.journal_lines, ["journal line", "journal lines"], ["ligne de journal", "lignes de journal"])));
+    let events = lang.count(
+        status.events.len() as u64,
+        ["sealed event", "sealed events"],
+        ["événement scellé", "événements scellés"],
+    );
+    line(&format!(
+        "{events}, {}",
+        lang.count(
+            status.journal_lines,
+            ["journal line", "journal lines"],
+            ["ligne de journal", "lignes de journal"]
+        )
+    ));
     for event in &status.events {
         let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
         line(&format!("  {}  {}  {items}", event.event, event.sealed));
     }
     if let Some(due) = status.wipe_due {
-        line(&format!("{}{colon} {due}", lang.pick("next wipe of the card by", "prochain vidage de la carte avant le")));
+        line(&format!(
+            "{}{colon} {due}",
+            lang.pick("next wipe of the card by", "prochain vidage de la carte avant le")
+        ));
     }
     for concern in &status.degraded {
         line(&format!("! {}", concern.told(lang)));

@@ -9,7 +9,10 @@ impl From<config::Error> for Failure {
         Self::new(
             Exit::WrongUse,
             error,
-            ["the configuration is refused", "mend the line that is named; docs/trap.example.toml explains every key"],
+            [
+                "the configuration is refused",
+                "mend the line that is named; docs/trap.example.toml explains every key",
+            ],
             [
                 "la configuration est refusée",
                 "corrigez la ligne indiquée ; docs/trap.example.toml explique chaque clé",
@@ -23,28 +26,40 @@ impl From<vision::Error> for Failure {
         use vision::Error as E;
         let (english, french) = match &error {
             E::RuntimeMissing { .. } | E::Runtime { .. } => (
-                ["ONNX Runtime cannot be used", "run `make runtime`, or name the library with --runtime"],
+                [
+                    "ONNX Runtime cannot be used",
+                    "run `make runtime`, or name the library with --runtime",
+                ],
                 [
                     "ONNX Runtime est inutilisable",
                     "lancez « make runtime », ou indiquez la bibliothèque avec --runtime",
                 ],
             ),
             E::WrongHash { .. } => (
-                ["a file is not the one that was approved", "remove the file named here, then run `make models runtime`"],
+                [
+                    "a file is not the one that was approved",
+                    "remove the file named here, then run `make models runtime`",
+                ],
                 [
                     "un fichier n'est pas celui qui a été approuvé",
                     "supprimez le fichier indiqué, puis lancez « make models runtime »",
                 ],
             ),
             E::ModelMissing { .. } | E::Unreadable { .. } | E::Manifest { .. } => (
-                ["the networks are not there", "run `make models`, or name their folder with --models"],
+                [
+                    "the networks are not there",
+                    "run `make models`, or name their folder with --models",
+                ],
                 [
                     "les réseaux de neurones sont absents",
                     "lancez « make models », ou indiquez leur dossier avec --models",
                 ],
             ),
             _ => (
-                ["a network failed", "frames stay on the card; run `make models runtime`, then try again"],
+                [
+                    "a network failed",
+                    "frames stay on the card; run `make models runtime`, then try again",
+                ],
                 [
                     "un réseau de neurones a échoué",
                     "les images restent sur la carte ; lancez « make models runtime », puis recommencez",
@@ -61,22 +76,43 @@ impl From<card::Error> for Failure {
         let (exit, english, french) = match &error {
             E::Gone(_) | E::NoFolder(_) => (
                 Exit::Failed,
-                ["the card is not there", "put it back and run the command again: nothing was lost"],
-                ["la carte est absente", "remettez-la et relancez la commande : rien n'est perdu"],
+                [
+                    "the card is not there",
+                    "put it back and run the command again: nothing was lost",
+                ],
+                [
+                    "la carte est absente",
+                    "remettez-la et relancez la commande : rien n'est perdu",
+                ],
             ),
             E::NotAFolder(_) | E::NotBelow(_) => (
                 Exit::WrongUse,
-                ["this is not a card's folder", "name the folder in which the card is mounted"],
-                ["ce n'est pas le dossier d'une carte", "indiquez le dossier où la carte est montée"],
+                [
+                    "this is not a card's folder",
+                    "name the folder in which the card is mounted",
+                ],
+                [
+                    "ce n'est pas le dossier d'une carte",
+                    "indiquez le dossier où la carte est montée",
+                ],
             ),
             E::Overlap { .. } => (
                 Exit::WrongUse,
-                ["the vault and the card lie one inside the other", "set `store` to a folder outside the card"],
-                ["le coffre et la carte sont imbriqués", "réglez « store » sur un dossier hors de la carte"],
+                [
+                    "the vault and the card lie one inside the other",
+                    "set `store` to a folder outside the card",
+                ],
+                [
+                    "le coffre et la carte sont imbriqués",
+                    "réglez « store » sur un dossier hors de la carte",
+                ],
             ),
             E::ReadOnly(_) | E::Denied(_) => (
                 Exit::Failed,
-                ["the card cannot be written to", "open its lock switch, or mount it for the user that runs vigie"],
+                [
+                    "the card cannot be written to",
+                    "open its lock switch, or mount it for the user that runs vigie",
+                ],
                 [
                     "la carte n'est pas accessible en écriture",
                     "déverrouillez-la, ou montez-la pour l'utilisateur qui exécute vigie",
@@ -84,7 +120,10 @@ impl From<card::Error> for Failure {
             ),
             E::Hook { .. } => (
                 Exit::Failed,
-                ["a command of the integrator failed", "try the command of `take` or `give` by hand"],
+                [
+                    "a command of the integrator failed",
+                    "try the command of `take` or `give` by hand",
+                ],
                 [
                     "une commande de l'intégrateur a échoué",
                     "essayez à la main la commande « take » ou « give »",
@@ -92,7 +131,10 @@ impl From<card::Error> for Failure {
             ),
             _ => (
                 Exit::Failed,
-                ["the card could not be used", "check the card; frames not acknowledged are still on it"],
+                [
+                    "the card could not be used",
+                    "check the card; frames not acknowledged are still on it",
+                ],
                 [
                     "la carte n'a pu être utilisée",
                     "vérifiez la carte ; les images non traitées y sont toujours",
@@ -108,22 +150,40 @@ impl From<store::Error> for Failure {
         use store::Error as E;
         let (english, french) = match &error {
             E::InUse(_) => (
-                ["the vault is in use", "wait for the other vigie to end, or stop the service"],
-                ["le coffre est en cours d'utilisation", "attendez la fin de l'autre vigie, ou arrêtez le service"],
+                [
+                    "the vault is in use",
+                    "wait for the other vigie to end, or stop the service",
+                ],
+                [
+                    "le coffre est en cours d'utilisation",
+                    "attendez la fin de l'autre vigie, ou arrêtez le service",
+                ],
             ),
             E::Full(_) => (
-                ["the disk is full", "make room: frames stay on the card, nothing was dropped"],
-                ["le disque est plein", "libérez de la place : les images restent sur la carte, rien n'est perdu"],
+                [
+                    "the disk is full",
+                    "make room: frames stay on the card, nothing was dropped",
+                ],
+                [
+                    "le disque est plein",
+                    "libérez de la place : les images restent sur la carte, rien n'est perdu",
+                ],
             ),
             E::OtherDevice { .. } => (
-                ["the vault belongs to another box", "use that box's device key, or set `store` to a new folder"],
+                [
+                    "the vault belongs to another box",
+                    "use that box's device key, or set `store` to a new folder",
+                ],
                 [
                     "le coffre appartient à un autre boîtier",
                     "utilisez la clé de ce boîtier, ou réglez « store » sur un nouveau dossier",
                 ],
             ),
             _ => (
-                ["the vault cannot be used", "run `vigie verify` on it; frames stay on the card"],
+                [
+                    "the vault cannot be used",
+                    "run `vigie verify` on it; frames stay on the card",
+                ],
                 [
                     "le coffre est inutilisable",
                     "lancez « vigie verify » sur le coffre ; les images restent sur la carte",
@@ -139,7 +199,10 @@ impl From<seal::Error> for Failure {
         Self::new(
             Exit::Failed,
             error,
-            ["an item could not be sealed or opened", "use the key of the quarter it was sealed to; run `vigie verify`"],
+            [
+                "an item could not be sealed or opened",
+                "use the key of the quarter it was sealed to; run `vigie verify`",
+            ],
             [
                 "un élément n'a pu être scellé ou ouvert",
                 "utilisez la clé du trimestre du scellement ; lancez « vigie verify »",
@@ -153,8 +216,14 @@ impl From<jpeg::Error> for Failure {
         Self::new(
             Exit::Failed,
             error,
-            ["the file cannot be taken for a photograph", "give a whole baseline or progressive JPEG"],
-            ["le fichier n'est pas une photographie utilisable", "donnez un JPEG complet"],
+            [
+                "the file cannot be taken for a photograph",
+                "give a whole baseline or progressive JPEG",
+            ],
+            [
+                "le fichier n'est pas une photographie utilisable",
+                "donnez un JPEG complet",
+            ],
         )
     }
 }
@@ -164,8 +233,14 @@ impl From<redact::Error> for Failure {
         Self::new(
             Exit::Failed,
             error,
-            ["the redacted picture did not pass its check and was not written", "keep the file and report this"],
-            ["l'image masquée n'a pas passé sa vérification et n'a pas été écrite", "gardez le fichier et signalez-le"],
+            [
+                "the redacted picture did not pass its check and was not written",
+                "keep the file and report this",
+            ],
+            [
+                "l'image masquée n'a pas passé sa vérification et n'a pas été écrite",
+                "gardez le fichier et signalez-le",
+            ],
         )
     }
 }
@@ -191,7 +266,10 @@ impl From<trap::Error> for Failure {
             trap::Error::Database(_) | trap::Error::Json(_) => Self::new(
                 Exit::Failed,
                 error,
-                ["the vault's database refused", "run `vigie verify` on the vault; frames stay on the card"],
+                [
+                    "the vault's database refused",
+                    "run `vigie verify` on the vault; frames stay on the card",
+                ],
                 [
                     "la base du coffre a refusé l'opération",
                     "lancez « vigie verify » sur le coffre ; les images restent sur la carte",
@@ -200,8 +278,14 @@ impl From<trap::Error> for Failure {
             trap::Error::Vanished(_) | trap::Error::Changed(_) => Self::new(
                 Exit::Failed,
                 error,
-                ["the card changed while it was read", "put the card back and run the command again"],
-                ["la carte a changé pendant la lecture", "remettez la carte et relancez la commande"],
+                [
+                    "the card changed while it was read",
+                    "put the card back and run the command again",
+                ],
+                [
+                    "la carte a changé pendant la lecture",
+                    "remettez la carte et relancez la commande",
+                ],
             ),
         }
     }

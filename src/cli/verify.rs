@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
-use super::{Exit, Failure, Lang, line};
+use super::{Exit, Failure, Lang, json_line, line};
 use crate::vault::DevicePublic;
 use crate::verify;
 
@@ -16,7 +14,7 @@ pub fn run(path: &Path, device: Option<&Path>, json: bool, lang: Lang) -> Result
         verify::item(path)?
     };
     if json {
-        line(&json!(report).to_string());
+        json_line(&report);
     } else {
         for remark in &report.remarks {
             line(&format!("  {remark}"));

@@ -2,8 +2,8 @@
 
 use super::report::Reporter;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
-use crate::trap::service::Service;
 use crate::trap::Summary;
+use crate::trap::service::Service;
 
 pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
@@ -32,5 +32,9 @@ pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure>
         return Ok(Exit::Done);
     }
     let exit = reporter.end(&Summary::of(ended.rounds.into_values()));
-    Ok(if ended.absent.is_empty() { exit } else { Exit::InPart })
+    Ok(if ended.absent.is_empty() {
+        exit
+    } else {
+        Exit::InPart
+    })
 }

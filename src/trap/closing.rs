@@ -79,6 +79,16 @@ struct Complete<'a> {
     after: Memory,
 }
 
+/// All frames that an undecided event may hold or touch.
+struct Known {
+    /// In card order.
+    facts: Vec<Facts>,
+    /// Those that wait on the card.
+    held: BTreeSet<Digest>,
+    /// Those of decided events.
+    decided: BTreeSet<Digest>,
+}
+
 /// What was made of an event's witnesses, durable but not on record yet.
 #[derive(Default)]
 struct Sealing {
@@ -90,12 +100,21 @@ impl Run<'_, '_> {
     /// Decides every event that is complete. `waiting`: files of this card were not looked at yet.
     pub(super) fn close_events(&mut self, waiting: bool) -> Result<(), Error> {
         let rules = rules(self.round.config, self.round.camera);
-        let (facts, held, decided) = self.facts(&rules)?;
+        let Known { facts, held, decided } = self.known(&rules)?;
         let now = self.now();
-        let Some(last_arrival) = facts.iter().map(|f| f.arrived).max() else { return Ok(()) };
-        let watch = triage::Watch { now, last_arrival, waiting, until_idle: self.round.until_idle };
+        let Some(last_arrival) = facts.iter().map(|f| f.arrived).max() else {
+            return Ok(());
+        };
+        let watch = triage::Watch {
+            now,
+            last_arrival,
+            waiting,
+            until_idle: self.round.until_idle,
+        };
         for span in triage::events(&facts, &decided, &rules) {
-            let Some(id) = span.id(&self.round.camera.id, &facts) else { continue };
+            let Some(id) = span.id(&self.round.camera.id, &facts) else {
+                continue;
+            };
             if triage::closed(&span, &facts, &watch, &rules).is_none() || self.unsealed.contains(&id) {
                 continue;
             }
@@ -106,35 +125,59 @@ impl Run<'_, '_> {
             };
             let frames = span.of(&facts);
             // A frame not met in this round yet may be gone from the card: the end of the round will tell.
-            if frames.iter().any(|f| held.contains(&f.id) && !self.under_way.contains_key(&f.id)) {
+            if frames
+                .iter()
+                .any(|f| held.contains(&f.id) && !self.under_way.contains_key(&f.id))
+            {
                 continue;
             }
             let verdict = triage::verdict(frames, &before, &rules);
-            let after = Memory { scene: before.scene.after(frames), shown: verdict.shown };
-            self.decide(Complete { id, frames, verdict, after })?;
+            let after = Memory {
+                scene: before.scene.after(frames),
+                shown: verdict.shown,
+            };
+            self.decide(Complete {
+                id,
+                frames,
+                verdict,
+                after,
+            })?;
         }
         Ok(())
     }
 
-    /// All frames that an undecided event may hold or touch, in card order; which of them are held; which decided.
-    fn facts(&self, rules: &Rules) -> Result<(Vec<Facts>, BTreeSet<Digest>, BTreeSet<Digest>), Error> {
+    /// Everything that bears on the events that are not decided yet.
+    fn known(&self, rules: &Rules) -> Result<Known, Error> {
         let near = SignedDuration::try_from(rules.max_hold + rules.event_gap).unwrap_or(SignedDuration::MAX);
-        let recently = self.now().0.checked_sub(near).map_or(BoxTime(jiff::Timestamp::MIN), BoxTime);
+        let recently = self
+            .now()
+            .0
+            .checked_sub(near)
+            .map_or(BoxTime(jiff::Timestamp::MIN), BoxTime);
         let undecided = self.ledger().undecided()?;
         let nearby = self.ledger().decided_nearby(recently)?;
-        let held = undecided.iter().filter(|row| row.state == State::Held).map(|row| row.digest).collect();
+        let held = undecided
+            .iter()
+            .filter(|row| row.state == State::Held)
+            .map(|row| row.digest)
+            .collect();
         let decided = nearby.iter().map(|row| row.digest).collect();
         let correction = self.round.camera.clock_correction;
-        let mut facts: Vec<Facts> =
-            undecided.into_iter().chain(nearby).map(|row| facts_of(row, correction)).collect();
+        let mut facts: Vec<Facts> = undecided
+            .into_iter()
+            .chain(nearby)
+            .map(|row| facts_of(row, correction))
+            .collect();
         facts.sort_by(triage::in_card_order);
-        Ok((facts, held, decided))
+        Ok(Known { facts, held, decided })
     }
 
     fn memory(&self) -> Result<Memory, Error> {
         // A memory that cannot be read is none: triage is safe by being forgetful.
         let text = self.ledger().scene()?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(text
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
     }
 
     /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go.
@@ -182,7 +225,13 @@ impl Run<'_, '_> {
             Ok::<_, Error>(())
         })?;
         let on_card = |frame: &&triage::FrameVerdict| self.under_way.contains_key(&frame.id);
-        let frames: Vec<Digest> = event.verdict.frames.iter().filter(on_card).map(|f| f.id).collect();
+        let frames: Vec<Digest> = event
+            .verdict
+            .frames
+            .iter()
+            .filter(on_card)
+            .map(|f| f.id)
+            .collect();
         self.erase(&frames)?;
         self.tell_decided(&frames)
     }
@@ -195,7 +244,13 @@ impl Run<'_, '_> {
         }
         let site = Site::of(self.round.config, self.round.camera);
         let mut sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
-        for (index, frame) in event.verdict.frames.iter().enumerate().filter(|(_, frame)| frame.keep) {
+        for (index, frame) in event
+            .verdict
+            .frames
+            .iter()
+            .enumerate()
+            .filter(|(_, frame)| frame.keep)
+        {
             let bytes = self.read_again(&frame.id)?;
             let witness = Witness {
                 bytes: &bytes,
@@ -206,7 +261,9 @@ impl Run<'_, '_> {
             for sealed in sealer.seal_frame(&redacted)? {
                 sealing.items.push(self.round.store.stage(sealed)?);
             }
-            sealing.redactions.push((frame.id, word(&redacted.manifest().redaction)));
+            sealing
+                .redactions
+                .push((frame.id, word(&redacted.manifest().redaction)));
         }
         let record = Record {
             record: 1,
@@ -219,10 +276,17 @@ impl Run<'_, '_> {
             frames: event
                 .frames
                 .iter()
-                .map(|f| RecordedFrame { frame: f.id, name: &f.name, taken: f.taken, arrived: f.arrived })
+                .map(|f| RecordedFrame {
+                    frame: f.id,
+                    name: &f.name,
+                    taken: f.taken,
+                    arrived: f.arrived,
+                })
                 .collect(),
         };
-        sealing.items.push(self.round.store.stage(sealer.seal_record(&record)?)?);
+        sealing
+            .items
+            .push(self.round.store.stage(sealer.seal_record(&record)?)?);
         Ok(sealing)
     }
 
@@ -240,9 +304,13 @@ impl Run<'_, '_> {
 
 /// Persons seen in the frames of a burst around one of them.
 fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
-    let Some(here) = frames[index].taken else { return Vec::new() };
+    let Some(here) = frames[index].taken else {
+        return Vec::new();
+    };
     let near = |frame: &&Facts| {
-        frame.taken.is_some_and(|there| there.0.duration_since(here.0).abs() <= BURST)
+        frame
+            .taken
+            .is_some_and(|there| there.0.duration_since(here.0).abs() <= BURST)
     };
     let others = [index.checked_sub(1), Some(index + 1)].into_iter().flatten();
     others

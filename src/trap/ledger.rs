@@ -34,7 +34,9 @@ impl State {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Held, Self::Decided, Self::Erasing, Self::Gone].into_iter().find(|s| s.name() == name)
+        [Self::Held, Self::Decided, Self::Erasing, Self::Gone]
+            .into_iter()
+            .find(|s| s.name() == name)
     }
 }
 
@@ -150,8 +152,9 @@ impl<'a> Ledger<'a> {
     /// How many frames stand in each state: held, decided, erasing, gone.
     pub fn counts(&self) -> rusqlite::Result<[u64; 4]> {
         let mut counts = [0; 4];
-        let mut query =
-            self.db.prepare_cached("SELECT state, COUNT(*) FROM frame WHERE camera = ?1 GROUP BY state")?;
+        let mut query = self
+            .db
+            .prepare_cached("SELECT state, COUNT(*) FROM frame WHERE camera = ?1 GROUP BY state")?;
         let mut rows = query.query(params![self.camera.as_str()])?;
         while let Some(row) = rows.next()? {
             let state: String = row.get(0)?;
@@ -233,7 +236,9 @@ impl<'a> Ledger<'a> {
     pub fn undecided(&self) -> rusqlite::Result<Vec<Row>> {
         let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NULL");
         let mut query = self.db.prepare_cached(&sql)?;
-        query.query_map(params![self.camera.as_str()], read_row)?.collect()
+        query
+            .query_map(params![self.camera.as_str()], read_row)?
+            .collect()
     }
 
     /// The frames of decided events that may still touch an undecided one: those that lie on the card yet, and
@@ -244,7 +249,9 @@ impl<'a> Ledger<'a> {
              AND (state IN ('decided', 'erasing') OR arrived >= ?2)"
         );
         let mut query = self.db.prepare_cached(&sql)?;
-        query.query_map(params![self.camera.as_str(), recently.to_string()], read_row)?.collect()
+        query
+            .query_map(params![self.camera.as_str(), recently.to_string()], read_row)?
+            .collect()
     }
 
     /// What the last decided event left before this camera, as JSON.
@@ -332,7 +339,8 @@ impl<'a> Ledger<'a> {
     }
 }
 
-const COLUMNS: &str = "digest, path, size, taken, arrived, sighting, state, verdict, reason, event, redaction";
+const COLUMNS: &str =
+    "digest, path, size, taken, arrived, sighting, state, verdict, reason, event, redaction";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let arrived: String = row.get(4)?;
@@ -341,7 +349,10 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         digest: Digest::from_bytes(row.get(0)?),
         path: path_of(1, row.get(1)?)?,
         size: row.get(2)?,
-        taken: row.get::<_, Option<String>>(3)?.and_then(|t| t.parse().ok()).map(CameraTime),
+        taken: row
+            .get::<_, Option<String>>(3)?
+            .and_then(|t| t.parse().ok())
+            .map(CameraTime),
         arrived: BoxTime(arrived.parse().map_err(|e| unreadable(4, e))?),
         sighting: row
             .get::<_, Option<String>>(5)?
@@ -355,10 +366,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-fn unreadable(
-    column: usize,
-    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
+fn unreadable(column: usize, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, why.into())
 }
 
@@ -411,7 +419,10 @@ mod tests {
         ledger.hold(&odd).expect("held");
         assert_eq!(ledger.find(&odd.digest).expect("read"), Some(odd));
         let other: CameraId = "pont".parse().expect("plain");
-        assert_eq!(Ledger::of(&db, &other).find(&Digest::of(&[1])).expect("read"), None);
+        assert_eq!(
+            Ledger::of(&db, &other).find(&Digest::of(&[1])).expect("read"),
+            None
+        );
     }
 
     #[test]
@@ -421,10 +432,15 @@ mod tests {
         let frame = row(1, b"a.jpg");
         ledger.hold(&frame).expect("held");
         let event = EventId::of(&camera, &frame.digest);
-        ledger.decide(&frame.digest, true, "vehicle-in-zone", event).expect("decided");
+        ledger
+            .decide(&frame.digest, true, "vehicle-in-zone", event)
+            .expect("decided");
         let after = ledger.find(&frame.digest).expect("read").expect("there");
         assert_eq!((after.state, after.sighting), (State::Decided, None));
-        assert_eq!((after.verdict.as_deref(), after.event), (Some("keep"), Some(event)));
+        assert_eq!(
+            (after.verdict.as_deref(), after.event),
+            (Some("keep"), Some(event))
+        );
         assert_eq!(ledger.counts().expect("counts"), [0, 1, 0, 0]);
     }
 
@@ -437,9 +453,14 @@ mod tests {
         ledger.discard_now(&frame.digest, "empty").expect("discarded");
         assert_eq!(ledger.undecided().expect("rows").len(), 1);
         let event = EventId::of(&camera, &frame.digest);
-        ledger.decide(&frame.digest, true, "unsure", event).expect("decided");
+        ledger
+            .decide(&frame.digest, true, "unsure", event)
+            .expect("decided");
         let after = ledger.find(&frame.digest).expect("read").expect("there");
-        assert_eq!((after.verdict.as_deref(), after.reason.as_deref()), (Some("discard"), Some("empty")));
+        assert_eq!(
+            (after.verdict.as_deref(), after.reason.as_deref()),
+            (Some("discard"), Some("empty"))
+        );
         assert_eq!((after.event, after.sighting), (Some(event), None));
         assert_eq!(ledger.undecided().expect("rows"), []);
     }

@@ -33,6 +33,16 @@ pub fn look(bytes: &[u8], detector: &mut dyn Detector) -> Result<Looked, Error> 
     let picture = Picture::decode(bytes, &layout, exif.orientation)?;
     let size = picture.frame();
     let small = picture.reduced();
-    let objects = detector.scout(View { picture: &small, frame: size })?;
-    Ok(Looked { exif, sighting: Sighting { size, light: vision::light(&small), objects } })
+    let objects = detector.scout(View {
+        picture: &small,
+        frame: size,
+    })?;
+    Ok(Looked {
+        exif,
+        sighting: Sighting {
+            size,
+            light: vision::light(&small),
+            objects,
+        },
+    })
 }

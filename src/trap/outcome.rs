@@ -1,6 +1,6 @@
 //! What is said of each file of a card: one outcome per file, in the words of docs/commands.md.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -23,7 +23,8 @@ pub enum Word {
 /// One file's outcome.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// Its path below the card.
+    /// Its path below the card; in JSON with replacement characters where it is no UTF-8.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// What became of it.
     pub verdict: Word,
@@ -33,6 +34,10 @@ pub struct Outcome {
     pub event: Option<EventId>,
     /// How it was redacted, if it was sealed.
     pub redaction: Option<String>,
+}
+
+fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// A round's counts.

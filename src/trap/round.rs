@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use super::ledger::{self, LeftFile, Ledger, Row, State};
+use super::ledger::{self, Ledger, LeftFile, Row, State};
 use super::look::{self, look};
 use super::outcome::{Outcome, Summary, Word};
 use super::settling::Settlings;
@@ -85,7 +85,10 @@ impl Round<'_> {
         ledger::prepare(self.store.sql())?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         let mut run = Run {
-            summary: Summary { trial, ..Summary::default() },
+            summary: Summary {
+                trial,
+                ..Summary::default()
+            },
             round: self,
             listener,
             under_way: HashMap::new(),
@@ -93,7 +96,8 @@ impl Round<'_> {
         };
         run.finish_erasures()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
-        run.listener.begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);
+        run.listener
+            .begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);
         run.summary.others = listing.others;
         for odd in &listing.oddities {
             run.leave(&odd.path, odd_reason(&odd.why));
@@ -134,7 +138,8 @@ enum Taken {
 
 impl Run<'_, '_> {
     fn stopped(&self) -> bool {
-        self.round.stop.load(Ordering::Relaxed) || self.round.until.is_some_and(|until| Instant::now() >= until)
+        self.round.stop.load(Ordering::Relaxed)
+            || self.round.until.is_some_and(|until| Instant::now() >= until)
     }
 
     pub(super) fn now(&self) -> BoxTime {
@@ -151,7 +156,9 @@ impl Run<'_, '_> {
 
     /// Which files are whole, and whether others are still being written.
     fn whole(&mut self, files: Vec<CardFile>) -> Result<(Vec<CardFile>, bool), Error> {
-        let Some(settling) = self.round.settling.take() else { return Ok((files, false)) };
+        let Some(settling) = self.round.settling.take() else {
+            return Ok((files, false));
+        };
         let mut whole = Vec::with_capacity(files.len());
         let mut unsettled = false;
         for file in files {
@@ -186,7 +193,13 @@ impl Run<'_, '_> {
             rows.iter().try_for_each(|row| {
                 Ledger::of(tx.raw(), camera).forget(&row.digest)?;
                 let body = json!({"camera": camera, "frame": row.digest, "reason": "vanished"});
-                tx.journal(now, &Entry { kind: Kind::Left, body })?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::Left,
+                        body,
+                    },
+                )?;
                 Ok(())
             })
         })
@@ -205,7 +218,9 @@ impl Run<'_, '_> {
         let now = self.now();
         let camera = &self.round.camera.id;
         self.round.store.transaction(|tx| {
-            taken.iter().try_for_each(|(file, taken)| record(tx, now, camera, file, taken))
+            taken
+                .iter()
+                .try_for_each(|(file, taken)| record(tx, now, camera, file, taken))
         })?;
         let mut decided = Vec::new();
         for (file, taken) in taken {
@@ -295,10 +310,13 @@ impl Run<'_, '_> {
         self.round.store.transaction(|tx| {
             digests.iter().try_for_each(|digest| {
                 Ledger::of(tx.raw(), camera).set_state(digest, State::Erasing)?;
-                tx.journal(now, &Entry {
-                    kind: Kind::DiscardIntended,
-                    body: json!({"camera": camera, "frame": digest}),
-                })?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::DiscardIntended,
+                        body: json!({"camera": camera, "frame": digest}),
+                    },
+                )?;
                 Ok::<_, Error>(())
             })
         })?;
@@ -344,7 +362,13 @@ impl Run<'_, '_> {
         self.round.store.transaction(|tx| {
             digests.iter().try_for_each(|digest| {
                 Ledger::of(tx.raw(), camera).set_state(digest, State::Gone)?;
-                tx.journal(now, &Entry { kind: Kind::Discarded, body: json!({"camera": camera, "frame": digest}) })?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::Discarded,
+                        body: json!({"camera": camera, "frame": digest}),
+                    },
+                )?;
                 Ok::<_, Error>(())
             })
         })?;
@@ -360,10 +384,17 @@ impl Run<'_, '_> {
         let camera = &self.round.camera.id;
         let now = self.now();
         let digest = card::digest(self.round.card, &video.path)?;
-        let entry = |kind| Entry { kind, body: json!({"camera": camera, "frame": digest, "video": true}) };
-        self.round.store.transaction(|tx| tx.journal(now, &entry(Kind::DiscardIntended)))?;
+        let entry = |kind| Entry {
+            kind,
+            body: json!({"camera": camera, "frame": digest, "video": true}),
+        };
+        self.round
+            .store
+            .transaction(|tx| tx.journal(now, &entry(Kind::DiscardIntended)))?;
         card::erase(self.round.card, &video.path, digest)?;
-        self.round.store.transaction(|tx| tx.journal(now, &entry(Kind::Discarded)))?;
+        self.round
+            .store
+            .transaction(|tx| tx.journal(now, &entry(Kind::Discarded)))?;
         self.summary.erased += 1;
         self.tell(Outcome {
             file: video.path.as_path().to_owned(),
@@ -378,9 +409,12 @@ impl Run<'_, '_> {
     /// A trap's frames name its camera; a mismatch is counted and said, never guessed about.
     fn check_camera(&mut self, exif: &crate::jpeg::Facts) {
         let differs = |expected: &Option<String>, found: &Option<String>| {
-            expected.as_ref().is_some_and(|expected| found.as_ref() != Some(expected))
+            expected
+                .as_ref()
+                .is_some_and(|expected| found.as_ref() != Some(expected))
         };
-        if differs(&self.round.camera.model, &exif.model) || differs(&self.round.camera.serial, &exif.serial) {
+        if differs(&self.round.camera.model, &exif.model) || differs(&self.round.camera.serial, &exif.serial)
+        {
             self.summary.unexpected_camera += 1;
         }
     }
@@ -403,7 +437,9 @@ impl Run<'_, '_> {
     /// Tells the verdicts on record of these frames, once for each of their names.
     pub(super) fn tell_decided(&mut self, digests: &[Digest]) -> Result<(), Error> {
         for digest in digests {
-            let Some(row) = self.ledger().find(digest)? else { continue };
+            let Some(row) = self.ledger().find(digest)? else {
+                continue;
+            };
             let keep = row.verdict.as_deref() == Some("keep");
             for file in self.under_way.remove(digest).unwrap_or_default() {
                 self.tell(Outcome {
@@ -420,8 +456,15 @@ impl Run<'_, '_> {
 
     /// What is left under way at the end waits on the card.
     fn tell_held(&mut self) {
-        let reason = if self.unsealed.is_empty() { "event-open" } else { "network-failed" };
-        let mut waiting: Vec<CardPath> = std::mem::take(&mut self.under_way).into_values().flatten().collect();
+        let reason = if self.unsealed.is_empty() {
+            "event-open"
+        } else {
+            "network-failed"
+        };
+        let mut waiting: Vec<CardPath> = std::mem::take(&mut self.under_way)
+            .into_values()
+            .flatten()
+            .collect();
         waiting.sort();
         for file in waiting {
             self.tell(Outcome {
@@ -460,10 +503,13 @@ fn record(
         Taken::Left(left) => {
             Ledger::of(tx.raw(), camera).leave(left)?;
             if left.attempts == 1 {
-                tx.journal(now, &Entry {
-                    kind: Kind::Left,
-                    body: json!({"camera": camera, "reason": left.reason, "size": left.size}),
-                })?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::Left,
+                        body: json!({"camera": camera, "reason": left.reason, "size": left.size}),
+                    },
+                )?;
             }
         }
     }
@@ -472,7 +518,10 @@ fn record(
 
 /// A name as it is written everywhere: in the ledger, in JSON, in the journal.
 pub(super) fn word(name: &impl serde::Serialize) -> String {
-    serde_json::to_value(name).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(name)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// Why a damaged file is left, as a word of docs/commands.md.

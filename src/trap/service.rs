@@ -111,7 +111,11 @@ impl Service<'_> {
                     Err(error) => return Err(error),
                 }
             }
-            let rest = settlings.values().filter_map(Settlings::next).min().unwrap_or(RESCAN);
+            let rest = settlings
+                .values()
+                .filter_map(Settlings::next)
+                .min()
+                .unwrap_or(RESCAN);
             let closed = self.wait(&mut hints, rest);
             for settling in settlings.values_mut() {
                 settling.closed(closed.clone());
@@ -145,7 +149,9 @@ impl Service<'_> {
         let until = lent.remaining(Instant::now()).map(|rest| Instant::now() + rest);
         card::apart(&camera.card, self.store.dir())?;
         let card = Card::open(&camera.card)?;
-        let summary = self.round(camera, &card, until, settling, until_idle).run(listener);
+        let summary = self
+            .round(camera, &card, until, settling, until_idle)
+            .run(listener);
         drop(card);
         lent.give()?;
         summary

@@ -25,7 +25,12 @@ pub struct Settlings {
 impl Settlings {
     /// None seen yet; `attempts` spells of quiet are given to a file without an end.
     pub fn new(attempts: u16) -> Self {
-        Self { since: Instant::now(), attempts, files: HashMap::new(), closed: Vec::new() }
+        Self {
+            since: Instant::now(),
+            attempts,
+            files: HashMap::new(),
+            closed: Vec::new(),
+        }
     }
 
     /// Writers closed these files, whole paths.
@@ -47,10 +52,16 @@ impl Settlings {
             ends: card::ends(card, &file.path).unwrap_or(false),
             at: self.since.elapsed(),
         };
-        let rules = Rules { quiet: QUIET, attempts: self.attempts };
+        let rules = Rules {
+            quiet: QUIET,
+            attempts: self.attempts,
+        };
         let whole = card.root().join(file.path.as_path());
         let closed = self.closed.iter().position(|path| *path == whole);
-        let settling = self.files.entry(file.path.clone()).or_insert_with(|| Settling::new(now));
+        let settling = self
+            .files
+            .entry(file.path.clone())
+            .or_insert_with(|| Settling::new(now));
         if let Some(index) = closed {
             self.closed.swap_remove(index);
             settling.closed();

@@ -6,7 +6,7 @@
 
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest};
-use crate::jpeg::{self, Facts as ExifFacts, Layout, Picture};
+use crate::jpeg::{self, Picture};
 use crate::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use crate::redact::{self, Context, Fill, Original, Redacted, redact};
 use crate::vision::geometry::Polygon;
@@ -93,14 +93,25 @@ pub fn inspect(
     detector: &mut dyn Detector,
 ) -> Result<Seen, vision::Error> {
     let upright = picture.upright();
-    let view = View { picture: &upright, frame: picture.frame() };
+    let view = View {
+        picture: &upright,
+        frame: picture.frame(),
+    };
     let objects = detector.guard(view)?;
     let plates = detector.plates(view, &objects.vehicles)?;
     let mut persons = Vec::with_capacity(objects.persons.len());
     for seen in objects.persons {
-        persons.push(Person { seen, silhouette: Some(detector.silhouette(view, seen.rect)?) });
+        persons.push(Person {
+            seen,
+            silhouette: Some(detector.silhouette(view, seen.rect)?),
+        });
     }
-    Ok(Seen { persons, vehicles: objects.vehicles, plates, neighbours })
+    Ok(Seen {
+        persons,
+        vehicles: objects.vehicles,
+        plates,
+        neighbours,
+    })
 }
 
 /// Redacts one witness; `policy` overrides the site's.
@@ -110,11 +121,9 @@ pub fn redact_witness(
     policy: Option<Policy>,
     detector: &mut dyn Detector,
 ) -> Result<Redacted, Error> {
-    let layout = Layout::parse(witness.bytes)?;
-    let exif = ExifFacts::read(witness.bytes, &layout);
-    let picture = Picture::decode(witness.bytes, &layout, exif.orientation)?;
-    let light = vision::light(&picture.reduced());
-    let seen = inspect(&picture, witness.neighbours, detector)?;
+    let original = Original::read(witness.bytes)?;
+    let light = vision::light(&original.picture().reduced());
+    let seen = inspect(original.picture(), witness.neighbours, detector)?;
     let rules = Rules {
         policy: policy.unwrap_or(match light {
             Light::Day => site.day,
@@ -124,7 +133,6 @@ pub fn redact_witness(
         privacy: &site.privacy,
         waste: site.waste.as_ref(),
     };
-    let original = Original { bytes: witness.bytes, layout: &layout, facts: &exif, picture: &picture };
     let plan = Plan::new(original.canvas(), &rules, &Evidence::Seen(seen));
     let context = Context {
         camera: site.camera.clone(),
@@ -138,5 +146,9 @@ pub fn redact_witness(
 
 /// The corrected hour: what the camera's clock said, and the seconds the city measured it to be wrong by.
 pub fn corrected(taken: CameraTime, correction: i64) -> Option<CameraTime> {
-    taken.0.checked_add(jiff::SignedDuration::from_secs(correction)).ok().map(CameraTime)
+    taken
+        .0
+        .checked_add(jiff::SignedDuration::from_secs(correction))
+        .ok()
+        .map(CameraTime)
 }

@@ -71,12 +71,7 @@ fn connect(path: &Path, how: &str) -> rusqlite::Result<Connection> {
     // A schema from a stranger's disk: no function or view of it is to be trusted, no damage
     // overlooked (sqlite.org/security.html).
     sql.pragma_update(None, "trusted_schema", "OFF")?;
-<<<<<<< HEAD
-    sql.pragma_update_and_check(None, "cell_size_check", "ON", |_| Ok(()))
-        .or_else(|_| sql.pragma_update(None, "cell_size_check", "ON"))?;
-=======
     sql.pragma_update(None, "cell_size_check", "ON")?;
->>>>>>> vault
     sql.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(sql)
 }

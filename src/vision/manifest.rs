@@ -434,7 +434,10 @@ impl Manifest {
         let n = &self.network;
         let fixed = [Fit::Stretch, Fit::Letterbox];
         check_input("ssd", &n.ssd.input, &fixed)?;
-        for (name, net) in [("nanodet_256x416", &n.nanodet_256x416), ("nanodet_640x640", &n.nanodet_640x640)] {
+        for (name, net) in [
+            ("nanodet_256x416", &n.nanodet_256x416),
+            ("nanodet_640x640", &n.nanodet_640x640),
+        ] {
             check_input(name, &net.input, &fixed)?;
             let levels = net.strides.len();
             if net.outputs.scores.len() != levels || net.outputs.sides.len() != levels {
@@ -442,7 +445,9 @@ impl Manifest {
             }
             let (w, h) = (net.input.width, net.input.height);
             if net.strides.iter().any(|&s| s == 0 || w % s != 0 || h % s != 0) {
-                return Err(format!("network.{name}: width and height must be multiples of each stride"));
+                return Err(format!(
+                    "network.{name}: width and height must be multiples of each stride"
+                ));
             }
         }
         check_input("pose_lite", &n.pose_lite.input, &[Fit::Crop])?;
@@ -518,17 +523,23 @@ impl Manifest {
 
 fn check_input(name: &str, input: &Input, fits: &[Fit]) -> Result<(), String> {
     if !fits.contains(&input.fit) {
-        return Err(format!("network.{name}.input.fit: not a way in which this network looks"));
+        return Err(format!(
+            "network.{name}.input.fit: not a way in which this network looks"
+        ));
     }
     let sized = (1..=4096).contains(&input.width) && (1..=4096).contains(&input.height);
     if input.fit != Fit::Corner && !sized {
-        return Err(format!("network.{name}.input: width and height must be 1 to 4096"));
+        return Err(format!(
+            "network.{name}.input: width and height must be 1 to 4096"
+        ));
     }
     if !(1..=256).contains(&input.multiple) {
         return Err(format!("network.{name}.input.multiple must be 1 to 256"));
     }
     if input.scale.iter().any(|s| !s.is_normal()) || input.mean.iter().any(|m| !m.is_finite()) {
-        return Err(format!("network.{name}.input: mean and scale must be numbers, scale not 0"));
+        return Err(format!(
+            "network.{name}.input: mean and scale must be numbers, scale not 0"
+        ));
     }
     Ok(())
 }
@@ -537,7 +548,9 @@ fn check_input(name: &str, input: &Input, fits: &[Fit]) -> Result<(), String> {
 /// file cannot change in between.
 pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Vec<u8>, Error> {
     let bytes = fs::read(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Error::ModelMissing { path: path.to_owned() },
+        io::ErrorKind::NotFound => Error::ModelMissing {
+            path: path.to_owned(),
+        },
         _ => Error::Unreadable {
             path: path.to_owned(),
             message: e.to_string(),

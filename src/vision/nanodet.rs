@@ -29,9 +29,15 @@ pub fn decode(
 ) {
     let across = (file.input.width / stride) as usize;
     let step = stride as f32;
-    let rows = scores.chunks_exact(CLASSES).zip(sides.chunks_exact(SIDES)).enumerate();
+    let rows = scores
+        .chunks_exact(CLASSES)
+        .zip(sides.chunks_exact(SIDES))
+        .enumerate();
     for (cell, (scores, sides)) in rows {
-        let groups = [(&file.vehicle, &mut objects.vehicles), (&file.person, &mut objects.persons)];
+        let groups = [
+            (&file.vehicle, &mut objects.vehicles),
+            (&file.person, &mut objects.persons),
+        ];
         for (classes, found) in groups {
             let score = best(scores, classes);
             if !(score > threshold && score.is_finite()) {

@@ -4,8 +4,8 @@
 //! smaller picture; it counts its calls, so a test can show that a second run looks at nothing; it
 //! fails when told to, so a test can show what happens then. Clones share counts and failures.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use imageproc::region_labelling::{Connectivity, connected_components};
@@ -127,7 +127,8 @@ impl Detector for Painted {
             let at = |k: usize| (k as f32 + 0.5) * side / CELLS as f32;
             let x = ((square.x + at(i % CELLS)) / sx).floor();
             let y = ((square.y + at(i / CELLS)) / sy).floor();
-            let inside = x >= 0.0 && y >= 0.0 && x < view.picture.width() as f32 && y < view.picture.height() as f32;
+            let inside =
+                x >= 0.0 && y >= 0.0 && x < view.picture.width() as f32 && y < view.picture.height() as f32;
             let green = inside && is(view.picture.get_pixel(x as u32, y as u32), GREEN);
             f32::from(u8::from(green))
         };
@@ -159,7 +160,11 @@ fn scale(view: View<'_>) -> [f32; 2] {
 }
 
 fn is(pixel: &Rgb<u8>, colour: [u8; 3]) -> bool {
-    pixel.0.iter().zip(colour).all(|(&p, c)| p.abs_diff(c) <= TOLERANCE)
+    pixel
+        .0
+        .iter()
+        .zip(colour)
+        .all(|(&p, c)| p.abs_diff(c) <= TOLERANCE)
 }
 
 /// The bounding boxes of the patches of one colour, in pixels of the frame.
@@ -182,7 +187,9 @@ fn boxes(picture: &RgbImage, colour: [u8; 3]) -> Vec<Rect> {
     let labels = connected_components(&mask, Connectivity::Eight, Luma([0]));
     let mut patches: Vec<Patch> = Vec::new();
     for (x, y, &Luma([label])) in labels.enumerate_pixels() {
-        let Some(i) = (label as usize).checked_sub(1) else { continue };
+        let Some(i) = (label as usize).checked_sub(1) else {
+            continue;
+        };
         if patches.len() <= i {
             patches.resize(i + 1, ([u32::MAX, u32::MAX, 0, 0], 0));
         }

@@ -29,7 +29,11 @@ const SAME_SIZE: f32 = 2.5;
 /// The parts of a picture of `width` x `height` that show the surest vehicles, once each.
 pub fn crops(vehicles: &[Detection], width: u32, height: u32) -> Vec<Region> {
     let large = |d: &&Detection| d.rect.is_sound() && d.rect.w.min(d.rect.h) >= LEAST_VEHICLE;
-    let mut surest: Vec<_> = vehicles.iter().filter(|d| d.score >= VEHICLE_SCORE).filter(large).collect();
+    let mut surest: Vec<_> = vehicles
+        .iter()
+        .filter(|d| d.score >= VEHICLE_SCORE)
+        .filter(large)
+        .collect();
     surest.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut chosen: Vec<&Rect> = Vec::new();
     for vehicle in surest {
@@ -44,7 +48,10 @@ pub fn crops(vehicles: &[Detection], width: u32, height: u32) -> Vec<Region> {
     let grown = |rect: &&Rect| {
         let g = rect.grown(GROWN / 2.0);
         let (left, top) = (g.x.max(0.0) as u32, g.y.max(0.0) as u32);
-        let (right, bottom) = (g.right().min(width as f32) as u32, g.bottom().min(height as f32) as u32);
+        let (right, bottom) = (
+            g.right().min(width as f32) as u32,
+            g.bottom().min(height as f32) as u32,
+        );
         Region {
             x: left,
             y: top,

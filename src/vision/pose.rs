@@ -15,7 +15,13 @@ pub fn square(person: &Rect, crop: f32) -> ([f32; 2], f32) {
 /// From the mask's numbers to a silhouette. `scale` brings pixels of the picture to pixels of the frame.
 pub fn outline(mask: &[f32], cells: usize, [cx, cy]: [f32; 2], side: f32, scale: [f32; 2]) -> Silhouette {
     let square = Rect::from([cx - side / 2.0, cy - side / 2.0, side, side]).scaled(scale);
-    let body = |&value: &f32| if value.is_nan() { 1.0 } else { value.clamp(0.0, 1.0) };
+    let body = |&value: &f32| {
+        if value.is_nan() {
+            1.0
+        } else {
+            value.clamp(0.0, 1.0)
+        }
+    };
     Silhouette {
         square,
         side: cells,

@@ -36,8 +36,19 @@ pub fn anchors() -> Vec<Anchor> {
         } else {
             let s = scale(i);
             // One more square between this scale and the next; the last has no next.
-            let between = if i == last { s.sqrt() } else { (s * scale(i + 1)).sqrt() };
-            vec![(1.0, s), (2.0, s), (0.5, s), (3.0, s), (0.3333, s), (1.0, between)]
+            let between = if i == last {
+                s.sqrt()
+            } else {
+                (s * scale(i + 1)).sqrt()
+            };
+            vec![
+                (1.0, s),
+                (2.0, s),
+                (0.5, s),
+                (3.0, s),
+                (0.3333, s),
+                (1.0, between),
+            ]
         };
         for cell in 0..grid * grid {
             let centre = |k: u32| ((f64::from(k) + 0.5) / f64::from(grid)) as f32;
@@ -80,16 +91,27 @@ pub fn decode(
     // The sigmoid grows with its argument: only what passes needs it.
     let least = (threshold / (1.0 - threshold)).ln();
     let mut objects = Objects::default();
-    let rows = anchors.iter().zip(boxes.chunks_exact(4)).zip(logits.chunks_exact(CLASSES));
+    let rows = anchors
+        .iter()
+        .zip(boxes.chunks_exact(4))
+        .zip(logits.chunks_exact(CLASSES));
     for ((anchor, raw), logits) in rows {
-        let groups = [(&file.vehicle, &mut objects.vehicles), (&file.person, &mut objects.persons)];
+        let groups = [
+            (&file.vehicle, &mut objects.vehicles),
+            (&file.person, &mut objects.persons),
+        ];
         for (classes, found) in groups {
             let best = best(logits, classes);
             if !(best > least && best.is_finite()) {
                 continue;
             }
             let [left, top, right, bottom] = anchor.edges(raw);
-            let rect = place.to_picture([left * sides[0], top * sides[1], right * sides[0], bottom * sides[1]]);
+            let rect = place.to_picture([
+                left * sides[0],
+                top * sides[1],
+                right * sides[0],
+                bottom * sides[1],
+            ]);
             let score = 1.0 / (1.0 + (-best).exp());
             if rect.is_sound() && !(rect.area() > whole && score < file.whole_frame.below) {
                 found.push(Detection { rect, score });

@@ -144,8 +144,12 @@ impl Canvas {
         let (w, h) = (input.width, input.height);
         let (width, height) = match input.fit {
             Fit::Letterbox => {
-                let scale = (f64::from(w) / f64::from(region.width)).min(f64::from(h) / f64::from(region.height));
-                (scaled(region.width, scale, 1).min(w), scaled(region.height, scale, 1).min(h))
+                let scale =
+                    (f64::from(w) / f64::from(region.width)).min(f64::from(h) / f64::from(region.height));
+                (
+                    scaled(region.width, scale, 1).min(w),
+                    scaled(region.height, scale, 1).min(h),
+                )
             }
             Fit::Stretch | Fit::Corner | Fit::Crop => (w, h),
         };
@@ -154,11 +158,20 @@ impl Canvas {
     }
 
     /// Brings a region to this long side, padded on the right and below to the network's multiples.
-    pub fn paint_corner(&mut self, picture: &RgbImage, region: Region, input: &Input, side: u32) -> Placement {
+    pub fn paint_corner(
+        &mut self,
+        picture: &RgbImage,
+        region: Region,
+        input: &Input,
+        side: u32,
+    ) -> Placement {
         /// Fewer pixels than this tell the network nothing, but a line must not become none.
         const LEAST: u32 = 8;
         let scale = f64::from(side) / f64::from(region.width.max(region.height));
-        let (width, height) = (scaled(region.width, scale, LEAST), scaled(region.height, scale, LEAST));
+        let (width, height) = (
+            scaled(region.width, scale, LEAST),
+            scaled(region.height, scale, LEAST),
+        );
         let padded = [
             width.next_multiple_of(input.multiple),
             height.next_multiple_of(input.multiple),
@@ -236,7 +249,10 @@ impl Canvas {
         }
         let pad: [f32; 3] = std::array::from_fn(|c| (f32::from(input.pad) - input.mean[c]) / input.scale[c]);
         match input.layout {
-            Layout::Nhwc => self.data.chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&pad)),
+            Layout::Nhwc => self
+                .data
+                .chunks_exact_mut(3)
+                .for_each(|p| p.copy_from_slice(&pad)),
             Layout::Nchw => {
                 let planes = self.data.chunks_exact_mut(w * h);
                 planes.zip(pad).for_each(|(plane, value)| plane.fill(value));
@@ -253,9 +269,13 @@ fn scaled(side: u32, scale: f64, least: u32) -> u32 {
 /// Adds one row of the picture to a band, or begins the band with it.
 fn add_row(band: &mut [f32], row: &[u8], weight: f32, first: bool) {
     if first {
-        band.iter_mut().zip(row).for_each(|(b, &p)| *b = weight * f32::from(p));
+        band.iter_mut()
+            .zip(row)
+            .for_each(|(b, &p)| *b = weight * f32::from(p));
     } else {
-        band.iter_mut().zip(row).for_each(|(b, &p)| *b += weight * f32::from(p));
+        band.iter_mut()
+            .zip(row)
+            .for_each(|(b, &p)| *b += weight * f32::from(p));
     }
 }
 
@@ -334,11 +354,18 @@ impl Writer {
         let count = line.len() / 3;
         let start = (self.at[1] + y) * self.width + self.at[0];
         for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
-            let values = line[colour..].iter().step_by(3).map(|&v| whole(v) * factor + summand);
+            let values = line[colour..]
+                .iter()
+                .step_by(3)
+                .map(|&v| whole(v) * factor + summand);
             match self.layout {
                 Layout::Nhwc => {
                     let out = &mut data[start * 3..(start + count) * 3];
-                    out[channel..].iter_mut().step_by(3).zip(values).for_each(|(o, v)| *o = v);
+                    out[channel..]
+                        .iter_mut()
+                        .step_by(3)
+                        .zip(values)
+                        .for_each(|(o, v)| *o = v);
                 }
                 Layout::Nchw => {
                     let out = &mut data[channel * self.plane + start..][..count];
