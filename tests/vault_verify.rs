@@ -402,6 +402,30 @@ fn a_store_never_closed_and_one_cut_off_while_closing_are_sound() {
 }
 
 #[test]
+fn a_store_that_could_not_be_closed_is_sound() {
+    let kit = Kit::new();
+    kit.closed_store();
+    let mut store = kit.open();
+    store
+        .transaction(|tx| tx.journal(at(5), &entry(3)))
+        .expect("committed");
+    // Nothing can be renamed onto a folder that is not empty: the last step of closing fails.
+    fs::remove_file(kit.dir().join("vault.head")).expect("removed");
+    fs::create_dir_all(kit.dir().join("vault.head/x")).expect("made");
+    assert!(store.close(at(6)).is_err());
+    fs::remove_dir_all(kit.dir().join("vault.head")).expect("removed");
+    let report = check(&kit.dir());
+    assert!(report.ok, "{report:?}");
+    assert!(
+        report
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("not closed cleanly"))
+    );
+    assert!(kit.open().recovery().cut_off);
+}
+
+#[test]
 fn a_store_in_use_is_not_read() {
     let kit = Kit::new();
     let _store = kit.open();

@@ -201,8 +201,9 @@ impl Closing {
     }
 }
 
-/// A `vault.head` announced and not yet written. While it is, its unfinished file lies in the folder:
-/// a power cut between the journal's `closed` and the new `vault.head` can be told from its loss.
+/// A `vault.head` announced and not yet written. From now on, until it is, its unfinished file lies in
+/// the folder, also after a failure: a closing that was cut off, or found the disk full, between the
+/// journal's `closed` and the new `vault.head` can be told from the loss of `vault.head`.
 pub(super) struct Announced {
     file: tempfile::NamedTempFile,
     path: PathBuf,
@@ -210,7 +211,8 @@ pub(super) struct Announced {
 
 impl Announced {
     pub(super) fn new(dir: &Path) -> io::Result<Self> {
-        let file = durable::unfinished(dir)?;
+        let mut file = durable::unfinished(dir)?;
+        file.disable_cleanup(true);
         durable::sync_folder(dir)?;
         Ok(Self {
             file,

@@ -14,6 +14,7 @@
 
 use std::io::{self, Read};
 
+use aead_stream::aead::Buffer;
 use aead_stream::{DecryptorBE32, EncryptorBE32};
 use chacha20poly1305::XChaCha20Poly1305;
 use hpke::rand_core::{CryptoRng, UnwrapErr};
@@ -128,7 +129,6 @@ pub struct EventSealer {
     next: u32,
     content_key: Zeroizing<[u8; 32]>,
     stanzas: Vec<Stanza>,
-    chunk: Vec<u8>,
 }
 
 impl EventSealer {
@@ -161,7 +161,6 @@ impl EventSealer {
             next: 0,
             content_key,
             stanzas,
-            chunk: Vec::with_capacity(CHUNK + TAG),
         })
     }
 
@@ -217,19 +216,13 @@ impl EventSealer {
         let whole = (header.chunks() - 1) as usize * CHUNK;
         // The AEAD fails only past its own length limits, far beyond LONGEST.
         for part in plaintext[..whole].chunks_exact(CHUNK) {
-            self.chunk.clear();
-            self.chunk.extend_from_slice(part);
             stream
-                .encrypt_next_in_place(&bound, &mut self.chunk)
+                .encrypt_next_in_place(&bound, &mut Tail::of(&mut bytes, part))
                 .map_err(|_| Error::TooLong(length))?;
-            bytes.extend_from_slice(&self.chunk);
         }
-        self.chunk.clear();
-        self.chunk.extend_from_slice(&plaintext[whole..]);
         stream
-            .encrypt_last_in_place(&bound, &mut self.chunk)
+            .encrypt_last_in_place(&bound, &mut Tail::of(&mut bytes, &plaintext[whole..]))
             .map_err(|_| too_long)?;
-        bytes.extend_from_slice(&self.chunk);
 
         self.next += 1;
         let digest = Digest::of(&bytes);
@@ -322,45 +315,80 @@ pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let bound = Sha256::digest(header.encode());
     let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new((&*content_key).into(), &header.nonce.into());
     let chunks = header.chunks();
-    let mut chunk = Vec::with_capacity(CHUNK + TAG);
-    // Grows with what is really there: the length in the header is not proven before the last chunk.
-    let mut plaintext = Vec::new();
-    for nth in 1..chunks {
-        read_chunk(&mut source, &header, nth, CHUNK, &mut chunk)?;
+    // The length in the header is not proven before the last chunk: room for a photograph at once, and
+    // for more only as far as more is there.
+    let room = header.length.min(8 * 1024 * 1024) as usize + TAG;
+    let mut plaintext = Vec::with_capacity(room);
+    for chunk in 1..chunks {
+        let mut tail = read_chunk(&mut source, &header, chunk, CHUNK, &mut plaintext)?;
         stream
-            .decrypt_next_in_place(&bound, &mut chunk)
-            .map_err(|_| Error::Damaged { chunk: nth, chunks })?;
-        plaintext.extend_from_slice(&chunk);
+            .decrypt_next_in_place(&bound, &mut tail)
+            .map_err(|_| Error::Damaged { chunk, chunks })?;
     }
-    let last = (header.length - (chunks - 1) * CHUNK as u64) as usize;
-    read_chunk(&mut source, &header, chunks, last, &mut chunk)?;
+    let rest = (header.length - (chunks - 1) * CHUNK as u64) as usize;
+    let mut tail = read_chunk(&mut source, &header, chunks, rest, &mut plaintext)?;
+    let chunk = chunks;
     stream
-        .decrypt_last_in_place(&bound, &mut chunk)
-        .map_err(|_| Error::Damaged {
-            chunk: chunks,
-            chunks,
-        })?;
-    plaintext.extend_from_slice(&chunk);
+        .decrypt_last_in_place(&bound, &mut tail)
+        .map_err(|_| Error::Damaged { chunk, chunks })?;
     let trailing = io::copy(&mut source, &mut io::sink()).map_err(item::Error::Io)?;
     header.check_length(header.file_len() + trailing)?;
     Ok(Opened { header, plaintext })
 }
 
-/// Reads the `nth` chunk (from 1), of `length` plaintext bytes, into `chunk`.
-fn read_chunk(
+/// Reads the `nth` chunk (from 1), of `length` plaintext bytes, to the end of `out`.
+fn read_chunk<'v>(
     source: &mut impl Read,
     header: &Header,
     nth: u64,
     length: usize,
-    chunk: &mut Vec<u8>,
-) -> Result<(), Error> {
-    chunk.resize(length + TAG, 0);
-    let found = read_as_much_as_there_is(source, chunk).map_err(item::Error::Io)?;
-    let before = header.encoded_len() as u64 + (nth - 1) * (CHUNK + TAG) as u64;
-    if found < chunk.len() {
+    out: &'v mut Vec<u8>,
+) -> Result<Tail<'v>, Error> {
+    let from = out.len();
+    out.resize(from + length + TAG, 0);
+    let found = read_as_much_as_there_is(source, &mut out[from..]).map_err(item::Error::Io)?;
+    if found < length + TAG {
+        let before = header.encoded_len() as u64 + (nth - 1) * (CHUNK + TAG) as u64;
         header.check_length(before + found as u64)?;
     }
-    Ok(())
+    Ok(Tail { out, from })
+}
+
+/// The chunk at the end of a growing file, worked on where it lies: no copy for each chunk.
+struct Tail<'v> {
+    out: &'v mut Vec<u8>,
+    from: usize,
+}
+
+impl<'v> Tail<'v> {
+    fn of(out: &'v mut Vec<u8>, part: &[u8]) -> Self {
+        let from = out.len();
+        out.extend_from_slice(part);
+        Self { out, from }
+    }
+}
+
+impl AsRef<[u8]> for Tail<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.out[self.from..]
+    }
+}
+
+impl AsMut<[u8]> for Tail<'_> {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.out[self.from..]
+    }
+}
+
+impl Buffer for Tail<'_> {
+    fn extend_from_slice(&mut self, tag: &[u8]) -> Result<(), aead_stream::aead::Error> {
+        self.out.extend_from_slice(tag);
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.out.truncate(self.from + length);
+    }
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub(super) struct Expected {
 
 /// What the database says, as far as it could be read.
 pub(super) struct Records {
+    /// The box by whose key it was read.
+    pub(super) device: Option<DevicePublic>,
     /// The head that the box signed; nothing if there is none with a good signature.
     pub(super) signed: Option<Head>,
     /// Whether the last line is `closed`.
@@ -105,6 +107,7 @@ pub(super) fn check(
 ) -> Records {
     let sql = &snapshot.sql;
     let mut records = Records {
+        device: None,
         signed: None,
         closed: false,
         met_closing: false,
@@ -126,6 +129,7 @@ pub(super) fn check(
     let Some(device) = trusted.or(named).or(own.as_ref()).cloned() else {
         return records;
     };
+    records.device = Some(device.clone());
     if own.is_some_and(|own| own != device) {
         let what = format!("this store was not written by the box {}", device.id());
         report.fault(place(": table device"), what);

@@ -36,9 +36,7 @@ pub fn store(dir: &Path, device: Option<&DevicePublic>) -> Result<Report, Error>
         }
     };
     let closed = against_closing(dir, &folder, closing.as_ref(), &records, &mut report);
-    let device_id = device
-        .map(DevicePublic::id)
-        .or(closing.as_ref().map(|closing| closing.device));
+    let device_id = records.device.as_ref().map(DevicePublic::id);
     items::check(dir, &records.items, device_id, closed, &mut report);
     if closed {
         for name in &folder.unfinished {
