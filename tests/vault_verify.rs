@@ -346,6 +346,9 @@ fn cut_off(kit: &Kit) -> PathBuf {
             tx.insert_item(at(5), staged)
         })
         .expect("committed");
+    store
+        .transaction(|tx| tx.journal(at(6), &entry(4)))
+        .expect("committed");
     let staged = store.stage(kit.sealed(4, 10)).expect("staged");
     let left = kit.folder.path().join("left");
     copy(store.dir(), &left);
@@ -383,6 +386,21 @@ fn a_cut_off_store_hides_no_changed_item() {
         fs::write(&path, bytes).expect("written");
         finds(&dir, &format!("{name}: it was changed"));
     }
+}
+
+#[test]
+fn a_commit_that_decayed_in_the_log_is_not_taken_for_one_that_never_was() {
+    let kit = Kit::new();
+    let dir = cut_off(&kit);
+    let log = dir.join("vault.db-wal");
+    let mut bytes = fs::read(&log).expect("bytes");
+    bytes[100] ^= 4;
+    fs::write(&log, bytes).expect("written");
+    finds(&dir, "vault.db-wal: frame 1: it is damaged");
+    let items = files(&dir.join("items")).len();
+    let refused = vigie::vault::Store::open(&dir, &kit.device, at(9)).expect_err("damaged");
+    assert!(matches!(refused, StoreError::Journal { .. }));
+    assert_eq!(files(&dir.join("items")).len(), items, "and nothing is removed");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod durable;
 pub mod item;
 pub mod journal;
 pub mod keys;
+pub mod log;
 pub mod seal;
 pub mod store;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
 use crate::vault::keys::DevicePublic;
-use crate::vault::store::{APPLICATION, DATABASE, SCHEMA, SCHEMA_VERSION, sealed_body};
+use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
 pub(super) struct Snapshot {
@@ -33,8 +33,8 @@ impl Snapshot {
             return Ok(Self { sql, _copy: None });
         }
         let copy = TempDir::new()?;
-        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal")] {
-            fs::copy(dir.join(&name), copy.path().join(&name))?;
+        for name in [DATABASE, LOG] {
+            fs::copy(dir.join(name), copy.path().join(name))?;
         }
         Ok(Self {
             sql: connect(&copy.path().join(DATABASE), "mode=rw")?,

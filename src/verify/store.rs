@@ -10,7 +10,8 @@ use super::database::{self, Records, Snapshot};
 use super::{Error, Report, io_at, items};
 use crate::vault::DevicePublic;
 use crate::vault::closing::{self, Closing, Fixed};
-use crate::vault::store::{DATABASE, ITEMS, LOCK};
+use crate::vault::log;
+use crate::vault::store::{DATABASE, ITEMS, LOCK, LOG};
 
 /// Checks the store in `dir`. `device` is the box that is trusted to have written it; without it the
 /// store's own `vault.head` is taken at its word, and the report says so.
@@ -83,7 +84,7 @@ impl Folder {
             match name.as_str() {
                 ITEMS => items = true,
                 DATABASE if meta.is_file() => folder.database = true,
-                "vault.db-wal" if meta.is_file() => folder.log = meta.len() > 0,
+                LOG if meta.is_file() => folder.log = meta.len() > 0,
                 "vault.db-shm" if meta.is_file() => {}
                 closing::NAME if meta.is_file() => folder.head = true,
                 LOCK if meta.is_file() && meta.len() == 0 => {}
@@ -133,6 +134,17 @@ fn read_database(
         report.fault(DATABASE, "it is missing");
         return None;
     }
+    if folder.log {
+        match log::damaged_frame(&dir.join(LOG)) {
+            Ok(None) => {}
+            Ok(Some(0)) => report.fault(LOG, "its header is damaged: all in it is lost"),
+            Ok(Some(frame)) => report.fault(
+                format!("{LOG}: frame {frame}"),
+                "it is damaged: this commit and the later ones are lost",
+            ),
+            Err(error) => report.fault(LOG, error.to_string()),
+        }
+    }
     match Snapshot::open(dir, folder.log) {
         Ok(snapshot) => Some(database::check(&snapshot, device, closing, report)),
         Err(error) => {
@@ -166,7 +178,7 @@ fn against_closing(
     if !stale {
         place_damage(dir, Some(closing), report);
         if folder.log {
-            report.fault("vault.db-wal", "it was added: the store was closed without");
+            report.fault(LOG, "it was added: the store was closed without");
         }
         if records.items.len() as u64 != closing.items {
             let what = format!(

@@ -32,10 +32,13 @@ use super::seal::Sealed;
 use crate::frame::{BoxTime, Digest, EventId};
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
+    refuse_damaged_log,
 };
 
 /// The database's name in the store's folder.
 pub const DATABASE: &str = "vault.db";
+/// Its write-ahead log's name (sqlite.org/wal.html).
+pub const LOG: &str = "vault.db-wal";
 /// The folder of the item files in it.
 pub const ITEMS: &str = "items";
 /// The file by whose lock a process has the store to itself.
@@ -199,6 +202,7 @@ impl Store {
         make_folder(&dir.join(ITEMS))?;
         let path = dir.join(DATABASE);
         let new = !exists(&path)?;
+        refuse_damaged_log(dir)?;
         let mut sql = connect(&path)?;
         if is_empty(&sql, &path)? {
             create(&mut sql, device, now)?;

@@ -7,12 +7,13 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use rustix::fs::{FlockOperation, flock};
 
-use super::{APPLICATION, DATABASE, Error, ITEMS, LOCK, SCHEMA_VERSION, io_at, item_files};
+use super::{APPLICATION, DATABASE, Error, ITEMS, LOCK, LOG, SCHEMA_VERSION, io_at, item_files};
 use crate::frame::Digest;
 use crate::vault::closing::{self, Closing};
 use crate::vault::durable;
 use crate::vault::journal::Head;
 use crate::vault::keys::DevicePublic;
+use crate::vault::log;
 
 pub(super) fn make_folder(dir: &Path) -> Result<(), Error> {
     DirBuilder::new()
@@ -75,6 +76,19 @@ pub(super) fn refuse_anything_else(dir: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Refuses a write-ahead log from which SQLite would silently drop commits: their items would look
+/// like leftovers.
+pub(super) fn refuse_damaged_log(dir: &Path) -> Result<(), Error> {
+    let path = dir.join(LOG);
+    match log::damaged_frame(&path).map_err(io_at(&path))? {
+        None => Ok(()),
+        Some(_) => Err(Error::Journal {
+            dir: dir.to_owned(),
+            what: "the database's write-ahead log is damaged",
+        }),
+    }
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, Error> {

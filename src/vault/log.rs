@@ -1,0 +1,175 @@
+//! Tells a damaged write-ahead log from one that a power cut tore.
+//!
+//! SQLite takes the log up to the first frame whose checksum is wrong and drops the rest without a
+//! word: right for a commit that was under way, wrong for commits that were durable before a bit
+//! decayed. With `synchronous = FULL` the log is synced after each commit, so a frame that follows a
+//! commit proves that all before it were once whole. What cannot be told is damage within the last
+//! commit. Layout and checksum: sqlite.org/fileformat2.html §4.1, §4.2.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::item::read_as_much_as_there_is;
+
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+
+/// The number (from 1) of the first frame that is damaged and was followed by a later commit; 0 if it
+/// is the log's own header. Nothing if the log is whole, torn or not there.
+pub fn damaged_frame(path: &Path) -> io::Result<Option<u64>> {
+    match File::open(path) {
+        Ok(file) => find_damage(&mut BufReader::with_capacity(1 << 16, file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn find_damage(log: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut header = [0; HEADER];
+    if read_as_much_as_there_is(log, &mut header)? < HEADER {
+        return Ok(None);
+    }
+    let page = word(&header, 8) as usize;
+    let mut sum = match Sum::of_log(&header) {
+        Some(sum) if page.is_power_of_two() && (512..=65_536).contains(&page) => sum,
+        // Synced before the first frame was written.
+        _ => return Ok((read_as_much_as_there_is(log, &mut [0])? > 0).then_some(0)),
+    };
+    let mut frame = vec![0; FRAME_HEADER + page];
+    let mut number = 0;
+    let mut first_wrong = None;
+    let mut committed_since = false;
+    while read_as_much_as_there_is(log, &mut frame)? == frame.len() {
+        number += 1;
+        // Salts of an earlier round of the log: never part of this one, unless they decayed.
+        let this_round = frame[8..16] == header[16..24];
+        let told = (word(&frame, 16), word(&frame, 20));
+        sum.add(&frame[..8]);
+        sum.add(&frame[FRAME_HEADER..]);
+        let whole = this_round && sum.value == told;
+        if whole && committed_since {
+            return Ok(first_wrong);
+        }
+        if !whole && first_wrong.is_none() {
+            first_wrong = Some(number);
+        }
+        committed_since |= first_wrong.is_some() && word(&frame, 4) != 0;
+        // Go on from what the frame says of itself: the next one was chained to that.
+        sum.value = told;
+    }
+    Ok(None)
+}
+
+/// The four big-endian bytes at `at`; callers stay within fixed headers.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4]
+        .iter()
+        .fold(0, |word, &byte| word << 8 | u32::from(byte))
+}
+
+/// SQLite's checksum over pairs of words, chained from frame to frame.
+struct Sum {
+    little_endian: bool,
+    value: (u32, u32),
+}
+
+impl Sum {
+    /// After the log's header, if that is whole.
+    fn of_log(header: &[u8; HEADER]) -> Option<Self> {
+        let little_endian = match word(header, 0) {
+            0x377f_0682 => true,
+            0x377f_0683 => false,
+            _ => return None,
+        };
+        let mut sum = Self {
+            little_endian,
+            value: (0, 0),
+        };
+        sum.add(&header[..24]);
+        (sum.value == (word(header, 24), word(header, 28))).then_some(sum)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for pair in bytes.chunks_exact(8) {
+            let mut words = (word(pair, 0), word(pair, 4));
+            if self.little_endian {
+                words = (words.0.swap_bytes(), words.1.swap_bytes());
+            }
+            let (a, b) = &mut self.value;
+            *a = a.wrapping_add(words.0).wrapping_add(*b);
+            *b = b.wrapping_add(words.1).wrapping_add(*a);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log of some commits.
+    fn log() -> Vec<u8> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("t.db");
+        let sql = rusqlite::Connection::open(&path).expect("made");
+        sql.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+            .expect("set");
+        sql.execute_batch("CREATE TABLE t (a)").expect("made");
+        for number in 0..6 {
+            sql.execute("INSERT INTO t VALUES (zeroblob(?))", [number * 3000])
+                .expect("put in");
+        }
+        std::fs::read(dir.path().join("t.db-wal")).expect("a log")
+    }
+
+    fn damage(bytes: &[u8]) -> Option<u64> {
+        find_damage(&mut &bytes[..]).expect("readable")
+    }
+
+    #[test]
+    fn a_log_that_was_only_torn_is_not_damaged() {
+        let log = log();
+        for end in (0..log.len()).step_by(97) {
+            assert_eq!(damage(&log[..end]), None, "{end}");
+        }
+        assert_eq!(damage(&log), None);
+    }
+
+    #[test]
+    fn a_flipped_bit_before_the_last_commit_is_placed() {
+        let log = log();
+        let frame = FRAME_HEADER + word(&log, 8) as usize;
+        let commit = |nth: &usize| word(&log, HEADER + nth * frame + 4) != 0;
+        let frames = (log.len() - HEADER) / frame;
+        let commits: Vec<usize> = (0..frames).filter(commit).collect();
+        let last_but_one = commits[commits.len() - 2];
+        for at in (0..HEADER + (last_but_one + 1) * frame).step_by(61) {
+            let mut bad = log.clone();
+            bad[at] ^= 1 << (at % 8);
+            let expected = if at < HEADER { 0 } else { (at - HEADER) / frame + 1 };
+            let found = damage(&bad);
+            assert_eq!(found, Some(expected as u64), "byte {at}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {
+            let _ = damage(&bytes);
+            let _ = damage(&[&log_header()[..], &bytes].concat());
+        }
+    }
+
+    fn log_header() -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        header[..12].copy_from_slice(&[0x37, 0x7f, 6, 0x83, 0, 0x2d, 0xe2, 0x18, 0, 0, 2, 0]);
+        let mut sum = Sum {
+            little_endian: false,
+            value: (0, 0),
+        };
+        sum.add(&header[..24]);
+        header[24..28].copy_from_slice(&sum.value.0.to_be_bytes());
+        header[28..].copy_from_slice(&sum.value.1.to_be_bytes());
+        header
+    }
+}
