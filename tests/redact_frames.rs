@@ -238,6 +238,41 @@ fn a_mosaic_shows_few_greys_in_large_cells() {
 }
 
 #[test]
+fn a_mosaic_never_says_anything_of_a_place_that_is_always_hidden() {
+    let zone = [Polygon::everywhere()];
+    let rules = Rules {
+        privacy: &zone,
+        ..PERSONS
+    };
+    let person = seen(&[[100.0, 20.0, 200.0, 560.0]]);
+    let (jpeg, all_but) = (
+        encoded(&scene(640, 600), Vec::new()),
+        Rules {
+            policy: Policy::AllBut,
+            ..PERSONS
+        },
+    );
+    for rules in [rules, all_but] {
+        let result = redacted(&jpeg, &rules, &person, Fill::Mosaic);
+        assert!(
+            decoded(result.jpeg())
+                .stored()
+                .pixels()
+                .all(|p| *p == Rgb([128; 3]))
+        );
+    }
+}
+
+#[test]
+fn a_frame_that_was_cut_off_and_given_an_end_is_no_original() {
+    let whole = encoded(&scene(160, 120), Vec::new());
+    let mut cut_off = whole[..whole.len() * 3 / 4].to_vec();
+    cut_off.extend([0xFF, 0xD9]);
+    assert!(Original::read(&whole).is_ok());
+    assert!(Original::read(&cut_off).is_err());
+}
+
+#[test]
 fn odd_sizes_are_masked_to_their_last_pixel() {
     for (width, height) in [(33, 33), (1, 1), (17, 8), (8, 17)] {
         let jpeg = encoded(&scene(width, height), Vec::new());

@@ -6,6 +6,7 @@
 //! needs to show the picture ([`Layout::essence`]) ever reaches a decoder.
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
 
+mod blocks;
 mod entropy;
 pub mod facts;
 pub mod markers;
