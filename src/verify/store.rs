@@ -88,6 +88,8 @@ impl Folder {
                 "vault.db-shm" if meta.is_file() => {}
                 closing::NAME if meta.is_file() => folder.head = true,
                 LOCK if meta.is_file() && meta.len() == 0 => {}
+                // A card that its camera lent and has not got back yet leaves its marker here (card::lease).
+                name if name.starts_with("lease-") && meta.is_file() && meta.len() == 0 => {}
                 name if name.starts_with(".new-") && meta.is_file() => {
                     folder.unfinished.push(name.to_owned());
                 }
