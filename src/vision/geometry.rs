@@ -266,7 +266,10 @@ mod tests {
         (sizes(), [0.0..=1.0f64, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0]).prop_map(|(size, [a, b, c, d])| {
             let x = |share: f64| (share * f64::from(size.width)).round() as f32;
             let y = |share: f64| (share * f64::from(size.height)).round() as f32;
-            (Rect::from_edges(x(a.min(b)), y(c.min(d)), x(a.max(b)), y(c.max(d))), size)
+            (
+                Rect::from_edges(x(a.min(b)), y(c.min(d)), x(a.max(b)), y(c.max(d))),
+                size,
+            )
         })
     }
 
@@ -311,7 +314,10 @@ mod tests {
         };
         let turn = Orientation::try_from(6).expect("1 to 8");
         let top_right = Rect::from([28.0, 0.0, 2.0, 3.0]);
-        assert_eq!(turn.to_stored(top_right, stored), Rect::from([0.0, 0.0, 3.0, 2.0]));
+        assert_eq!(
+            turn.to_stored(top_right, stored),
+            Rect::from([0.0, 0.0, 3.0, 2.0])
+        );
     }
 
     #[test]

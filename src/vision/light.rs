@@ -34,7 +34,11 @@ pub fn light(picture: &RgbImage) -> Light {
     let bright: u64 = levels[usize::from(DIM)..].iter().sum();
     let infrared = (chroma as f64) / count < COLOURLESS;
     let dark = (luma as f64) / count < DARK && (bright as f64) / count < 0.1;
-    if infrared || dark { Light::Night } else { Light::Day }
+    if infrared || dark {
+        Light::Night
+    } else {
+        Light::Day
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +53,10 @@ mod tests {
     #[test]
     fn grey_is_infrared_however_bright() {
         for level in [0u8, 40, 128, 255] {
-            assert_eq!(light(&scene(|x, _| [level.saturating_add((x % 3) as u8); 3])), Light::Night);
+            assert_eq!(
+                light(&scene(|x, _| [level.saturating_add((x % 3) as u8); 3])),
+                Light::Night
+            );
         }
     }
 
@@ -61,7 +68,13 @@ mod tests {
 
     #[test]
     fn a_dark_picture_with_coloured_lamps_is_night_and_a_shaded_street_under_a_sky_is_day() {
-        let lamps = scene(|x, y| if x % 16 == 0 && y % 16 == 0 { [255, 180, 60] } else { [20, 18, 30] });
+        let lamps = scene(|x, y| {
+            if x % 16 == 0 && y % 16 == 0 {
+                [255, 180, 60]
+            } else {
+                [20, 18, 30]
+            }
+        });
         assert_eq!(light(&lamps), Light::Night);
         let street = scene(|_, y| if y < 8 { [180, 200, 240] } else { [30, 24, 18] });
         assert_eq!(light(&street), Light::Day);
@@ -70,7 +83,10 @@ mod tests {
     #[test]
     fn a_coloured_bright_picture_is_day_at_any_size() {
         assert_eq!(light(&scene(|x, _| [120, 140, (x * 3) as u8])), Light::Day);
-        assert_eq!(light(&RgbImage::from_pixel(1, 1, Rgb([200, 100, 50]))), Light::Day);
+        assert_eq!(
+            light(&RgbImage::from_pixel(1, 1, Rgb([200, 100, 50]))),
+            Light::Day
+        );
         assert_eq!(light(&RgbImage::new(0, 0)), Light::Night);
     }
 }

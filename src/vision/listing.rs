@@ -52,7 +52,11 @@ impl Looks {
     /// All boxes of one kind with comparable scores.
     fn scored(&self, rules: &Listing, of: impl Fn(&Objects) -> &Vec<Detection>) -> Vec<Detection> {
         let comparable = |look: &Look| -> Vec<Detection> {
-            let shift = if look.seer == Seer::Ssd { rules.ssd_logit } else { 0.0 };
+            let shift = if look.seer == Seer::Ssd {
+                rules.ssd_logit
+            } else {
+                0.0
+            };
             let one = |d: &Detection| Detection {
                 rect: d.rect,
                 score: shifted(d.score, shift),
@@ -140,7 +144,10 @@ mod tests {
 
     #[test]
     fn a_part_of_a_vehicle_is_not_another_one_but_a_person_before_a_person_is() {
-        let (large, small) = (at([0.0, 0.0, 200.0, 100.0], 0.8), at([10.0, 10.0, 60.0, 80.0], 0.7));
+        let (large, small) = (
+            at([0.0, 0.0, 200.0, 100.0], 0.8),
+            at([10.0, 10.0, 60.0, 80.0], 0.7),
+        );
         let looks = Looks(vec![look(Seer::NanodetLarge, &[large, small], &[large, small])]);
         let listed = looks.distinct(&RULES);
         assert_eq!((listed.vehicles.len(), listed.persons.len()), (1, 2));

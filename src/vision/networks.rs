@@ -147,10 +147,24 @@ impl Networks {
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let boxes = answer.tensor(&file.outputs.boxes, &[1, ssd::ANCHORS, 4])?;
         let logits = answer.tensor(&file.outputs.logits, &[1, ssd::ANCHORS, ssd::CLASSES])?;
-        Ok(ssd::decode(&self.anchors, boxes, logits, place, file, job.threshold, job.iou))
+        Ok(ssd::decode(
+            &self.anchors,
+            boxes,
+            logits,
+            place,
+            file,
+            job.threshold,
+            job.iou,
+        ))
     }
 
-    fn see_nanodet(&mut self, seer: Seer, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
+    fn see_nanodet(
+        &mut self,
+        seer: Seer,
+        job: Seeing,
+        picture: &RgbImage,
+        region: Region,
+    ) -> Result<Objects, Error> {
         let table = &self.manifest.network;
         let (file, slot): (&NanoDetFile, _) = match seer {
             Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large),
@@ -175,7 +189,9 @@ impl Networks {
     fn see_plates(&mut self, picture: &RgbImage, region: Region, side: u32) -> Result<Vec<Plate>, Error> {
         let file = &self.manifest.network.plates;
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self.loader.ready(&mut self.plates, "plates", pinned, &self.manifest)?;
+        let network = self
+            .loader
+            .ready(&mut self.plates, "plates", pinned, &self.manifest)?;
         let place = self.canvas.paint_corner(picture, region, &file.input, side);
         let shape = self.canvas.shape();
         let (height, width) = match file.input.layout {
@@ -236,14 +252,20 @@ impl Detector for Networks {
             .collect();
         let mut found = Vec::new();
         for crop in plates::crops(&vehicles, whole.width, whole.height) {
-            for &side in plates::sides(crop) {
-                let mut inside = self.see_plates(view.picture, crop, side)?;
-                inside.retain(|p| !plates::is_cut(&p.rect, crop, side, whole.width, whole.height));
-                found.extend(inside.into_iter().map(|p| plates::to_frame(p, crop, scale, view.frame)));
-            }
+            let mut inside = self.see_plates(view.picture, crop, plates::CLOSE)?;
+            inside.retain(|p| !plates::is_cut(&p.rect, crop, whole.width, whole.height));
+            found.extend(
+                inside
+                    .into_iter()
+                    .map(|p| plates::to_frame(p, crop, scale, view.frame)),
+            );
         }
         let everywhere = self.see_plates(view.picture, whole, plates::WHOLE)?;
-        found.extend(everywhere.into_iter().map(|p| plates::to_frame(p, whole, scale, view.frame)));
+        found.extend(
+            everywhere
+                .into_iter()
+                .map(|p| plates::to_frame(p, whole, scale, view.frame)),
+        );
         let limits = Limits {
             iou: self.manifest.plates.nms_iou,
             inside: self.manifest.plates.nms_inside,
@@ -260,7 +282,9 @@ impl Detector for Networks {
         }
         let file = &self.manifest.network.pose_lite;
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self.loader.ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
+        let network = self
+            .loader
+            .ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
         let (centre, side) = pose::square(&person, self.manifest.silhouette.crop);
         self.canvas.paint_square(view.picture, centre, side, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
@@ -291,7 +315,10 @@ fn scale(view: View<'_>) -> [f32; 2] {
         width: full_width,
         height: full_height,
     } = view.frame;
-    [full_width as f32 / width as f32, full_height as f32 / height as f32]
+    [
+        full_width as f32 / width as f32,
+        full_height as f32 / height as f32,
+    ]
 }
 
 fn to_frame(objects: Objects, view: View<'_>) -> Objects {

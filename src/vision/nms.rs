@@ -81,8 +81,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn found() -> impl Strategy<Value = Vec<Detection>> {
-        let one = ([0.0f32..60.0, 0.0f32..60.0, 0.0f32..40.0, 0.0f32..40.0], 0.0f32..=1.0)
-            .prop_map(|(rect, score)| Detection { rect: rect.into(), score });
+        let one = (
+            [0.0f32..60.0, 0.0f32..60.0, 0.0f32..40.0, 0.0f32..40.0],
+            0.0f32..=1.0,
+        )
+            .prop_map(|(rect, score)| Detection {
+                rect: rect.into(),
+                score,
+            });
         prop::collection::vec(one, 0..60)
     }
 
@@ -111,9 +117,17 @@ mod tests {
 
     #[test]
     fn scores_and_boxes_that_are_no_numbers_are_dropped() {
-        let at = |x: f32, score: f32| Detection { rect: Rect::from([x, 0.0, 5.0, 5.0]), score };
+        let at = |x: f32, score: f32| Detection {
+            rect: Rect::from([x, 0.0, 5.0, 5.0]),
+            score,
+        };
         let kept = suppress(
-            vec![at(0.0, f32::NAN), at(f32::NAN, 0.9), at(20.0, f32::INFINITY), at(40.0, 0.3)],
+            vec![
+                at(0.0, f32::NAN),
+                at(f32::NAN, 0.9),
+                at(20.0, f32::INFINITY),
+                at(40.0, 0.3),
+            ],
             Limits::iou(0.6),
         );
         assert_eq!(kept, [at(40.0, 0.3)]);
@@ -122,7 +136,10 @@ mod tests {
     #[test]
     fn a_storm_of_boxes_is_cut_short() {
         let storm = (0..50_000)
-            .map(|i| Detection { rect: Rect::from([i as f32 * 3.0, 0.0, 2.0, 2.0]), score: 0.5 })
+            .map(|i| Detection {
+                rect: Rect::from([i as f32 * 3.0, 0.0, 2.0, 2.0]),
+                score: 0.5,
+            })
             .collect();
         assert_eq!(suppress(storm, Limits::iou(0.6)).len(), KEPT);
     }

@@ -42,16 +42,25 @@ pub struct Runtime {
 /// Finds the library: the path given, else what [`VARIABLE`] names, else `runtime/` beside the models
 /// folder, `runtime/` beside the program, and where packages install it.
 pub fn find(given: Option<&Path>, models: &Path, file: &str) -> Result<PathBuf, Error> {
-    let named = given.map(Path::to_owned).or_else(|| env::var_os(VARIABLE).map(PathBuf::from));
+    let named = given
+        .map(Path::to_owned)
+        .or_else(|| env::var_os(VARIABLE).map(PathBuf::from));
     let looked = if let Some(named) = named {
         let inside = named.join(file);
         vec![named, inside]
     } else {
         let beside_models = models.parent().map(|p| p.join("runtime"));
         let program = env::current_exe().ok();
-        let beside_program = program.as_deref().and_then(Path::parent).map(|p| p.join("runtime"));
+        let beside_program = program
+            .as_deref()
+            .and_then(Path::parent)
+            .map(|p| p.join("runtime"));
         let folders = [beside_models, beside_program, Some(PathBuf::from(INSTALLED))];
-        folders.into_iter().flatten().map(|folder| folder.join(file)).collect()
+        folders
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.join(file))
+            .collect()
     };
     let found = looked.iter().find(|path| path.is_file()).cloned();
     found.ok_or(Error::RuntimeMissing { looked })
@@ -62,12 +71,8 @@ impl Runtime {
     pub fn load(path: &Path, pinned: &RuntimeFile) -> Result<Self, Error> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let expected = *pinned.sha256.here();
-        if let Some(runtime) = loaded.as_ref() {
-            return if runtime.digest == expected {
-                Ok(runtime.clone())
-            } else {
-                Err(Error::RuntimeTwice { path: path.to_owned() })
-            };
+        if let Some(runtime) = loaded.as_ref().filter(|r| r.digest == expected) {
+            return Ok(runtime.clone());
         }
         let bytes = fs::read(path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::RuntimeMissing {
@@ -86,6 +91,11 @@ impl Runtime {
                 expected,
                 got,
                 make: "make runtime",
+            });
+        }
+        if loaded.is_some() {
+            return Err(Error::RuntimeTwice {
+                path: path.to_owned(),
             });
         }
         let environment = start(path).map_err(|message| Error::Runtime {
@@ -180,11 +190,14 @@ impl Answer<'_> {
             got,
         };
         // Asking for the output "" panics.
-        let value = Some(output).filter(|name| !name.is_empty()).and_then(|name| self.outputs.get(name));
+        let value = Some(output)
+            .filter(|name| !name.is_empty())
+            .and_then(|name| self.outputs.get(name));
         let value = value.ok_or_else(|| wrong("nothing".into()))?;
         let dtype = value.dtype().to_string();
         let (got, data) = value.try_extract_tensor::<f32>().map_err(|_| wrong(dtype))?;
-        let same = got.len() == shape.len() && got.iter().zip(shape).all(|(&g, &s)| usize::try_from(g) == Ok(s));
+        let same =
+            got.len() == shape.len() && got.iter().zip(shape).all(|(&g, &s)| usize::try_from(g) == Ok(s));
         if same {
             Ok(data)
         } else {

@@ -55,7 +55,10 @@ fn spans(size: u32, count: u32, overlap: f64) -> Vec<(u32, u32)> {
         let start = start.round_ties_even();
         (start as u32, (end - start).max(0.0) as u32)
     };
-    (0..count.max(1)).map(span).filter(|&(_, length)| length > 0).collect()
+    (0..count.max(1))
+        .map(span)
+        .filter(|&(_, length)| length > 0)
+        .collect()
 }
 
 #[cfg(test)]
@@ -87,7 +90,12 @@ mod tests {
     fn two_by_two_with_a_fifth_shared_are_the_tiles_of_the_reference() {
         // models/README.md: the tiles with which the guard's figures were measured.
         let got = tiles(480, 360, 2, 0.2);
-        let want = [(0, 0, 267, 200), (213, 0, 267, 200), (0, 160, 267, 200), (213, 160, 267, 200)];
+        let want = [
+            (0, 0, 267, 200),
+            (213, 0, 267, 200),
+            (0, 160, 267, 200),
+            (213, 160, 267, 200),
+        ];
         let want = want.map(|(x, y, width, height)| Region { x, y, width, height });
         assert_eq!(got, want);
     }
