@@ -3,7 +3,7 @@
 //! Promises: every box is in pixels of the full upright frame, origin top left, however small the
 //! picture was that the network saw; what is seen is numbers, never pixels. [`Detector`] is the seam:
 //! real networks through ONNX Runtime, or painted rectangles for the tests of everything else.
-//! Leaves every decision to `triage` and `redact`.
+//! Leaves every decision to `triage` and `redact`, and the fetching of networks to `make models`.
 
 pub mod geometry;
 pub mod light;
@@ -93,7 +93,7 @@ pub struct Silhouette {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Light {
-    /// Colours, or a bright grey picture.
+    /// Colours, and some part of the picture is bright.
     Day,
     /// Infrared grey, or dark.
     Night,

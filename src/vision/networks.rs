@@ -252,15 +252,13 @@ impl Detector for Networks {
             .collect();
         let mut found = Vec::new();
         for crop in plates::crops(&vehicles, whole.width, whole.height) {
-            for &side in plates::sides(crop) {
-                let mut inside = self.see_plates(view.picture, crop, side)?;
-                inside.retain(|p| !plates::is_cut(&p.rect, crop, side, whole.width, whole.height));
-                found.extend(
-                    inside
-                        .into_iter()
-                        .map(|p| plates::to_frame(p, crop, scale, view.frame)),
-                );
-            }
+            let mut inside = self.see_plates(view.picture, crop, plates::CLOSE)?;
+            inside.retain(|p| !plates::is_cut(&p.rect, crop, whole.width, whole.height));
+            found.extend(
+                inside
+                    .into_iter()
+                    .map(|p| plates::to_frame(p, crop, scale, view.frame)),
+            );
         }
         let everywhere = self.see_plates(view.picture, whole, plates::WHOLE)?;
         found.extend(

@@ -71,14 +71,8 @@ impl Runtime {
     pub fn load(path: &Path, pinned: &RuntimeFile) -> Result<Self, Error> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let expected = *pinned.sha256.here();
-        if let Some(runtime) = loaded.as_ref() {
-            return if runtime.digest == expected {
-                Ok(runtime.clone())
-            } else {
-                Err(Error::RuntimeTwice {
-                    path: path.to_owned(),
-                })
-            };
+        if let Some(runtime) = loaded.as_ref().filter(|r| r.digest == expected) {
+            return Ok(runtime.clone());
         }
         let bytes = fs::read(path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::RuntimeMissing {
@@ -97,6 +91,11 @@ impl Runtime {
                 expected,
                 got,
                 make: "make runtime",
+            });
+        }
+        if loaded.is_some() {
+            return Err(Error::RuntimeTwice {
+                path: path.to_owned(),
             });
         }
         let environment = start(path).map_err(|message| Error::Runtime {
