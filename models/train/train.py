@@ -148,7 +148,7 @@ def run(args):
     torch.set_flush_denormal(True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, val = material.frames(args.frames, args.vehicles)
-    backgrounds = material.backgrounds(args.scenes)
+    backgrounds = material.backgrounds(args.scenes) | material.skylines(train)
     train += [f for f in train if f.night]  # dark frames are few
     bank = scenes.Bank()
     held = validate.samples(scenes.Sampler(320, val, list(backgrounds.values()), bank))

@@ -142,15 +142,16 @@ fn start(path: &Path) -> Result<Environment, String> {
 }
 
 /// One picture at a time on a small machine: no threads between operators, none that spin while they
-/// wait, and no arena that keeps the peak of every network for ever.
+/// wait, and no plan of memory per input size, which costs some 30 MB over the four jobs and gains no
+/// time. The arena stays: without it each tensor is mapped anew, a quarter more time.
 fn tuned(builder: SessionBuilder, threads: usize) -> Result<SessionBuilder, ort::Error> {
-    let builder = builder
+    Ok(builder
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
         .with_intra_op_spinning(false)?
-        .with_log_level(LogLevel::Warning)?;
-    Ok(builder)
+        .with_memory_pattern(false)?
+        .with_log_level(LogLevel::Warning)?)
 }
 
 /// A network that is ready to run.

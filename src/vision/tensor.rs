@@ -189,7 +189,7 @@ impl Canvas {
         at: [u32; 2],
     ) -> Placement {
         self.blank(input, full, size);
-        let mut writer = Writer::new(input, full, at);
+        let writer = Writer::new(input, full, at);
         self.columns.set(region.width, size[0]);
         self.rows.set(region.height, size[1]);
         let width = region.width as usize * 3;
@@ -221,7 +221,7 @@ impl Canvas {
     pub fn paint_square(&mut self, picture: &RgbImage, centre: [f32; 2], side: f32, input: &Input) {
         let (w, h) = (input.width, input.height);
         self.blank(input, [w, h], [w, h]);
-        let mut writer = Writer::new(input, [w, h], [0, 0]);
+        let writer = Writer::new(input, [w, h], [0, 0]);
         let step = [side / w as f32, side / h as f32];
         let corner = [centre[0] - side / 2.0, centre[1] - side / 2.0];
         self.line.resize(w as usize * 3, 0.0);
@@ -281,16 +281,16 @@ fn add_row(band: &mut [f32], row: &[u8], weight: f32, first: bool) {
 
 /// The same along the row.
 fn squeeze(columns: &Axis, band: &[f32], line: &mut [f32]) {
-    for (tap, out) in columns.taps.iter().zip(line.chunks_exact_mut(3)) {
+    let band = band.as_chunks::<3>().0;
+    for (tap, out) in columns.taps.iter().zip(line.as_chunks_mut::<3>().0) {
         let weights = columns.weights(tap);
-        let pixels = band[tap.first * 3..(tap.first + weights.len()) * 3].chunks_exact(3);
         let mut sum = [0.0f32; 3];
-        for (pixel, &weight) in pixels.zip(weights) {
-            sum[0] += weight * pixel[0];
-            sum[1] += weight * pixel[1];
-            sum[2] += weight * pixel[2];
+        for (pixel, &weight) in band[tap.first..tap.first + weights.len()].iter().zip(weights) {
+            for c in 0..3 {
+                sum[c] += weight * pixel[c];
+            }
         }
-        out.copy_from_slice(&sum);
+        *out = sum;
     }
 }
 
@@ -350,26 +350,23 @@ impl Writer {
         }
     }
 
-    fn row(&mut self, data: &mut [f32], y: usize, line: &[f32]) {
-        let count = line.len() / 3;
+    fn row(&self, data: &mut [f32], y: usize, line: &[f32]) {
+        let line = line.as_chunks::<3>().0;
         let start = (self.at[1] + y) * self.width + self.at[0];
-        for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
-            let values = line[colour..]
-                .iter()
-                .step_by(3)
-                .map(|&v| whole(v) * factor + summand);
-            match self.layout {
-                Layout::Nhwc => {
-                    let out = &mut data[start * 3..(start + count) * 3];
-                    out[channel..]
-                        .iter_mut()
-                        .step_by(3)
-                        .zip(values)
-                        .for_each(|(o, v)| *o = v);
+        match self.layout {
+            Layout::Nhwc => {
+                let out = data.as_chunks_mut::<3>().0[start..start + line.len()].iter_mut();
+                for (out, pixel) in out.zip(line) {
+                    for (&value, &(channel, factor, summand)) in pixel.iter().zip(&self.channels) {
+                        out[channel] = whole(value) * factor + summand;
+                    }
                 }
-                Layout::Nchw => {
-                    let out = &mut data[channel * self.plane + start..][..count];
-                    out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
+            }
+            Layout::Nchw => {
+                for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
+                    let out = &mut data[channel * self.plane + start..][..line.len()];
+                    let values = line.iter().map(|pixel| whole(pixel[colour]) * factor + summand);
+                    out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
                 }
             }
         }

@@ -179,11 +179,13 @@ pub enum PoseName {
 pub struct PlatesJob {
     /// Who looks.
     pub network: PlateName,
-    /// Least score.
+    /// Least score in one look.
+    pub floor: f32,
+    /// Least score after fusing.
     pub threshold: f32,
-    /// Boxes that overlap by more are one.
+    /// Boxes that overlap by more are answers about one plate.
     pub nms_iou: f32,
-    /// Boxes of which the smaller lies in the other by more are one.
+    /// A box is no plate of its own if more of the smaller of it and a surer one lies in the other.
     pub nms_inside: f32,
 }
 
@@ -257,6 +259,7 @@ impl Manifest {
             ("listing.agreement", self.listing.agreement),
             ("silhouette.threshold", self.silhouette.threshold),
             ("silhouette.dilate", self.silhouette.dilate),
+            ("plates.floor", self.plates.floor),
             ("plates.threshold", self.plates.threshold),
             ("plates.nms_iou", self.plates.nms_iou),
             ("plates.nms_inside", self.plates.nms_inside),

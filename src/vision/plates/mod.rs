@@ -3,22 +3,27 @@
 //! Promises: every plate's box and corners lie inside the picture; a box that the edge of a crop cuts
 //! is left to the crop or the whole picture that shows it uncut; at most a dozen crops are looked at.
 //! Plates are found, never read. The recipe is that with which the network's figures were measured
-//! (models/train/detect.py).
+//! (models/plates.md, "Inference").
+
+mod fuse;
+
+pub use fuse::{Look, fuse};
 
 use super::geometry::Rect;
 use super::manifest::PlateFile;
 use super::tensor::Placement;
 use super::tiles::Region;
 use super::{Detection, Plate};
+use crate::frame::FrameSize;
 
 /// Most vehicles that get a crop of their own.
 const CROPS: usize = 12;
-/// Long side of the whole picture, input pixels.
-pub const WHOLE: u32 = 640;
+/// Long sides of the whole picture, input pixels: far plates, and those too large for the first.
+pub const WHOLE: [u32; 2] = [640, 320];
 /// Long side of a crop, input pixels.
 pub const CLOSE: u32 = 320;
-/// A vehicle is cropped only where the crop shows it this much larger than the whole picture does.
-const GAIN: f32 = 1.25;
+/// A vehicle is cropped only where the crop shows it at this scale or more against the larger whole.
+const GAIN: f32 = 0.8;
 /// A vehicle narrower or lower than this, in pixels, shows no plate that could be found.
 const LEAST_VEHICLE: f32 = 16.0;
 /// A crop with fewer pixels along a side is not looked at.
@@ -53,7 +58,7 @@ pub fn crops(vehicles: &[Detection], width: u32, height: u32) -> Vec<Region> {
         chosen.push(&vehicle.rect);
         let crop = around(&vehicle.rect, width, height);
         let gain = CLOSE as f32 / crop.width.max(crop.height).max(1) as f32 * width.max(height) as f32
-            / WHOLE as f32;
+            / WHOLE[0] as f32;
         if gain >= GAIN && crop.width.min(crop.height) >= LEAST_CROP {
             crops.push(crop);
         }
@@ -151,19 +156,28 @@ pub fn is_cut(rect: &Rect, crop: Region, width: u32, height: u32) -> bool {
         || (rect.bottom() > crop.height as f32 - near && crop.y + crop.height < height)
 }
 
-/// A plate of a region, in pixels of the frame.
-pub fn to_frame(plate: Plate, region: Region, scale: [f32; 2], frame: crate::frame::FrameSize) -> Plate {
+/// Plates of a region, in pixels of the picture that holds it.
+pub fn to_picture(mut found: Vec<Plate>, region: Region) -> Vec<Plate> {
     let [dx, dy] = region.origin();
-    let corner = |[x, y]: [f32; 2]| {
+    for plate in &mut found {
+        plate.rect = plate.rect.shifted([dx, dy]);
+        plate.corners = plate.corners.map(|[x, y]| [x + dx, y + dy]);
+    }
+    found
+}
+
+/// A plate of the picture, in pixels of the frame and inside it.
+pub fn to_frame(plate: Plate, scale: [f32; 2], frame: FrameSize) -> Plate {
+    let inside = |[x, y]: [f32; 2]| {
         [
-            ((x + dx) * scale[0]).clamp(0.0, frame.width as f32),
-            ((y + dy) * scale[1]).clamp(0.0, frame.height as f32),
+            (x * scale[0]).clamp(0.0, frame.width as f32),
+            (y * scale[1]).clamp(0.0, frame.height as f32),
         ]
     };
     Plate {
-        rect: plate.rect.shifted([dx, dy]).scaled(scale).clipped(frame),
+        rect: plate.rect.scaled(scale).clipped(frame),
         score: plate.score,
-        corners: plate.corners.map(corner),
+        corners: plate.corners.map(inside),
     }
 }
 
@@ -209,8 +223,8 @@ mod tests {
     #[test]
     fn a_vehicle_that_fills_the_picture_gets_no_crop_for_it_would_show_no_more() {
         let seen = |side: f32| [vehicle([0.0, 0.0, side, side], 0.9)];
-        assert_eq!(crops(&seen(590.0), 1600, 1600).len(), 1);
-        assert!(crops(&seen(600.0), 1600, 1600).is_empty());
+        assert_eq!(crops(&seen(920.0), 1600, 1600).len(), 1);
+        assert!(crops(&seen(940.0), 1600, 1600).is_empty());
     }
 
     #[test]
@@ -296,7 +310,7 @@ mod tests {
 
     #[test]
     fn corners_never_leave_the_frame() {
-        let frame = crate::frame::FrameSize {
+        let frame = FrameSize {
             width: 100,
             height: 80,
         };
@@ -305,7 +319,7 @@ mod tests {
             score: 0.5,
             corners: [[-5.0, 0.0], [900.0, 2.0], [15.0, 900.0], [f32::INFINITY, 5.0]],
         };
-        let moved = to_frame(plate, Region::whole(50, 40), [2.0, 2.0], frame);
+        let moved = to_frame(plate, [2.0, 2.0], frame);
         assert_eq!(moved.rect, Rect::from([0.0, 0.0, 30.0, 20.0]));
         assert_eq!(
             moved.corners,
