@@ -126,8 +126,8 @@ pub struct View<'a> {
 pub trait Detector {
     /// Is there a vehicle or a person at all: every frame, on a small picture, low thresholds.
     fn scout(&mut self, view: View<'_>) -> Result<Objects, Error>;
-    /// Every person, recall before precision, and the vehicles seen on the way: witnesses only.
-    /// Boxes are *not* suppressed between networks and tiles: they become a mask.
+    /// Every person, recall before precision, and each vehicle once, surest first: witnesses only.
+    /// Persons are *not* suppressed between networks and tiles: they become a mask.
     fn guard(&mut self, view: View<'_>) -> Result<Objects, Error>;
     /// Plates inside the vehicles and in the whole frame: witnesses only, full resolution.
     fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error>;

@@ -236,7 +236,15 @@ impl Detector for Networks {
     }
 
     fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
-        Ok(self.guard_looks(view)?.united())
+        let looks = self.guard_looks(view)?;
+        let vehicles = looks.distinct(&self.manifest.listing).vehicles;
+        let large = self.manifest.guard.large_person;
+        let frame = view.frame.width as f32 * view.frame.height as f32;
+        let mut objects = looks.united();
+        objects
+            .persons
+            .retain(|p| p.rect.area() <= large.share * frame || p.score >= large.below);
+        Ok(Objects { vehicles, ..objects })
     }
 
     fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {

@@ -131,8 +131,8 @@ pub struct Guard {
     pub tiles: u32,
     /// Share of a tile that its neighbour sees too.
     pub overlap: f64,
-    /// How much a box is to be grown before it becomes a mask, a share of it on each side. For `redact`.
-    pub grow: f32,
+    /// A person over more than this share of the frame is believed only from this score on.
+    pub large_person: WholeFrame,
 }
 
 /// `[listing]`: how the guard's boxes become a list with each thing once.
@@ -157,12 +157,8 @@ pub struct Listing {
 pub struct SilhouetteJob {
     /// Who looks.
     pub network: PoseName,
-    /// A cell above this is body. For `redact`.
-    pub threshold: f32,
     /// Side of the square, in the longer side of the person's box.
     pub crop: f32,
-    /// How far the body is to be widened, a share of the person's height. For `redact`.
-    pub dilate: f32,
 }
 
 /// The one network that draws outlines.
@@ -252,13 +248,10 @@ impl Manifest {
             ("scout.nms_iou", self.scout.nms_iou),
             ("guard.threshold", self.guard.threshold),
             ("guard.nms_iou", self.guard.nms_iou),
-            ("guard.grow", self.guard.grow),
             ("listing.threshold", self.listing.threshold),
             ("listing.nms_iou", self.listing.nms_iou),
             ("listing.nms_inside", self.listing.nms_inside),
             ("listing.agreement", self.listing.agreement),
-            ("silhouette.threshold", self.silhouette.threshold),
-            ("silhouette.dilate", self.silhouette.dilate),
             ("plates.floor", self.plates.floor),
             ("plates.threshold", self.plates.threshold),
             ("plates.nms_iou", self.plates.nms_iou),
