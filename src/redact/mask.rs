@@ -214,6 +214,19 @@ impl Canvas {
         })
     }
 
+    /// How many of the MCUs that the upright rectangle touches are masked, as a share; 0 where it touches none.
+    pub fn hidden_share(&self, mask: &Mask, upright: Rect) -> f32 {
+        let Some([columns, rows]) = self.touched(upright) else {
+            return 0.0;
+        };
+        let all = columns.clone().count() * rows.clone().count();
+        let hidden = rows
+            .flat_map(|row| columns.clone().map(move |column| (column, row)))
+            .filter(|&(column, row)| mask.contains(column, row))
+            .count();
+        hidden as f32 / all.max(1) as f32
+    }
+
     /// Hides every MCU that has a part inside the polygon.
     pub fn hide_polygon(&self, mask: &mut Mask, polygon: &Polygon) {
         self.draw(mask, polygon, |place| place != Place::Outside);

@@ -25,6 +25,11 @@ const HEAD: f32 = 0.35;
 const LEAST_HEIGHT: f32 = 96.0;
 /// Overlap (IoU) at which a box without a silhouette is the same person as one with a sure silhouette.
 const SAME_PERSON: f32 = 0.7;
+/// A box is a part of a surer person where so much of it lies in that person's grown box, so much of it is hidden
+/// with that person, and its own score is below this.
+const PART_INSIDE: f32 = 0.8;
+const PART_HIDDEN: f32 = 0.5;
+const PART_BELOW: f32 = 0.35;
 /// Overlap (IoU) at which a person of the frame before or after is one that was seen in this frame too.
 const SEEN_AGAIN: f32 = 0.5;
 /// The outline is rounded to steps of at least this many pixels, and to at least this share of the
@@ -210,33 +215,54 @@ impl Plan {
     }
 }
 
-/// The union of all persons.
+/// The union of all persons: first those whose outline is known, then the others, surest first.
 fn persons(canvas: &Canvas, persons: &[Person]) -> Mask {
     let mut mask = Mask::none(canvas.grid);
-    let outlined: Vec<Rect> = persons
+    let (outlined, others): (Vec<_>, Vec<_>) = persons
         .iter()
-        .filter(|p| sure_silhouette(p).is_some())
-        .map(|p| p.seen.rect)
-        .collect();
-    for person in persons {
+        .map(|person| (person, sure_silhouette(person)))
+        .partition(|(_, silhouette)| silhouette.is_some());
+    for (person, silhouette) in &outlined {
         let rect = person.seen.rect;
         let mut figure = Mask::none(canvas.grid);
-        match sure_silhouette(person) {
-            Some(silhouette) => {
-                canvas.hide(&mut figure, head(rect));
-                canvas.hide_silhouette(&mut figure, silhouette, BODY, BODY_MARGIN * rect.h);
-            }
-            // The guard's boxes are not suppressed: most are once more a person whose outline is known.
-            None if outlined.iter().any(|o| o.iou(&rect) >= SAME_PERSON) => {
-                canvas.hide(&mut figure, head(rect));
-            }
-            None => canvas.hide(&mut figure, rect.grown(BOX_MARGIN)),
+        canvas.hide(&mut figure, head(rect));
+        if let Some(silhouette) = silhouette {
+            canvas.hide_silhouette(&mut figure, silhouette, BODY, BODY_MARGIN * rect.h);
         }
-        let step = (OUTLINE_SHARE * rect.h).max(OUTLINE_STEP);
-        let [columns, rows] = canvas.grid.unit.map(|u| (step / f32::from(u)).ceil() as u32);
-        mask.unite(&figure.coarsened(columns, rows));
+        mask.unite(&quantised(canvas, &figure, rect));
+    }
+    let outlines: Vec<Detection> = outlined.iter().map(|(person, _)| person.seen).collect();
+    let figures = mask.clone();
+    for (person, _) in others {
+        let seen = person.seen;
+        let mut figure = Mask::none(canvas.grid);
+        // The guard's boxes are not suppressed: most are once more a person whose outline is known ...
+        if outlines.iter().any(|o| o.rect.iou(&seen.rect) >= SAME_PERSON) {
+            canvas.hide(&mut figure, head(seen.rect));
+        } else if !is_part(canvas, &figures, &outlines, &seen) {
+            canvas.hide(&mut figure, seen.rect.grown(BOX_MARGIN));
+        }
+        mask.unite(&quantised(canvas, &figure, seen.rect));
     }
     mask
+}
+
+/// ... or a part of one: a weaker box that lies in a surer person's, and is mostly hidden with that person.
+fn is_part(canvas: &Canvas, figures: &Mask, outlines: &[Detection], seen: &Detection) -> bool {
+    let within = |o: &Detection| {
+        let shared = o.rect.grown(BOX_MARGIN).intersection(&seen.rect).area();
+        o.score > seen.score && shared >= PART_INSIDE * seen.rect.area()
+    };
+    seen.score < PART_BELOW
+        && outlines.iter().any(within)
+        && canvas.hidden_share(figures, seen.rect) >= PART_HIDDEN
+}
+
+/// The outline in steps, so that it tells posture but not who.
+fn quantised(canvas: &Canvas, figure: &Mask, person: Rect) -> Mask {
+    let step = (OUTLINE_SHARE * person.h).max(OUTLINE_STEP);
+    let [columns, rows] = canvas.grid.unit.map(|u| (step / f32::from(u)).ceil() as u32);
+    figure.coarsened(columns, rows)
 }
 
 /// The part of a person's grown box in which the head is.

@@ -28,7 +28,7 @@ pub enum Error {
 
 /// A surer vehicle is shown under `all-but`, and its glazing masked. Weaker boxes serve the search for plates alone: on
 /// the development street pictures (258) they would mask a tenth of each picture more, and hide no more heads.
-const SHOWN_VEHICLE: f32 = 0.2;
+const SHOWN_VEHICLE: f32 = 0.3;
 
 /// The city's rules for redacting frames of one camera.
 #[derive(Debug, Clone, PartialEq)]

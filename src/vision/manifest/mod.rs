@@ -380,7 +380,7 @@ pub(super) mod tests {
             ("overlap = 0.2", "", "overlap"),
             ("overlap = 0.2", "overlap = 0.9", "overlap"),
             ("tiles = 2", "tiles = 900", "tiles"),
-            ("grow = 0.1", "grow = nan", "grow"),
+            ("overlap = 0.2", "overlap = nan", "overlap"),
             ("\"nanodet_640x640\"]", "\"nanodet_9\"]", "nanodet_9"),
             ("width = 300", "width = 0", "width"),
             ("strides = [8, 16, 32]", "strides = [8, 16]", "stride"),
