@@ -311,6 +311,16 @@ impl<'a> Ledger<'a> {
             .query_row(params![self.camera.as_str()], |row| row.get(0))
     }
 
+    /// Where the files lay that could not be taken.
+    pub fn left_paths(&self) -> rusqlite::Result<Vec<CardPath>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT path FROM left_file WHERE camera = ?1")?;
+        query
+            .query_map(params![self.camera.as_str()], |row| path_of(0, row.get(0)?))?
+            .collect()
+    }
+
     /// Writes one more failed attempt.
     pub fn leave(&self, file: &LeftFile) -> rusqlite::Result<()> {
         self.db
