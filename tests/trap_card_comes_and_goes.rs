@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Rig, Told, VAN, clock, content, frame};
 use vigie::frame::BoxTime;
@@ -42,8 +43,10 @@ impl Drop for StopAtTheEnd<'_> {
 
 /// Waits until the file of this name has this outcome; `never` must not be told meanwhile.
 fn until(outcomes: &Receiver<Outcome>, name: &str, word: Word, reason: &str, never: Option<Word>) {
+    let end = Instant::now() + FOR_EVER;
     loop {
-        let outcome = outcomes.recv_timeout(FOR_EVER).expect("told in time");
+        let rest = end.saturating_duration_since(Instant::now());
+        let outcome = outcomes.recv_timeout(rest).expect("told in time");
         if outcome.file.as_os_str() != name {
             continue;
         }
@@ -102,11 +105,15 @@ fn a_card_is_taken_out_and_put_back_and_frames_are_taken_when_they_are_whole() {
             store.close(now()).expect("closed");
             ended.map(|_| ())
         });
-        let mut nudges = 0;
-        let mut next_round = || {
-            nudges += 1;
-            fs::write(rig.path(&format!("second/{nudges}.txt")), b"a hint").expect("written");
+        // A change on the second card begins a round without waiting for the timer.
+        let hints = Cell::new(0);
+        let hint = || {
+            hints.set(hints.get() + 1);
+            fs::write(rig.path(&format!("second/{}.txt", hints.get())), b"a hint").expect("written");
+        };
+        let next_round = || {
             while let Ok(_said_before) = outcomes.try_recv() {}
+            hint();
             until(&outcomes, "ROUND.AVI", Word::Left, "video", None);
         };
         next_round();
@@ -126,7 +133,7 @@ fn a_card_is_taken_out_and_put_back_and_frames_are_taken_when_they_are_whole() {
 
         // Time passes without a frame: the event is complete.
         later.store(600, Ordering::Relaxed);
-        next_round();
+        hint();
         until(
             &outcomes,
             "A.JPG",
@@ -150,7 +157,7 @@ fn a_card_is_taken_out_and_put_back_and_frames_are_taken_when_they_are_whole() {
         until(&outcomes, "B.JPG", Word::Held, "event-open", Some(Word::Left));
         assert_eq!(painted.calls().scout, 2);
         later.store(1200, Ordering::Relaxed);
-        next_round();
+        hint();
         until(
             &outcomes,
             "B.JPG",

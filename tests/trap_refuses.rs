@@ -245,7 +245,7 @@ fn a_card_that_cannot_be_written_to_is_reported_and_cleared_when_it_can() {
         );
         assert_eq!(digests(&content(&rig.card())), before);
         let store = rig.open_store();
-        let intents = "SELECT COUNT(*) FROM journal WHERE line LIKE '%discard-intended%'";
+        let intents = "SELECT COUNT(*) FROM journal WHERE kind = 'discard_intended'";
         journal.push(
             store
                 .sql()

@@ -193,10 +193,10 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Writes where the same bytes lie now.
+    /// Writes where the same bytes lie now; a frame that lies where it lay costs no write.
     pub fn moved(&self, digest: &Digest, path: &CardPath) -> rusqlite::Result<()> {
         self.db
-            .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2")?
+            .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2 AND path <> ?3")?
             .execute(params![self.camera.as_str(), digest.as_bytes(), path.as_bytes()])?;
         Ok(())
     }
