@@ -47,12 +47,31 @@ def lettering():
     """Model names and badges in chrome or black on paint, wide-spaced as makers set them."""
     paint = _colour() if chance(0.4) else np.full(3, between(5, 245))
     board = _flat(between(2.5, 8), paint)
-    word = random.choice(("TOUAREG", "CLIO", "Duster", "TRANSIT", "KRONE", "IVECO", "TOTAL", "Hybrid", "GOLF", "2.0 TDI", "BERLINGO", "4x4", letters(random.randint(3, 7))))
-    if chance(0.5):
-        word = " ".join(word)
     tone = between(150, 250) if paint.mean() < 130 else between(0, 90)
-    ink(board, text_mask(word, board.shape[1] * between(0.7, 0.96), HEIGHT * between(0.4, 0.8)), board.shape[1] * 0.03, HEIGHT * 0.1, (tone,) * 3)
+    ink(board, text_mask(_name(known=0.95), board.shape[1] * between(0.7, 0.96), HEIGHT * between(0.4, 0.8)), board.shape[1] * 0.03, HEIGHT * 0.1, (tone,) * 3)
     return board
+
+
+def _name(known=0.5):
+    names = ("TOUAREG", "CLIO", "Duster", "TRANSIT", "IVECO", "TOTAL", "Hybrid", "GOLF", "2.0 TDI", "BERLINGO", "4x4", "OPEL", "JEEP", "RANGE ROVER", "607", "C4")
+    word = random.choice(names) if chance(known) else letters(random.randint(3, 9))
+    return " ".join(word) if chance(0.4) else word
+
+
+def add_letters(image, cx, cy, width):
+    """Letters on whatever is there already, with no ground of their own: paint, chrome, lorry sides, watermarks."""
+    aspect = between(2.5, 8)
+    size = (int(HEIGHT * aspect), HEIGHT)
+    mask = text_mask(_name(), *size)
+    tone = np.full(3, random.choice((between(150, 255), between(0, 70)))) if chance(0.7) else _colour()
+    texture = np.empty((HEIGHT, size[0], 3), np.float32)
+    texture[:] = tone
+    if chance(0.5):  # chrome: light above, dark below
+        texture *= np.linspace(between(0.9, 1.2), between(0.3, 0.9), HEIGHT, dtype=np.float32)[:, None, None]
+    target = corners(cx, cy, width, aspect)
+    if chance(0.4):  # raised letters throw a shadow
+        paste(image, texture * 0.15, rectangle(*size), target + np.float32([0, 0.01 * width + 0.5]), opaque=mask)
+    paste(image, texture.clip(0, 262), rectangle(*size), target, opaque=mask)
 
 
 def shop_sign():
@@ -102,15 +121,26 @@ def lamp():
 
 
 def wheel():
-    board = _flat(1, np.full(3, between(30, 160)))
-    cv2.circle(board, (32, 32), 31, (20.0, 20.0, 22.0), -1)
-    rim = (between(90, 230),) * 3
-    cv2.circle(board, (32, 32), random.randint(18, 24), rim, random.choice((-1, 3)))
-    spokes, hub = random.randint(4, 9), between(20, 120)
+    """A wheel in its arch: paint above, road below, tyre, rim, spokes, hub."""
+    board = np.empty((128, 128, 3), np.float32)
+    board[:] = _colour() if chance(0.5) else between(5, 245)
+    board[random.randint(88, 120) :] = between(40, 190)
+    hub, rim = (64, 72), random.randint(26, 38)
+    light, dark = between(110, 250), between(5, 90)
+    cv2.circle(board, hub, rim + random.randint(14, 22), (between(5, 35),) * 3, -1)  # the arch's shade
+    cv2.circle(board, hub, rim + random.randint(8, 13), (between(20, 70),) * 3, -1)
+    cv2.circle(board, hub, rim, (light,) * 3 if chance(0.5) else (dark,) * 3, -1)
+    stroke = dark if board[hub[1], hub[0]].mean() == light else light
+    spokes, start, twin = random.randint(4, 14), between(0, 6), between(0.04, 0.16) if chance(0.4) else 0
+    thick = random.randint(2, max(3, 36 // spokes))
     for spoke in range(spokes):
-        angle = 2 * np.pi * spoke / spokes
-        cv2.line(board, (32, 32), (int(32 + 19 * np.cos(angle)), int(32 + 19 * np.sin(angle))), (hub,) * 3, random.randint(2, 6))
-    return board
+        for side in {-twin, twin}:
+            angle = start + 2 * np.pi * spoke / spokes + side
+            reach = rim * between(0.86, 0.98)
+            cv2.line(board, hub, (int(hub[0] + reach * np.cos(angle)), int(hub[1] + reach * np.sin(angle))), (stroke,) * 3, thick)
+    cv2.circle(board, hub, rim, (light,) * 3, random.randint(1, 4))
+    cv2.circle(board, hub, random.randint(3, 10), (between(20, 230),) * 3, -1)
+    return cv2.GaussianBlur(board, (0, 0), between(0.5, 1.6))
 
 
 def gradient():
@@ -138,11 +168,13 @@ def arrow():
     return board
 
 
-KINDS = (direction_sign, sticker, lettering, lettering, shop_sign, country_oval, slats, window_grid, lamp, lamp, wheel, gradient, round_sign, arrow)
+KINDS = (direction_sign, sticker, lettering, lettering, shop_sign, country_oval, slats, slats, window_grid, lamp, lamp, wheel, wheel, wheel, gradient, round_sign, arrow)
 
 
 def add(image, cx, cy, width):
     """Paste one drawn negative, turned at random, into `image` (float32, in place)."""
+    if chance(0.25):
+        return add_letters(image, cx, cy, width)
     board = (random.choice(KINDS)() * between(0.4, 1.1)).clip(0, 262)
     height, wide = board.shape[:2]
     paste(image, board, rectangle(wide, height), corners(cx, cy, width, wide / height))

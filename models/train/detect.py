@@ -8,12 +8,12 @@ import onnxruntime as ort
 
 STRIDE = 4
 GREY = 114
-WHOLE = 640
+WHOLE = (640, 320)
 CROP = 320
 GROW = 0.15
 CROPS = 12
-GAIN = 1.25  # a vehicle is cropped only where the crop shows it this much larger than the whole picture does
-THRESHOLD = 0.4
+GAIN = 0.8  # a vehicle is cropped only where the crop shows it at this scale or more against the whole picture at 640
+FLOOR, THRESHOLD = 0.1, 0.3
 SAME_IOU, SAME_INSIDE = 0.4, 0.65
 EDGE = 2.0  # px of the network's input: a box that near to a crop's inner edge is cut and dropped
 
@@ -26,18 +26,40 @@ def common(box, boxes):
     return np.clip(np.minimum(box[2:4], boxes[:, 2:4]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(1)
 
 
-def suppress(found):
-    """Best score first; drops a box that overlaps a kept one by IoU or lies mostly inside it (or holds it)."""
-    found = found[np.argsort(-found[:, 4], kind="stable")]
-    keep = []
-    for i, box in enumerate(found):
-        kept = found[keep]
-        both = common(box, kept)
-        same = both / (area(box) + area(kept) - both) > SAME_IOU
-        inside = both / np.minimum(area(box), area(kept)) > SAME_INSIDE
-        if not (same | inside).any():
-            keep.append(i)
-    return found[keep]
+def fuse(looks, threshold):
+    """One answer from several looks at the same picture: [(region, found [n, 13])] -> [m, 13], best first.
+
+    A plate is seen by most looks that could see it, a chance likeness by one of them: so half
+    of the score is the mean over the looks whose region holds the box whole. The box itself is
+    the mean of theirs, the surest counting most.
+    """
+    every = np.concatenate([np.c_[found, np.full(len(found), i)] for i, (_, found) in enumerate(looks)])
+    every = every[np.argsort(-every[:, 4], kind="stable")]
+    out, used = [], np.zeros(len(every), bool)
+    for best in range(len(every)):
+        if used[best]:
+            continue
+        box = every[best]
+        both = common(box, every)
+        same = (both / (area(box) + area(every) - both) > SAME_IOU) & ~used
+        used |= same | (both / np.minimum(area(box), area(every)) > SAME_INSIDE)
+        answers = [every[same & (every[:, 13] == i), 4].max(initial=0.0) for i, (region, _) in enumerate(looks) if _holds(region, box)]
+        score = 0.5 * box[4] + 0.5 * (np.mean(answers) if answers else 0.0)
+        if score >= threshold:
+            weight = every[same, 4] ** 2
+            out.append(_moved(box, (every[same, :4] * weight[:, None]).sum(0) / weight.sum(), score))
+    out = np.array(out).reshape(-1, 13)
+    return out[np.argsort(-out[:, 4], kind="stable")]
+
+
+def _holds(region, box):
+    return region[0] <= box[0] and region[1] <= box[1] and box[2] <= region[2] and box[3] <= region[3]
+
+
+def _moved(found, box, score):
+    """`found` with another box: its corners keep their place in fractions of it."""
+    fractions = (found[5:13].reshape(4, 2) - found[:2]) / (found[2:4] - found[:2])
+    return np.r_[box, score, (fractions * (box[2:] - box[:2]) + box[:2]).ravel()]
 
 
 def crop_boxes(vehicles, width, height):
@@ -56,7 +78,7 @@ def crop_boxes(vehicles, width, height):
     for x0, y0, x1, y1, _ in kept:
         dx, dy = GROW / 2 * (x1 - x0), GROW / 2 * (y1 - y0)
         x0, y0, x1, y1 = int(max(0, x0 - dx)), int(max(0, y0 - dy)), int(min(width, x1 + dx)), int(min(height, y1 + dy))
-        gain = (CROP / max(x1 - x0, y1 - y0)) / (WHOLE / max(width, height))
+        gain = (CROP / max(x1 - x0, y1 - y0)) / (WHOLE[0] / max(width, height))
         if gain >= GAIN and min(x1 - x0, y1 - y0) >= 12:
             regions.append((x0, y0, x1, y1))
     return regions[:CROPS]
@@ -79,20 +101,22 @@ class Plates:
         heat, ltrb, corners = self.session.run(None, {"image": image.transpose(2, 0, 1)[None].astype(np.float32) / 255})
         return decode(heat[0, 0], ltrb[0], corners[0], floor) * np.r_[np.tile([width / wide, height / tall], 2), 1, np.tile([width / wide, height / tall], 4)]
 
-    def find(self, rgb, vehicles, floor):
-        """Plates of a picture: whole at 640 px, and close up where a vehicle is small. [n, 13], best first."""
-        return suppress(np.concatenate(list(self.passes(rgb, vehicles, floor).values())))
+    def find(self, rgb, vehicles, threshold):
+        """Plates of a picture, [n, 13] (box, score, corners), best first."""
+        return fuse(self.looks(rgb, vehicles), threshold)
 
-    def passes(self, rgb, vehicles, floor):
+    def looks(self, rgb, vehicles):
+        """The whole picture at two sizes, and each vehicle that is shown larger by a crop."""
         height, width = rgb.shape[:2]
-        close = [np.zeros((0, 13))]
+        whole = (-np.inf, -np.inf, np.inf, np.inf)
+        looks = [(whole, self.look(rgb, side, FLOOR)) for side in WHOLE]
         for x0, y0, x1, y1 in crop_boxes(vehicles, width, height):
-            found = self.look(rgb[y0:y1, x0:x1], CROP, floor)
+            found = self.look(rgb[y0:y1, x0:x1], CROP, FLOOR)
             edge = EDGE * max(x1 - x0, y1 - y0) / CROP
             cut = (found[:, 0] < edge) & (x0 > 0) | (found[:, 1] < edge) & (y0 > 0)
             cut |= (found[:, 2] > x1 - x0 - edge) & (x1 < width) | (found[:, 3] > y1 - y0 - edge) & (y1 < height)
-            close.append(found[~cut] + np.r_[x0, y0, x0, y0, 0, [x0, y0] * 4])
-        return {"whole": self.look(rgb, WHOLE, floor), "close": np.concatenate(close)}
+            looks.append(((x0, y0, x1, y1), found[~cut] + np.r_[x0, y0, x0, y0, 0, [x0, y0] * 4]))
+        return looks
 
 
 def decode(heat, ltrb, corners, floor):

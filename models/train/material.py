@@ -17,6 +17,8 @@ SKIMAGE = (
     "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png",
     "coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "retina.jpg", "rocket.jpg", "text.png",
 )  # fmt: skip
+CARPARK_STEP = 8
+SKYLINE = 160  # px: lower strips are not worth having
 LONGEST = 1600  # px: backgrounds are kept no larger
 
 
@@ -58,10 +60,16 @@ def frames(root, vehicles):
 
 
 def background_paths(scenes):
-    """(name, path) of every plate-free picture that may be a background."""
+    """(name, path) of every plate-free picture that may be a background.
+
+    `carpark-top` is one view: its frames with a vehicle show plates, and of the empty
+    ones a few hold all there is to learn.
+    """
     scenes = pathlib.Path(scenes)
     for line in (scenes / "annotations.jsonl").read_text().splitlines():
         row = json.loads(line)
+        if row["set"] == "carpark-top" and (row["truth"] or row["objects"] or row["index"] % CARPARK_STEP):
+            continue
         if row["set"] in BACKGROUND_SETS and row.get("licence_class") == "open" and row.get("licence") in OPEN_LICENCES:
             yield row["file"], scenes / row["file"]
     import skimage
@@ -80,4 +88,14 @@ def backgrounds(scenes):
             continue
         k = LONGEST / max(image.shape[:2])
         out[name] = cv2.resize(image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) if k < 1 else image
+    return out
+
+
+def skylines(frames):
+    """What stands above all vehicles and plates of a road frame: houses, trees, signs, shop fronts."""
+    out = {}
+    for frame in frames:
+        top = int(min(box[1] for box in frame.plates + frame.vehicles)) - 8
+        if top >= SKYLINE:
+            out["above/" + frame.name] = frame.image[:top]
     return out

@@ -17,12 +17,18 @@ TWO_LINE_ASPECT = 2.2
 def corners(cx, cy, width, aspect):
     """The four corners (TL TR BR BL) of a plate `width` px wide from the front, turned at random."""
     two = aspect < TWO_LINE_ASPECT
-    yaw = between(-62, 62) if chance(0.4) else random.gauss(0, 20)
+    yaw = random.gauss(0, 20)
+    if chance(0.3):
+        yaw = between(-62, 62)
+    elif chance(0.2):
+        yaw = random.choice((-1, 1)) * between(38, 64)
     if two:
         pitch, roll = between(-15, 40), max(-32, min(32, random.gauss(0, 11)))
     else:
-        pitch, roll = random.gauss(6, 10), random.gauss(0, 4)
-    return project(cx, cy, width, aspect, max(-62, min(62, yaw)), pitch, roll)
+        # Seen from above, a turned plate slants: most close-ups of a three-quarter view are that.
+        pitch = between(-5, 38) if chance(0.45) else random.gauss(6, 10)
+        roll = between(-30, 30) if chance(0.12) else random.gauss(0, 5)
+    return project(cx, cy, width, aspect, max(-64, min(64, yaw)), pitch, roll)
 
 
 def project(cx, cy, width, aspect, yaw, pitch, roll):
@@ -43,11 +49,12 @@ def rectangle(width, height):
     return np.float32([[0, 0], [width, 0], [width, height], [0, height]])
 
 
-def paste(image, texture, source, target, glow=0.0):
+def paste(image, texture, source, target, glow=0.0, opaque=None):
     """Warp `texture` so that its `source` corners fall on `target`, into `image` (float32, in place).
 
     Small targets are drawn at twice the size and shrunk, so that edges stay soft as a
-    lens makes them. `glow` is the radius in px of a retro-reflective halo.
+    lens makes them. `glow` is the radius in px of a retro-reflective halo. `opaque` (0..1,
+    of the texture's size) says where the texture covers; all of it does without.
     """
     homography = cv2.getPerspectiveTransform(source, target)
     height, width = texture.shape[:2]
@@ -58,15 +65,17 @@ def paste(image, texture, source, target, glow=0.0):
         return
     fine = 2 if x1 - x0 < 140 else 1
     local = np.array([[fine, 0, -x0 * fine], [0, fine, -y0 * fine], [0, 0, 1.0]]) @ homography
+    opaque = np.ones((height, width), np.float32) if opaque is None else opaque
     scale = fine * np.linalg.norm(edge[1] - edge[0]) / width
     if scale < 0.6:
         k = max(0.1, scale * 1.4)
         small = (max(4, int(width * k)), max(3, int(height * k)))
         texture = cv2.resize(texture, small, interpolation=cv2.INTER_AREA)
+        opaque = cv2.resize(opaque, small, interpolation=cv2.INTER_AREA)
         local = local @ np.diag([width / small[0], height / small[1], 1.0])
         width, height = small
     size = ((x1 - x0) * fine, (y1 - y0) * fine)
-    cover = cv2.warpPerspective(np.ones((height, width), np.float32), local, size, flags=cv2.INTER_LINEAR)
+    cover = cv2.warpPerspective(opaque, local, size, flags=cv2.INTER_LINEAR)
     seen = cv2.warpPerspective(texture, local, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if fine > 1:
         whole = (int(x1 - x0), int(y1 - y0))

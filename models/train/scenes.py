@@ -103,7 +103,7 @@ class Sampler:
 
     def _scatter(self, image, quads, n):
         for _ in range(n):
-            width = between(0.5, 0.9) * self.size if chance(0.12) else log_between(10, 0.6 * self.size)
+            width = between(0.5, 0.95) * self.size if chance(0.2) else log_between(10, 0.6 * self.size)
             cx, cy = between(0, self.size), between(0, self.size)
             reach = [width + np.ptp(q[:, 0]) for q in quads]
             if all(abs(cx - q[:, 0].mean()) > r * 0.6 or abs(cy - q[:, 1].mean()) > r * 0.4 for q, r in zip(quads, reach)):
@@ -139,8 +139,9 @@ class Sampler:
         cx, cy, scale, slack = self._road_view(frame)
         scale = min(scale, 3.2)
         slack *= self.size / scale
-        squeeze = 1.0 if chance(0.55) else float(np.exp(random.gauss(0, 0.15))) if chance(0.75) else between(0.5, 0.7)
-        turn = random.gauss(0, 2.5) if chance(0.5) else 0.0
+        squeeze, turn = _squeeze(), random.gauss(0, 2.5) if chance(0.5) else 0.0
+        if chance(0.25):  # as a plate seen from the side and from above
+            squeeze, turn = between(0.45, 0.85), between(-18, 18)
         image, matrix = self._window(
             frame.image, cx + between(-slack, slack), cy + between(-slack, slack), scale, squeeze, not swapped and chance(0.5), turn
         )
@@ -188,7 +189,7 @@ class Sampler:
         image = random.choice(self.backgrounds)
         height, width = image.shape[:2]
         scale = log_between(max(0.25, self.size / max(height, width) * 0.9), 2.0)
-        image, _ = self._window(image, between(0.1, 0.9) * width, between(0.1, 0.9) * height, scale, 1.0, chance(0.5), random.gauss(0, 4))
+        image, _ = self._window(image, between(0.1, 0.9) * width, between(0.1, 0.9) * height, scale, _squeeze(), chance(0.5), random.gauss(0, 4))
         quads = []
         for _ in range(random.randint(0, 4)):
             self._clutter(image, between(0, self.size), between(0, self.size), log_between(12, 0.7 * self.size))
@@ -200,7 +201,7 @@ class Sampler:
         end, (cx, cy, width) = random.choice(self.bank.ends)
         scale = CROP / end.shape[0] * log_between(0.3, 2.2)
         slack = self.size / scale * 0.4
-        image, matrix = self._window(end, cx + between(-slack, slack), cy + between(-slack, slack), scale, 1.0, chance(0.5), random.gauss(0, 3))
+        image, matrix = self._window(end, cx + between(-slack, slack), cy + between(-slack, slack), scale, _squeeze(), chance(0.5), random.gauss(0, 3))
         quads = []
         if scale * end.shape[0] < 1.1 * self.size:  # room around the vehicle: a real background, not a flat pad
             back = cv2.resize(random.choice(self.backgrounds), (self.size, self.size), interpolation=cv2.INTER_AREA)
@@ -212,6 +213,12 @@ class Sampler:
         if chance(0.15):
             self._scatter(image, quads, 1)
         return Sample(degrade(image * between(0.6, 1.15)), [], quads, [])
+
+
+def _squeeze():
+    """Pictures come stretched, most of them upwards: wide ones forced into a square."""
+    draw = random.random()
+    return 1.0 if draw < 0.5 else float(np.exp(random.gauss(0, 0.15))) if draw < 0.75 else between(0.5, 0.8)
 
 
 def _through(matrix, box):

@@ -49,9 +49,9 @@ class TwoLines(NamedTuple):
 
 ONE_LINE = (
     OneLine(6, lambda: f"{letters(2)}-{digits(3)}-{letters(2)}", "black", "w", 1, 1, 4.73),  # French SIV
-    OneLine(3, lambda: f"{digits(some(3, 4))} {letters(some(2, 3))} {digits(2)}", "black", "wwwy", 0.3, 0, 4.73),  # French FNI
-    OneLine(1.6, lambda: f"{digits(some(3, 4))} {letters(2)} {digits(2)}", "white", "k", 0, 0, 4.73),  # old, black
-    OneLine(1.0, lambda: f"{letters(some(1, 3))} {digits(some(3, 4))}", "white", "kkbgr", 0.1, 0, 4.5),  # old or special
+    OneLine(3.5, lambda: f"{digits(some(3, 4))} {letters(some(2, 3))} {digits(2)}", "black", "wwyy", 0.3, 0, 4.73),  # French FNI
+    OneLine(3.2, lambda: f"{digits(some(3, 4))} {letters(some(2, 3))} {digits(2)}", "white", "k", 0, 0, 4.73),  # old, black
+    OneLine(2.4, lambda: f"{letters(some(1, 3))} {digits(some(3, 4))}", "white", "kkkbgrr", 0.1, 0, 4.5),  # old or special
     OneLine(3, lambda: f"{letters(some(1, 3))} {letters(some(1, 2))} {digits(some(2, 4))}", "black", "w", 1, 0, 4.73),  # German
     OneLine(2, lambda: f"{letters(2)} {digits(3)}{letters(2)}", "black", "w", 1, 0.9, 4.73),  # Italian
     OneLine(2, lambda: f"{digits(4)} {letters(3)}", "black", "w", 1, 0, 4.73),  # Spanish
@@ -149,7 +149,7 @@ def plate():
     two = chance(TWO_LINE_SHARE)
     if two:
         layout = random.choices(TWO_LINES, [o.weight for o in TWO_LINES])[0]
-        dark = chance(0.08)
+        dark = chance(0.12)
         height, ground, colour = 96, _ground("k" if dark else random.choice("wwwwy")), _ink("white" if dark else "black")
     else:
         layout = random.choices(ONE_LINE, [o.weight for o in ONE_LINE])[0]

@@ -1,11 +1,16 @@
-"""Train the plate network from random weights in a given wall time, on a GPU or on few CPU cores.
+"""Train the plate network in a given wall time, on a GPU or on few CPU cores.
 
-    python train.py --frames DIR --vehicles JSON --scenes DIR --minutes 44 --out plates.pt
+    python train.py --frames DIR --vehicles JSON --scenes DIR --minutes 44 --out plates.pt [--from CHECKPOINT]
 
-The run has two phases. The first sees 160 px windows: what a plate looks like is learned
-from the plate and little around it, at a quarter of the cost. The second sees 320 px
-windows, as inference does, and the mined hard negatives. The learning rate falls by
-cosine over the wall time, so a run always ends on time.
+A run has two phases. From random weights, the first sees 160 px windows: what a plate looks
+like is learned from the plate and little around it, at a quarter of the cost. The second
+sees 320 px windows, as inference does, and the mined hard negatives. With --from, a run
+goes on from a checkpoint: half the learning rate, 224 px and then 320 px windows, mined
+negatives throughout, a fresh optimiser and average. The learning rate falls by cosine
+over the wall time, so a run always ends on time.
+
+Beside OUT, its average of the weights, a run leaves the last ones themselves (.raw.pt)
+and its curve (.curve.json).
 
 One worker process draws samples. It never keeps the trainer waiting: a batch is part
 fresh, part from the last thousands, mirrored at random.
@@ -33,9 +38,9 @@ from network import PlateNet, multiply_adds
 from targets import Target, target
 
 SEED = 7
-PEAK_RATE, WARM_UP = 3e-3, 150
+WARM_UP = 150
 EMA = 0.998
-BOX_WEIGHT, CORNER_WEIGHT = 1.0, 2.0
+BOX_WEIGHT, CORNER_WEIGHT = 1.5, 2.0
 
 
 class Phase(NamedTuple):
@@ -46,7 +51,13 @@ class Phase(NamedTuple):
     cuts: bool  # paste mined hard negatives
 
 
-PHASES = (Phase(160, 16, 0.58, 3000, False), Phase(320, 8, 0.42, 1200, True))
+class Plan(NamedTuple):
+    peak: float  # learning rate
+    phases: tuple
+
+
+ANEW = Plan(3e-3, (Phase(160, 16, 0.58, 3000, False), Phase(320, 8, 0.42, 1200, True)))
+ONWARD = Plan(1.4e-3, (Phase(224, 10, 0.62, 2400, True), Phase(320, 6, 0.38, 1200, True)))
 
 
 class Item(NamedTuple):
@@ -106,9 +117,12 @@ def optimiser(net):
 
 
 class Trainer:
-    def __init__(self, device, minutes):
-        self.device, self.seconds = device, minutes * 60
-        self.net = PlateNet().to(device, memory_format=torch.channels_last)
+    def __init__(self, device, minutes, peak, weights=None):
+        self.device, self.seconds, self.peak = device, minutes * 60, peak
+        net = PlateNet()
+        if weights:
+            net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        self.net = net.to(device, memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.net).eval()
         self.optimiser = optimiser(self.net)
         self.step, self.started = 0, time.monotonic()
@@ -117,7 +131,7 @@ class Trainer:
         return (time.monotonic() - self.started) / self.seconds
 
     def rate(self):
-        return PEAK_RATE * min(1, (self.step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1, self.elapsed()))) + 1e-5
+        return self.peak * min(1, (self.step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1, self.elapsed()))) + 1e-5
 
     def learn(self, batch):
         image, heat, weight, cells = (torch.from_numpy(a).to(self.device) for a in batch)
@@ -148,11 +162,12 @@ def run(args):
     torch.set_flush_denormal(True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     train, val = material.frames(args.frames, args.vehicles)
-    backgrounds = material.backgrounds(args.scenes)
+    backgrounds = material.backgrounds(args.scenes) | material.skylines(train)
     train += [f for f in train if f.night]  # dark frames are few
     bank = scenes.Bank()
     held = validate.samples(scenes.Sampler(320, val, list(backgrounds.values()), bank))
-    trainer = Trainer(device, args.minutes)
+    plan = ONWARD if args.start else ANEW
+    trainer = Trainer(device, args.minutes, plan.peak, args.start)
     print(f"{len(train)} frames, {len(backgrounds)} backgrounds, {multiply_adds(copy.deepcopy(trainer.net).cpu()) / 1e6:.0f} M multiply-adds", flush=True)
     trainer.started = time.monotonic()
     curve, until = [], 0.0
@@ -162,13 +177,14 @@ def run(args):
         curve.append({"minute": round(trainer.elapsed() * args.minutes, 1), "step": trainer.step, "size": phase.size, "rate": trainer.rate(), **figures})
         print(json.dumps(curve[-1]), flush=True)
         torch.save(trainer.mean.state_dict(), args.out)
+        torch.save(trainer.net.state_dict(), args.out.with_suffix(".raw.pt"))
         args.out.with_suffix(".curve.json").write_text(json.dumps(curve, indent=1) + "\n")
 
-    for number, phase in enumerate(PHASES):
+    for number, phase in enumerate(plan.phases):
         cuts = mine.cuts(train, backgrounds) if phase.cuts else []
         print(f"phase {phase}, {len(cuts)} mined negatives", flush=True)
         sampler = scenes.Sampler(phase.size, train, list(backgrounds.values()), bank, cuts)
-        worker, batches = start_worker(sampler, phase, SEED + 4 + number)
+        worker, batches = start_worker(sampler, phase, SEED + (40 if args.start else 4) + number)
         until += phase.share
         next_check, sums, begun = trainer.elapsed() + 0.15, np.zeros(4), time.monotonic()
         while trainer.elapsed() < until:
@@ -186,7 +202,7 @@ def run(args):
                 checkpoint(phase)
                 next_check, begun = trainer.elapsed() + 0.15, time.monotonic()
         worker.terminate()
-    checkpoint(PHASES[-1])
+    checkpoint(plan.phases[-1])
 
 
 if __name__ == "__main__":
@@ -195,5 +211,6 @@ if __name__ == "__main__":
     parser.add_argument("--vehicles", type=pathlib.Path, required=True, help="their vehicle boxes, from vehicle_boxes.py")
     parser.add_argument("--scenes", type=pathlib.Path, required=True, help="folder of the scenes that backgrounds are taken from")
     parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--from", dest="start", type=pathlib.Path, metavar="CHECKPOINT", help="start from these weights instead of random ones")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     run(parser.parse_args())

@@ -88,10 +88,9 @@ fn detect(file: &Path, networks: &mut Networks) -> Result<Detected, Trouble> {
         picture: &upright,
         frame,
     };
-    let looks = networks.guard_looks(view)?;
-    let objects = looks.distinct(&networks.manifest().listing);
+    let objects = networks.guard_looks(view)?.distinct(&networks.manifest().listing);
     let guard = lap();
-    let plates = networks.plates(view, &looks.united().vehicles)?;
+    let plates = networks.plates(view, &objects.vehicles)?;
     Ok(Detected {
         file: file.to_string_lossy().into_owned(),
         width: frame.width,
@@ -118,8 +117,10 @@ fn tell(lang: Lang, found: &Detected) {
         "{}: {} x {}, {light}",
         found.file, found.width, found.height
     ));
+    // In JSON everything is told, down to the weakest box; a person wants what is probably there.
+    const WORTH_TELLING: f32 = 0.2;
     let boxes = |name: &str, seen: &mut dyn Iterator<Item = (vision::geometry::Rect, f32)>| {
-        for (r, score) in seen {
+        for (r, score) in seen.filter(|(_, score)| *score >= WORTH_TELLING) {
             line(&format!(
                 "  {name:<10} {score:.2}  {:.0},{:.0} {:.0} x {:.0}",
                 r.x, r.y, r.w, r.h

@@ -26,6 +26,10 @@ pub enum Error {
     Redact(#[from] redact::Error),
 }
 
+/// A surer vehicle is shown under `all-but`, and its glazing masked. Weaker boxes serve the search for plates alone: on
+/// the development street pictures (258) they would mask a tenth of each picture more, and hide no more heads.
+const SHOWN_VEHICLE: f32 = 0.2;
+
 /// The city's rules for redacting frames of one camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Site {
@@ -99,6 +103,11 @@ pub fn inspect(
     };
     let objects = detector.guard(view)?;
     let plates = detector.plates(view, &objects.vehicles)?;
+    let vehicles = objects
+        .vehicles
+        .into_iter()
+        .filter(|v| v.score >= SHOWN_VEHICLE)
+        .collect();
     let mut persons = Vec::with_capacity(objects.persons.len());
     for seen in objects.persons {
         persons.push(Person {
@@ -108,7 +117,7 @@ pub fn inspect(
     }
     Ok(Seen {
         persons,
-        vehicles: objects.vehicles,
+        vehicles,
         plates,
         neighbours,
     })

@@ -3,7 +3,7 @@
 //! Promises: every box is in pixels of the full upright frame, origin top left, however small the
 //! picture was that the network saw; what is seen is numbers, never pixels. [`Detector`] is the seam:
 //! real networks through ONNX Runtime, or painted rectangles for the tests of everything else.
-//! Leaves every decision to `triage` and `redact`.
+//! Leaves every decision to `triage` and `redact`, and the fetching of networks to `make models`.
 
 pub mod geometry;
 pub mod light;
@@ -93,7 +93,7 @@ pub struct Silhouette {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Light {
-    /// Colours, or a bright grey picture.
+    /// Colours, and some part of the picture is bright.
     Day,
     /// Infrared grey, or dark.
     Night,
@@ -126,8 +126,8 @@ pub struct View<'a> {
 pub trait Detector {
     /// Is there a vehicle or a person at all: every frame, on a small picture, low thresholds.
     fn scout(&mut self, view: View<'_>) -> Result<Objects, Error>;
-    /// Every person, recall before precision, and the vehicles seen on the way: witnesses only.
-    /// Boxes are *not* suppressed between networks and tiles: they become a mask.
+    /// Every person, recall before precision, and each vehicle once, surest first: witnesses only.
+    /// Persons are *not* suppressed between networks and tiles: they become a mask.
     fn guard(&mut self, view: View<'_>) -> Result<Objects, Error>;
     /// Plates inside the vehicles and in the whole frame: witnesses only, full resolution.
     fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error>;

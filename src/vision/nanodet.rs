@@ -69,3 +69,62 @@ fn mean(logits: &[f32]) -> f32 {
     }
     weighted / sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::geometry::Rect;
+    use super::super::manifest::tests::shipped;
+    use super::super::tensor::Canvas;
+    use super::super::tiles::Region;
+    use super::*;
+    use image::RgbImage;
+
+    /// What one cell of the coarsest level means in a picture of the input's own size.
+    fn found(class: usize, score: f32, sides: [f32; SIDES]) -> Objects {
+        let file = shipped().network.nanodet_256x416;
+        let (w, h) = (file.input.width, file.input.height);
+        let place = Canvas::default().paint(&RgbImage::new(w, h), Region::whole(w, h), &file.input);
+        let cells = (w / 32 * (h / 32)) as usize;
+        let (mut scores, mut all) = (vec![0.0; cells * CLASSES], vec![0.0; cells * SIDES]);
+        let cell = 3 * 13 + 4;
+        scores[cell * CLASSES + class] = score;
+        all[cell * SIDES..(cell + 1) * SIDES].copy_from_slice(&sides);
+        let mut objects = Objects::default();
+        decode(32, &scores, &all, place, &file, 0.2, &mut objects);
+        objects
+    }
+
+    /// Distributions that are sure of these steps.
+    fn steps(of: [usize; 4]) -> [f32; SIDES] {
+        std::array::from_fn(|i| if i % STEPS == of[i / STEPS] { 50.0 } else { 0.0 })
+    }
+
+    #[test]
+    fn distances_are_counted_in_strides_from_the_middle_of_the_cell() {
+        // Cell (4, 3): middle (144, 112).
+        let seen = found(2, 0.7, steps([1, 2, 3, 4]));
+        assert!(seen.persons.is_empty());
+        let rect = seen.vehicles[0].rect;
+        let want = Rect::from_edges(112.0, 48.0, 240.0, 240.0);
+        assert!(rect.iou(&want) > 0.9999, "{rect:?}");
+    }
+
+    #[test]
+    fn an_undecided_distribution_means_its_mean() {
+        let rect = found(0, 0.7, [0.0; SIDES]).persons[0].rect;
+        // Five strides to each side, cut at the picture's edge.
+        assert!(
+            rect.iou(&Rect::from_edges(0.0, 0.0, 304.0, 256.0)) > 0.9999,
+            "{rect:?}"
+        );
+    }
+
+    #[test]
+    fn the_unsure_the_unasked_and_what_is_no_number_are_nothing() {
+        for (class, score) in [(2, 0.2), (2, f32::NAN), (0, f32::INFINITY), (16, 0.9)] {
+            assert_eq!(found(class, score, steps([1; 4])), Objects::default());
+        }
+        let broken = [f32::NAN; SIDES];
+        assert_eq!(found(2, 0.9, broken), Objects::default());
+    }
+}

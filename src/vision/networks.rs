@@ -11,7 +11,7 @@ use image::RgbImage;
 use super::geometry::Rect;
 use super::listing::{Look, Looks};
 use super::manifest::{Manifest, NanoDetFile, Seer, read_pinned};
-use super::nms::{Limits, suppress};
+use super::nms::Limits;
 use super::runtime::{self, Network, Runtime};
 use super::ssd::{self, Anchor};
 use super::tensor::Canvas;
@@ -208,7 +208,7 @@ impl Networks {
             rows,
         };
         let mut found = Vec::new();
-        maps.decode(place, file, self.manifest.plates.threshold, &mut found);
+        maps.decode(place, file, self.manifest.plates.floor, &mut found);
         Ok(found)
     }
 }
@@ -236,7 +236,15 @@ impl Detector for Networks {
     }
 
     fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
-        Ok(self.guard_looks(view)?.united())
+        let looks = self.guard_looks(view)?;
+        let vehicles = looks.distinct(&self.manifest.listing).vehicles;
+        let large = self.manifest.guard.large_person;
+        let frame = view.frame.width as f32 * view.frame.height as f32;
+        let mut objects = looks.united();
+        objects
+            .persons
+            .retain(|p| p.rect.area() <= large.share * frame || p.score >= large.below);
+        Ok(Objects { vehicles, ..objects })
     }
 
     fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
@@ -250,29 +258,21 @@ impl Detector for Networks {
                 score: d.score,
             })
             .collect();
-        let mut found = Vec::new();
-        for crop in plates::crops(&vehicles, whole.width, whole.height) {
-            for &side in plates::sides(crop) {
-                let mut inside = self.see_plates(view.picture, crop, side)?;
-                inside.retain(|p| !plates::is_cut(&p.rect, crop, side, whole.width, whole.height));
-                found.extend(
-                    inside
-                        .into_iter()
-                        .map(|p| plates::to_frame(p, crop, scale, view.frame)),
-                );
-            }
+        let mut looks = Vec::new();
+        for side in plates::WHOLE {
+            let found = self.see_plates(view.picture, whole, side)?;
+            looks.push(plates::Look { part: None, found });
         }
-        let everywhere = self.see_plates(view.picture, whole, plates::WHOLE)?;
-        found.extend(
-            everywhere
-                .into_iter()
-                .map(|p| plates::to_frame(p, whole, scale, view.frame)),
-        );
-        let limits = Limits {
-            iou: self.manifest.plates.nms_iou,
-            inside: self.manifest.plates.nms_inside,
-        };
-        Ok(suppress(found, limits))
+        for crop in plates::crops(&vehicles, whole.width, whole.height) {
+            let mut found = self.see_plates(view.picture, crop, plates::CLOSE)?;
+            found.retain(|p| !plates::is_cut(&p.rect, crop, whole.width, whole.height));
+            looks.push(plates::Look {
+                part: Some(crop.rect()),
+                found: plates::to_picture(found, crop),
+            });
+        }
+        let fused = plates::fuse(&looks, &self.manifest.plates).into_iter();
+        Ok(fused.map(|p| plates::to_frame(p, scale, view.frame)).collect())
     }
 
     fn silhouette(&mut self, view: View<'_>, person: Rect) -> Result<Silhouette, Error> {

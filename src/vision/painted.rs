@@ -202,3 +202,98 @@ fn boxes(picture: &RgbImage, colour: [u8; 3]) -> Vec<Rect> {
     };
     large.map(rect).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::FrameSize;
+    use image::codecs::jpeg::JpegEncoder;
+    use image::imageops::{FilterType, resize};
+
+    fn scene() -> RgbImage {
+        RgbImage::from_fn(320, 240, |x, y| match (x, y) {
+            (40..140, 100..160) if (80..100).contains(&x) && (140..148).contains(&y) => Rgb(BLUE),
+            (40..140, 100..160) => Rgb(RED),
+            (200..220, 80..140) => Rgb(GREEN),
+            (260..280, 90..150) => Rgb(GREEN),
+            _ => Rgb([120, 125, 130]),
+        })
+    }
+
+    const FRAME: FrameSize = FrameSize {
+        width: 320,
+        height: 240,
+    };
+
+    fn near(got: &Detection, want: [f32; 4], by: f32) {
+        let got: [f32; 4] = got.rect.into();
+        assert!(
+            got.iter().zip(want).all(|(g, w)| (g - w).abs() <= by),
+            "{got:?}, not {want:?}"
+        );
+    }
+
+    #[test]
+    fn colours_are_seen_also_after_jpeg_and_on_a_smaller_picture() {
+        let scene = scene();
+        let mut file = Vec::new();
+        JpegEncoder::new_with_quality(&mut file, 80)
+            .encode_image(&scene)
+            .expect("encode");
+        let jpeg = image::load_from_memory(&file).expect("decode").to_rgb8();
+        let small = resize(&scene, 80, 60, FilterType::Triangle);
+        for (picture, by) in [(&scene, 0.0), (&jpeg, 4.0), (&small, 8.0)] {
+            let view = View {
+                picture,
+                frame: FRAME,
+            };
+            let mut painted = Painted::new();
+            let seen = painted.scout(view).expect("sees");
+            assert_eq!((seen.vehicles.len(), seen.persons.len()), (1, 2));
+            near(&seen.vehicles[0], [40.0, 100.0, 100.0, 60.0], by);
+            near(&seen.persons[0], [200.0, 80.0, 20.0, 60.0], by);
+        }
+        let view = View {
+            picture: &jpeg,
+            frame: FRAME,
+        };
+        let plates = Painted::new().plates(view, &[]).expect("sees");
+        assert_eq!(plates.len(), 1);
+        assert!(plates[0].rect.iou(&Rect::from([80.0, 140.0, 20.0, 8.0])) > 0.4);
+    }
+
+    #[test]
+    fn the_silhouette_is_the_green_in_the_square() {
+        let scene = scene();
+        let view = View {
+            picture: &scene,
+            frame: FRAME,
+        };
+        let drawn = Painted::new()
+            .silhouette(view, Rect::from([200.0, 80.0, 20.0, 60.0]))
+            .expect("sees");
+        let share = drawn.body.iter().sum::<f32>() / drawn.body.len() as f32;
+        let want = 20.0 * 60.0 / (75.0 * 75.0);
+        assert!((share - want).abs() < 0.02, "{share}, not {want}");
+    }
+
+    #[test]
+    fn calls_are_counted_and_failures_come_when_ordered() {
+        let scene = scene();
+        let view = View {
+            picture: &scene,
+            frame: FRAME,
+        };
+        let watched = Painted::new();
+        let mut painted = watched.clone();
+        watched.fail_next(Job::Guard);
+        assert!(painted.scout(view).is_ok());
+        assert!(painted.guard(view).is_err());
+        assert!(painted.guard(view).is_ok());
+        let calls = watched.calls();
+        assert_eq!(
+            (calls.scout, calls.guard, calls.plates, calls.silhouette),
+            (1, 2, 0, 0)
+        );
+    }
+}

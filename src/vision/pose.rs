@@ -28,3 +28,28 @@ pub fn outline(mask: &[f32], cells: usize, [cx, cy]: [f32; 2], side: f32, scale:
         body: mask.iter().map(body).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_covers_the_square_around_the_person_in_pixels_of_the_frame() {
+        let (centre, side) = square(&Rect::from([10.0, 20.0, 20.0, 80.0]), 1.25);
+        assert_eq!((centre, side), ([20.0, 60.0], 100.0));
+        let drawn = outline(&[0.0; 4], 2, centre, side, [8.0, 8.0]);
+        assert_eq!(drawn.square, Rect::from([-240.0, 80.0, 800.0, 800.0]));
+    }
+
+    #[test]
+    fn a_cell_that_is_no_number_is_body() {
+        let drawn = outline(
+            &[f32::NAN, -1.0, f32::INFINITY, 0.25],
+            2,
+            [0.0, 0.0],
+            4.0,
+            [1.0, 1.0],
+        );
+        assert_eq!(drawn.body, [1.0, 0.0, 1.0, 0.25]);
+    }
+}

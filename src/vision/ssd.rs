@@ -129,3 +129,103 @@ pub(super) fn best(row: &[f32], classes: &[usize]) -> f32 {
     let columns = classes.iter().filter_map(|&class| row.get(class));
     columns.copied().fold(f32::NEG_INFINITY, f32::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::geometry::Rect;
+    use super::super::manifest::tests::shipped;
+    use super::super::tensor::Canvas;
+    use super::super::tiles::Region;
+    use super::*;
+    use image::RgbImage;
+
+    fn close(got: &[f32], want: &[f32], by: f32) {
+        for (g, w) in got.iter().zip(want) {
+            assert!((g - w).abs() <= by, "{got:?}, not {want:?}");
+        }
+    }
+
+    #[test]
+    fn the_anchors_are_those_of_the_reference() {
+        let all = anchors();
+        assert_eq!(all.len(), ANCHORS);
+        for (i, want) in [
+            (0, [0.02632, 0.02632, 0.1, 0.1]),
+            (2, [0.02632, 0.02632, 0.14142, 0.28284]),
+            (1083, [0.05, 0.05, 0.35, 0.35]),
+            (1088, [0.05, 0.05, 0.41833, 0.41833]),
+            (1800, [0.9, 0.7, 0.86603, 0.28868]),
+            (1916, [0.5, 0.5, 0.97468, 0.97468]),
+        ] {
+            let a = all[i];
+            close(&[a.cx, a.cy, a.w, a.h], &want, 1e-5);
+        }
+    }
+
+    #[test]
+    fn raw_answers_mean_the_boxes_of_the_reference() {
+        let all = anchors();
+        let raw = |i: usize| [0, 1, 2, 3].map(|k| ((i * 4 + k) * 37 % 401) as f32 / 100.0 - 2.0);
+        for (i, want) in [
+            (0, [-9.549, -9.764, 15.559, 13.553]),
+            (500, [203.849, 84.775, 258.543, 186.362]),
+            (1200, [250.63, 32.961, 390.298, 76.196]),
+            (1916, [-18.065, -19.023, 258.414, 237.735]),
+        ] {
+            close(&all[i].edges(&raw(i)).map(|e| e * 300.0), &want, 2e-3);
+        }
+    }
+
+    /// What decoding finds where every anchor answers "nothing", and these answer logits.
+    fn found(sure: &[(usize, usize, f32)]) -> Objects {
+        let file = shipped().network.ssd;
+        let picture = RgbImage::new(600, 300);
+        let place = Canvas::default().paint(&picture, Region::whole(600, 300), &file.input);
+        let mut logits = vec![-9.0; ANCHORS * CLASSES];
+        for &(anchor, class, logit) in sure {
+            logits[anchor * CLASSES + class] = logit;
+        }
+        decode(
+            &anchors(),
+            &vec![0.0; ANCHORS * 4],
+            &logits,
+            place,
+            &file,
+            0.2,
+            0.6,
+        )
+    }
+
+    #[test]
+    fn cars_are_vehicles_people_are_persons_and_the_rest_is_neither() {
+        let seen = found(&[(300, 23, 0.0), (600, 4, 1.0), (900, 7, 5.0), (100, 0, 5.0)]);
+        assert_eq!((seen.vehicles.len(), seen.persons.len()), (1, 1));
+        assert_eq!(seen.vehicles[0].score, 0.5);
+        // Anchor 300: cell 100 of the first grid, so column 5, row 5, square of .1.
+        let want = Rect::from([
+            600.0 * (5.5 / 19.0 - 0.05),
+            300.0 * (5.5 / 19.0 - 0.05),
+            60.0,
+            30.0,
+        ]);
+        let got = seen.vehicles[0].rect;
+        close(
+            &[got.x, got.y, got.w, got.h],
+            &[want.x, want.y, want.w, want.h],
+            1e-2,
+        );
+    }
+
+    #[test]
+    fn an_unsure_box_over_the_whole_picture_is_dropped_and_a_sure_one_kept() {
+        // The last anchor covers .95 of the picture; sigmoid(-.8) = .31, sigmoid(0) = .5.
+        assert!(found(&[(1916, 18, -0.8)]).vehicles.is_empty());
+        assert_eq!(found(&[(1916, 18, 0.0)]).vehicles.len(), 1);
+    }
+
+    #[test]
+    fn scores_that_are_no_numbers_are_nothing_seen() {
+        let seen = found(&[(5, 18, f32::NAN), (50, 18, f32::INFINITY), (60, 4, f32::NAN)]);
+        assert_eq!(seen, Objects::default());
+    }
+}

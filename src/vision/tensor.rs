@@ -189,7 +189,7 @@ impl Canvas {
         at: [u32; 2],
     ) -> Placement {
         self.blank(input, full, size);
-        let mut writer = Writer::new(input, full, at);
+        let writer = Writer::new(input, full, at);
         self.columns.set(region.width, size[0]);
         self.rows.set(region.height, size[1]);
         let width = region.width as usize * 3;
@@ -221,7 +221,7 @@ impl Canvas {
     pub fn paint_square(&mut self, picture: &RgbImage, centre: [f32; 2], side: f32, input: &Input) {
         let (w, h) = (input.width, input.height);
         self.blank(input, [w, h], [w, h]);
-        let mut writer = Writer::new(input, [w, h], [0, 0]);
+        let writer = Writer::new(input, [w, h], [0, 0]);
         let step = [side / w as f32, side / h as f32];
         let corner = [centre[0] - side / 2.0, centre[1] - side / 2.0];
         self.line.resize(w as usize * 3, 0.0);
@@ -281,16 +281,16 @@ fn add_row(band: &mut [f32], row: &[u8], weight: f32, first: bool) {
 
 /// The same along the row.
 fn squeeze(columns: &Axis, band: &[f32], line: &mut [f32]) {
-    for (tap, out) in columns.taps.iter().zip(line.chunks_exact_mut(3)) {
+    let band = band.as_chunks::<3>().0;
+    for (tap, out) in columns.taps.iter().zip(line.as_chunks_mut::<3>().0) {
         let weights = columns.weights(tap);
-        let pixels = band[tap.first * 3..(tap.first + weights.len()) * 3].chunks_exact(3);
         let mut sum = [0.0f32; 3];
-        for (pixel, &weight) in pixels.zip(weights) {
-            sum[0] += weight * pixel[0];
-            sum[1] += weight * pixel[1];
-            sum[2] += weight * pixel[2];
+        for (pixel, &weight) in band[tap.first..tap.first + weights.len()].iter().zip(weights) {
+            for c in 0..3 {
+                sum[c] += weight * pixel[c];
+            }
         }
-        out.copy_from_slice(&sum);
+        *out = sum;
     }
 }
 
@@ -350,26 +350,23 @@ impl Writer {
         }
     }
 
-    fn row(&mut self, data: &mut [f32], y: usize, line: &[f32]) {
-        let count = line.len() / 3;
+    fn row(&self, data: &mut [f32], y: usize, line: &[f32]) {
+        let line = line.as_chunks::<3>().0;
         let start = (self.at[1] + y) * self.width + self.at[0];
-        for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
-            let values = line[colour..]
-                .iter()
-                .step_by(3)
-                .map(|&v| whole(v) * factor + summand);
-            match self.layout {
-                Layout::Nhwc => {
-                    let out = &mut data[start * 3..(start + count) * 3];
-                    out[channel..]
-                        .iter_mut()
-                        .step_by(3)
-                        .zip(values)
-                        .for_each(|(o, v)| *o = v);
+        match self.layout {
+            Layout::Nhwc => {
+                let out = data.as_chunks_mut::<3>().0[start..start + line.len()].iter_mut();
+                for (out, pixel) in out.zip(line) {
+                    for (&value, &(channel, factor, summand)) in pixel.iter().zip(&self.channels) {
+                        out[channel] = whole(value) * factor + summand;
+                    }
                 }
-                Layout::Nchw => {
-                    let out = &mut data[channel * self.plane + start..][..count];
-                    out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
+            }
+            Layout::Nchw => {
+                for (colour, &(channel, factor, summand)) in self.channels.iter().enumerate() {
+                    let out = &mut data[channel * self.plane + start..][..line.len()];
+                    let values = line.iter().map(|pixel| whole(pixel[colour]) * factor + summand);
+                    out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
                 }
             }
         }
@@ -381,4 +378,221 @@ impl Writer {
 fn whole(value: f32) -> f32 {
     const NO_FRACTION: f32 = 12_582_912.0;
     (value + NO_FRACTION) - NO_FRACTION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+    use proptest::prelude::*;
+
+    fn plain(width: u32, height: u32, fit: Fit) -> Input {
+        Input {
+            name: "image".into(),
+            width,
+            height,
+            layout: Layout::Nhwc,
+            order: Order::Rgb,
+            fit,
+            pad: 114,
+            multiple: 32,
+            mean: [0.0; 3],
+            scale: [1.0; 3],
+        }
+    }
+
+    /// The picture whose resampling by OpenCV 4 stands below.
+    fn pattern(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| {
+            Rgb([x * 37 + y * 11, x * 5 + y * 71, x * y * 3].map(|v| (v % 256) as u8))
+        })
+    }
+
+    #[test]
+    fn resampling_gives_the_numbers_of_the_reference() {
+        /// Input side, output side, some pixels, sum of all.
+        type Case = ([u32; 2], [u32; 2], [(u32, u32, [f32; 3]); 4], f32);
+        let cases: [Case; 4] = [
+            (
+                [37, 29],
+                [16, 12],
+                [
+                    (0, 0, [34.0, 57.0, 2.0]),
+                    (8, 6, [107.0, 149.0, 114.0]),
+                    (15, 11, [70.0, 107.0, 127.0]),
+                    (14, 1, [156.0, 129.0, 113.0]),
+                ],
+                71_054.0,
+            ),
+            (
+                [37, 29],
+                [18, 14],
+                [
+                    (0, 0, [26.0, 42.0, 1.0]),
+                    (9, 7, [101.0, 139.0, 105.0]),
+                    (17, 13, [78.0, 87.0, 116.0]),
+                    (3, 12, [119.0, 61.0, 111.0]),
+                ],
+                93_264.0,
+            ),
+            (
+                [40, 30],
+                [20, 15],
+                [
+                    (0, 0, [24.0, 38.0, 1.0]),
+                    (10, 7, [150.0, 108.0, 124.0]),
+                    (19, 14, [202.0, 168.0, 156.0]),
+                    (3, 13, [84.0, 122.0, 133.0]),
+                ],
+                111_222.0,
+            ),
+            (
+                [37, 29],
+                [50, 40],
+                [
+                    (0, 0, [0.0, 0.0, 0.0]),
+                    (25, 20, [70.0, 87.0, 126.0]),
+                    (49, 39, [104.0, 120.0, 208.0]),
+                    (3, 38, [123.0, 165.0, 172.0]),
+                ],
+                739_994.0,
+            ),
+        ];
+        let mut canvas = Canvas::default();
+        for (from, to, pixels, sum) in cases {
+            let picture = pattern(from[0], from[1]);
+            canvas.paint(
+                &picture,
+                Region::whole(from[0], from[1]),
+                &plain(to[0], to[1], Fit::Stretch),
+            );
+            assert_eq!(canvas.shape(), [1, to[1] as usize, to[0] as usize, 3]);
+            for (x, y, want) in pixels {
+                let at = ((y * to[0] + x) * 3) as usize;
+                for (got, want) in canvas.data()[at..at + 3].iter().zip(want) {
+                    assert!(
+                        (got - want).abs() <= 1.0,
+                        "{from:?} to {to:?} at {x},{y}: {got}, not {want}"
+                    );
+                }
+            }
+            let got: f32 = canvas.data().iter().sum();
+            assert!(
+                (got - sum).abs() / sum < 2e-3,
+                "{from:?} to {to:?}: {got}, not {sum}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_is_painted_as_if_it_were_a_picture_of_its_own() {
+        let picture = pattern(37, 29);
+        let region = Region {
+            x: 5,
+            y: 7,
+            width: 20,
+            height: 15,
+        };
+        let own = image::imageops::crop_imm(&picture, 5, 7, 20, 15).to_image();
+        let (mut a, mut b) = (Canvas::default(), Canvas::default());
+        let input = plain(16, 16, Fit::Letterbox);
+        a.paint(&picture, region, &input);
+        b.paint(&own, Region::whole(20, 15), &input);
+        assert_eq!(a.data(), b.data());
+    }
+
+    #[test]
+    fn channels_are_ordered_and_normalised_as_asked_and_the_padding_too() {
+        let picture = RgbImage::from_pixel(8, 4, Rgb([10, 20, 30]));
+        let mut input = plain(8, 8, Fit::Letterbox);
+        input.layout = Layout::Nchw;
+        input.order = Order::Bgr;
+        input.mean = [1.0, 2.0, 3.0];
+        input.scale = [10.0, 5.0, 2.0];
+        let mut canvas = Canvas::default();
+        canvas.paint(&picture, Region::whole(8, 4), &input);
+        let at = |channel: usize, y: usize| canvas.data()[channel * 64 + y * 8];
+        // Two rows of padding above: 114 in each channel. Blue comes first.
+        assert_eq!([at(0, 0), at(1, 0), at(2, 0)], [11.3, 22.4, 55.5]);
+        for (channel, want) in [(0, 2.9), (1, 3.6), (2, 3.5)] {
+            assert!((at(channel, 3) - want).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn what_was_painted_before_does_not_show_through_the_padding() {
+        let mut canvas = Canvas::default();
+        let input = plain(32, 32, Fit::Letterbox);
+        canvas.paint(
+            &RgbImage::from_pixel(9, 9, Rgb([255; 3])),
+            Region::whole(9, 9),
+            &input,
+        );
+        canvas.paint(
+            &RgbImage::from_pixel(90, 3, Rgb([0; 3])),
+            Region::whole(90, 3),
+            &input,
+        );
+        assert_eq!(canvas.data()[0], 114.0);
+    }
+
+    #[test]
+    fn outside_the_picture_a_square_is_black() {
+        let picture = RgbImage::from_pixel(20, 20, Rgb([200; 3]));
+        let mut canvas = Canvas::default();
+        canvas.paint_square(&picture, [0.0, 0.0], 16.0, &plain(8, 8, Fit::Crop));
+        let at = |x: usize, y: usize| canvas.data()[(y * 8 + x) * 3];
+        assert_eq!((at(0, 0), at(3, 7), at(7, 7)), (0.0, 0.0, 200.0));
+        canvas.paint_square(&picture, [f32::NAN, 1e30], f32::INFINITY, &plain(8, 8, Fit::Crop));
+        assert!(canvas.data().iter().all(|&v| v == 0.0));
+    }
+
+    #[test]
+    fn a_single_pixel_and_a_single_line_are_pictures_too() {
+        let mut canvas = Canvas::default();
+        for (w, h) in [(1, 1), (65_535, 1), (1, 65_535), (2, 3)] {
+            let picture = RgbImage::from_pixel(w, h, Rgb([7; 3]));
+            let region = Region::whole(w, h);
+            for fit in [Fit::Letterbox, Fit::Stretch] {
+                canvas.paint(&picture, region, &plain(64, 48, fit));
+                assert!(canvas.data().contains(&7.0));
+            }
+            let place = canvas.paint_corner(&picture, region, &plain(0, 0, Fit::Corner), 320);
+            assert!(canvas.shape().iter().all(|&side| side <= 320));
+            assert!(place.to_picture([0.0, 0.0, 400.0, 400.0]).right() <= w as f32);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_box_comes_back_from_the_input_to_where_it_was(
+            width in 8..400u32,
+            height in 8..400u32,
+            edges in [0.0..=1.0f32, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0],
+            letterbox in any::<bool>(),
+        ) {
+            let fit = if letterbox { Fit::Letterbox } else { Fit::Stretch };
+            let picture = RgbImage::new(width, height);
+            let place = Canvas::default().paint(&picture, Region::whole(width, height), &plain(96, 64, fit));
+            let (w, h) = (width as f32, height as f32);
+            let [a, b, c, d] = edges;
+            let there = [a.min(c) * w, b.min(d) * h, a.max(c) * w, b.max(d) * h];
+            let input = [0, 1, 2, 3].map(|k| there[k] * place.scale[k % 2] + place.offset[k % 2]);
+            let back = place.to_picture(input);
+            for (got, want) in [back.x, back.y, back.right(), back.bottom()].iter().zip(there) {
+                prop_assert!((got - want).abs() < 1e-2);
+            }
+        }
+
+        #[test]
+        fn whatever_a_network_answers_the_box_lies_in_the_region(edges in [any::<f32>(), any::<f32>(), any::<f32>(), any::<f32>()]) {
+            let picture = RgbImage::new(50, 40);
+            let region = Region { x: 10, y: 5, width: 30, height: 20 };
+            let place = Canvas::default().paint(&picture, region, &plain(96, 64, Fit::Letterbox));
+            let rect = place.to_picture(edges);
+            if rect.is_sound() {
+                prop_assert!(rect.x >= 10.0 && rect.y >= 5.0 && rect.right() <= 40.01 && rect.bottom() <= 25.01);
+            }
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Promises: every tile is inside the picture and has pixels; together they cover it. Leaves what is
 //! done with a box that a tile's edge cuts to the jobs.
 
+use super::geometry::Rect;
+
 /// A rectangle of whole pixels of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
@@ -25,6 +27,11 @@ impl Region {
             width,
             height,
         }
+    }
+
+    /// The same, as a rectangle.
+    pub fn rect(&self) -> Rect {
+        Rect::from([self.x, self.y, self.width, self.height].map(|side| side as f32))
     }
 
     /// Its top left corner, to move what was found inside it back into the picture.

@@ -4,11 +4,18 @@
 //! refused when the file is read; the bytes of a network are handed out only when their SHA-256 is
 //! the one written there. Leaves fetching and converting to `make models`.
 
+mod network;
+
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
+
+pub use network::{
+    Fit, Input, Layout, NanoDetFile, NanoDetOutputs, NetworkTable, Order, PlateFile, PlateOutputs, PoseFile,
+    PoseOutputs, SsdFile, SsdOutputs, WholeFrame,
+};
 
 use super::Error;
 use crate::frame::Digest;
@@ -73,22 +80,6 @@ impl RuntimeDigests {
     }
 }
 
-/// The networks we know how to read.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkTable {
-    /// SSD MobileNetV2 (Open Images).
-    pub ssd: SsdFile,
-    /// NanoDet-g for a small wide picture.
-    pub nanodet_256x416: NanoDetFile,
-    /// NanoDet-g for a large picture.
-    pub nanodet_640x640: NanoDetFile,
-    /// BlazePose lite.
-    pub pose_lite: PoseFile,
-    /// Our own.
-    pub plates: PlateFile,
-}
-
 /// The networks that see vehicles and persons, by their names in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -112,210 +103,6 @@ impl Seer {
             Self::NanodetLarge => "nanodet_640x640",
         }
     }
-}
-
-/// How a tensor's axes lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// Row, column, channel.
-    Nhwc,
-    /// Channel, row, column.
-    Nchw,
-}
-
-/// Which colour comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Red, green, blue.
-    Rgb,
-    /// Blue, green, red.
-    Bgr,
-}
-
-/// How a picture is brought to the network's size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fit {
-    /// Each side on its own.
-    Stretch,
-    /// One scale, centred, padded.
-    Letterbox,
-    /// One scale to a long side that the job picks, at the origin, padded to multiples.
-    Corner,
-    /// A square around one person, black outside the picture.
-    Crop,
-}
-
-/// What a network expects: each channel becomes `(p - mean) / scale` for `p` in 0..=255.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// The tensor's name.
-    pub name: String,
-    /// Columns; absent where the job picks the size.
-    #[serde(default)]
-    pub width: u32,
-    /// Rows; absent where the job picks the size.
-    #[serde(default)]
-    pub height: u32,
-    /// Axes.
-    pub layout: Layout,
-    /// Channels.
-    pub order: Order,
-    /// Resizing.
-    pub fit: Fit,
-    /// What the padding shows, 0..=255.
-    #[serde(default)]
-    pub pad: u8,
-    /// With [`Fit::Corner`], both sides are padded to multiples of this.
-    #[serde(default = "one")]
-    pub multiple: u32,
-    /// By channel, in the order of `order`.
-    pub mean: [f32; 3],
-    /// By channel, in the order of `order`.
-    pub scale: [f32; 3],
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// An SSD with Open Images classes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SsdFile {
-    /// Inside the models folder.
-    pub file: PathBuf,
-    /// Of the file.
-    pub sha256: Digest,
-    /// SPDX.
-    pub licence: String,
-    /// Where it was fetched.
-    pub source: String,
-    /// What it expects.
-    pub input: Input,
-    /// What it answers.
-    pub outputs: SsdOutputs,
-    /// Its classes that are vehicles.
-    pub vehicle: Vec<usize>,
-    /// Its classes that are people.
-    pub person: Vec<usize>,
-    /// Its largest anchors fire on empty pictures.
-    pub whole_frame: WholeFrame,
-}
-
-/// Names of an SSD's outputs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SsdOutputs {
-    /// Places relative to anchors.
-    pub boxes: String,
-    /// Scores before the sigmoid.
-    pub logits: String,
-}
-
-/// A box over more than `share` of what was looked at, with a score less than `below`, is dropped.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WholeFrame {
-    /// Of the picture or tile, 0..=1.
-    pub share: f32,
-    /// Score, 0..=1.
-    pub below: f32,
-}
-
-/// A NanoDet with COCO classes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NanoDetFile {
-    /// Inside the models folder.
-    pub file: PathBuf,
-    /// Of the file.
-    pub sha256: Digest,
-    /// SPDX.
-    pub licence: String,
-    /// Where it was fetched.
-    pub source: String,
-    /// What it expects.
-    pub input: Input,
-    /// What it answers.
-    pub outputs: NanoDetOutputs,
-    /// Pixels per cell of each pair of outputs.
-    pub strides: Vec<u32>,
-    /// Its classes that are vehicles.
-    pub vehicle: Vec<usize>,
-    /// Its classes that are people.
-    pub person: Vec<usize>,
-}
-
-/// Names of a NanoDet's outputs, one each per stride.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NanoDetOutputs {
-    /// Scores after the sigmoid.
-    pub scores: Vec<String>,
-    /// Distributions of the four distances.
-    pub sides: Vec<String>,
-}
-
-/// BlazePose, for its mask.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoseFile {
-    /// Inside the models folder.
-    pub file: PathBuf,
-    /// Of the file.
-    pub sha256: Digest,
-    /// SPDX.
-    pub licence: String,
-    /// Where it was fetched.
-    pub source: String,
-    /// What it expects.
-    pub input: Input,
-    /// What it answers.
-    pub outputs: PoseOutputs,
-}
-
-/// Names of BlazePose's outputs that we read.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoseOutputs {
-    /// How surely each cell is body, 0..=1.
-    pub mask: String,
-}
-
-/// Our plate network.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlateFile {
-    /// Inside the models folder.
-    pub file: PathBuf,
-    /// Of the file.
-    pub sha256: Digest,
-    /// SPDX.
-    pub licence: String,
-    /// Who trained it.
-    pub source: String,
-    /// What it expects.
-    pub input: Input,
-    /// What it answers.
-    pub outputs: PlateOutputs,
-    /// Input pixels per cell.
-    pub stride: u32,
-}
-
-/// Names of the plate network's outputs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlateOutputs {
-    /// Scores after the sigmoid.
-    pub heat: String,
-    /// Distances from the cell's centre to the four sides, input pixels.
-    pub sides: String,
-    /// Corners as shares of the box.
-    pub corners: String,
 }
 
 /// `[scout]`.
@@ -344,8 +131,8 @@ pub struct Guard {
     pub tiles: u32,
     /// Share of a tile that its neighbour sees too.
     pub overlap: f64,
-    /// How much a box is to be grown before it becomes a mask, a share of it on each side. For `redact`.
-    pub grow: f32,
+    /// A person over more than this share of the frame is believed only from this score on.
+    pub large_person: WholeFrame,
 }
 
 /// `[listing]`: how the guard's boxes become a list with each thing once.
@@ -370,12 +157,8 @@ pub struct Listing {
 pub struct SilhouetteJob {
     /// Who looks.
     pub network: PoseName,
-    /// A cell above this is body. For `redact`.
-    pub threshold: f32,
     /// Side of the square, in the longer side of the person's box.
     pub crop: f32,
-    /// How far the body is to be widened, a share of the person's height. For `redact`.
-    pub dilate: f32,
 }
 
 /// The one network that draws outlines.
@@ -392,11 +175,13 @@ pub enum PoseName {
 pub struct PlatesJob {
     /// Who looks.
     pub network: PlateName,
-    /// Least score.
+    /// Least score in one look.
+    pub floor: f32,
+    /// Least score after fusing.
     pub threshold: f32,
-    /// Boxes that overlap by more are one.
+    /// Boxes that overlap by more are answers about one plate.
     pub nms_iou: f32,
-    /// Boxes of which the smaller lies in the other by more are one.
+    /// A box is no plate of its own if more of the smaller of it and a surer one lies in the other.
     pub nms_inside: f32,
 }
 
@@ -455,7 +240,7 @@ impl Manifest {
             return Err("network.pose_lite: the input must be a square".into());
         }
         check_input("plates", &n.plates.input, &[Fit::Corner])?;
-        if n.plates.stride == 0 || n.plates.input.multiple % n.plates.stride != 0 {
+        if n.plates.stride == 0 || !n.plates.input.multiple.is_multiple_of(n.plates.stride) {
             return Err("network.plates: input.multiple must be a multiple of stride".into());
         }
         let shares = [
@@ -463,13 +248,11 @@ impl Manifest {
             ("scout.nms_iou", self.scout.nms_iou),
             ("guard.threshold", self.guard.threshold),
             ("guard.nms_iou", self.guard.nms_iou),
-            ("guard.grow", self.guard.grow),
             ("listing.threshold", self.listing.threshold),
             ("listing.nms_iou", self.listing.nms_iou),
             ("listing.nms_inside", self.listing.nms_inside),
             ("listing.agreement", self.listing.agreement),
-            ("silhouette.threshold", self.silhouette.threshold),
-            ("silhouette.dilate", self.silhouette.dilate),
+            ("plates.floor", self.plates.floor),
             ("plates.threshold", self.plates.threshold),
             ("plates.nms_iou", self.plates.nms_iou),
             ("plates.nms_inside", self.plates.nms_inside),
@@ -566,5 +349,76 @@ pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Vec<u8>, Error> {
             got,
             make: "make models",
         })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    const TEXT: &str = include_str!("../../../models/manifest.toml");
+
+    /// What the repository ships.
+    pub(in crate::vision) fn shipped() -> Manifest {
+        Manifest::parse(TEXT).expect("the shipped manifest")
+    }
+
+    #[test]
+    fn the_shipped_manifest_is_read_whole() {
+        let manifest = shipped();
+        let jobs: Vec<_> = manifest.used().into_iter().map(|(name, ..)| name).collect();
+        for job in ["scout/", "guard/", "plates/", "silhouette/"] {
+            assert!(jobs.iter().any(|name| name.starts_with(job)), "{job} in {jobs:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_unknown_missing_or_impossible_is_refused_by_name() {
+        for (from, to, word) in [
+            ("[scout]", "[scout]\nthreshhold = 0.1", "threshhold"),
+            ("[scout]", "[skout]", "skout"),
+            ("overlap = 0.2", "", "overlap"),
+            ("overlap = 0.2", "overlap = 0.9", "overlap"),
+            ("tiles = 2", "tiles = 900", "tiles"),
+            ("grow = 0.1", "grow = nan", "grow"),
+            ("\"nanodet_640x640\"]", "\"nanodet_9\"]", "nanodet_9"),
+            ("width = 300", "width = 0", "width"),
+            ("strides = [8, 16, 32]", "strides = [8, 16]", "stride"),
+            (
+                "scale = [127.5, 127.5, 127.5]",
+                "scale = [127.5, 0.0, 127.5]",
+                "scale",
+            ),
+            ("crop = 1.25", "crop = 0.0", "crop"),
+            (
+                "order = \"rgb\", fit = \"corner\"",
+                "order = \"rgb\", fit = \"stretch\"",
+                "fit",
+            ),
+        ] {
+            assert!(TEXT.contains(from), "{from}");
+            let refused = Manifest::parse(&TEXT.replacen(from, to, 1)).expect_err(to);
+            assert!(refused.contains(word), "{to}: {refused}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_handed_out_only_with_the_pinned_hash() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("net.onnx");
+        fs::write(&path, b"weights").expect("write");
+        let right = Digest::of(b"weights");
+        assert_eq!(read_pinned(&path, &right).expect("pinned"), b"weights");
+        let wrong = Digest::of(b"other weights");
+        match read_pinned(&path, &wrong) {
+            Err(Error::WrongHash { expected, got, .. }) => assert_eq!((expected, got), (wrong, right)),
+            other => panic!("{other:?}"),
+        }
+        let missing = read_pinned(&folder.path().join("none.onnx"), &right);
+        assert!(matches!(missing, Err(Error::ModelMissing { .. })));
+        assert!(matches!(
+            read_pinned(folder.path(), &right),
+            Err(Error::Unreadable { .. })
+        ));
     }
 }
