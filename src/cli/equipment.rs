@@ -32,8 +32,13 @@ pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks
     Ok(Networks::open(&models, library, threads)?)
 }
 
-/// The vault, opened for this process alone, and to whom it seals.
-pub fn vault(config: &config::Trap) -> Result<(Store, Vec<Recipient>), Failure> {
+/// The vault, opened for this process alone, and to whom it seals. Refused where it would lie on a card, before
+/// anything of it is made there: on `card`, or on a configured one.
+pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Vec<Recipient>), Failure> {
+    let configured = config.cameras.iter().map(|camera| camera.card.as_path());
+    for card in configured.chain(card) {
+        crate::card::apart(card, &config.store)?;
+    }
     let device = DeviceKey::read(&config.device_key)?;
     let recipients = vec![
         Recipient::read(&config.recipients.service)?,

@@ -20,6 +20,8 @@ pub struct Reporter {
     /// For a watch: what was said of each file last, so that only news is told.
     said: Option<HashMap<PathBuf, (Word, String)>>,
     left: u64,
+    /// Files that lay on the cards.
+    listed: u64,
 }
 
 impl Reporter {
@@ -40,6 +42,7 @@ impl Reporter {
             bar,
             said: None,
             left: 0,
+            listed: 0,
         }
     }
 
@@ -51,10 +54,12 @@ impl Reporter {
             bar: None,
             said: Some(HashMap::new()),
             left: 0,
+            listed: 0,
         }
     }
 
-    /// Tells the summary; what was left on the card makes the difference between done and done in part.
+    /// Tells the summary; what was left on the card, or not reached, makes the difference between done and done in
+    /// part.
     pub fn end(self, summary: &Summary) -> Exit {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -64,7 +69,8 @@ impl Reporter {
         } else {
             tell(self.lang, summary);
         }
-        if self.left > 0 || summary.held > 0 || summary.not_erased > 0 {
+        let stopped = summary.files < self.listed;
+        if stopped || self.left > 0 || summary.held > 0 || summary.not_erased > 0 {
             Exit::InPart
         } else {
             Exit::Done
@@ -87,6 +93,7 @@ impl Reporter {
 
 impl Listener for Reporter {
     fn begin(&mut self, files: u64) {
+        self.listed += files;
         if let Some(bar) = &self.bar {
             bar.set_length(files);
             bar.set_message(self.lang.pick("frames", "images"));
@@ -146,6 +153,7 @@ fn reason(lang: Lang, word: &str) -> &str {
         "video" => ("a video", "une vidéo"),
         "event-open" => ("its event is still open", "événement en cours"),
         "network-failed" => ("a network failed", "un réseau de neurones a échoué"),
+        "redaction-failed" => ("its redaction failed", "le masquage a échoué"),
         "not-settled" => ("still being written", "en cours d'écriture"),
         "empty-file" => ("0 bytes", "0 octet"),
         "not-jpeg" => ("not a JPEG", "pas un JPEG"),

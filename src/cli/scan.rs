@@ -13,7 +13,7 @@ pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang)
     equipment::refuse_expired_trial(&config)?;
     let mut networks = equipment::networks(a, Some(&config))?;
     networks.check()?;
-    let (mut store, recipients) = equipment::vault(&config)?;
+    let (mut store, recipients) = equipment::vault(&config, card)?;
     let stop = stop_on_signals();
     let mut reporter = Reporter::once(a.json, lang);
     let mut service = Service {

@@ -10,7 +10,7 @@ pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure>
     equipment::refuse_expired_trial(&config)?;
     let mut networks = equipment::networks(a, Some(&config))?;
     networks.check()?;
-    let (mut store, recipients) = equipment::vault(&config)?;
+    let (mut store, recipients) = equipment::vault(&config, None)?;
     let stop = stop_on_signals();
     let mut reporter = if until_idle {
         Reporter::once(a.json, lang)

@@ -1,7 +1,7 @@
 //! Closing events: from held frames to a verdict, to sealed witnesses, to erasure.
 //!
 //! Promises: an event is sealed whole or not at all; its verdict, its items and its journal line are one transaction;
-//! erasure is intended only after it. Where a network fails, the event waits on the card unsealed.
+//! erasure is intended only after it. Where a network or a redaction fails, the event waits on the card unsealed.
 //! Leaves the rules to `triage`, looking to [`super::witness`].
 
 use std::collections::BTreeSet;
@@ -184,9 +184,16 @@ impl Run<'_, '_> {
     fn decide(&mut self, event: Complete<'_>) -> Result<(), Error> {
         let Sealing { items, redactions } = match self.seal(&event) {
             Ok(sealing) => sealing,
-            Err(Error::Witness(witness::Error::Vision(failure))) => {
+            // One event that cannot be sealed must not keep the others from being.
+            Err(Error::Witness(failure)) => {
                 tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
+                let reason = match failure {
+                    witness::Error::Vision(_) => "network-failed",
+                    witness::Error::Jpeg(_) | witness::Error::Redact(_) => "redaction-failed",
+                };
                 self.unsealed.insert(event.id);
+                let frames = event.frames.iter().map(|frame| (frame.id, reason));
+                self.waiting_for.extend(frames);
                 return Ok(());
             }
             Err(error) => return Err(error),

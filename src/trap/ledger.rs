@@ -193,10 +193,10 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Writes where the same bytes lie now.
+    /// Writes where the same bytes lie now; a frame that lies where it lay costs no write.
     pub fn moved(&self, digest: &Digest, path: &CardPath) -> rusqlite::Result<()> {
         self.db
-            .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2")?
+            .prepare_cached("UPDATE frame SET path = ?3 WHERE camera = ?1 AND digest = ?2 AND path <> ?3")?
             .execute(params![self.camera.as_str(), digest.as_bytes(), path.as_bytes()])?;
         Ok(())
     }
@@ -309,6 +309,16 @@ impl<'a> Ledger<'a> {
         self.db
             .prepare_cached("SELECT COUNT(*) FROM left_file WHERE camera = ?1")?
             .query_row(params![self.camera.as_str()], |row| row.get(0))
+    }
+
+    /// Where the files lay that could not be taken.
+    pub fn left_paths(&self) -> rusqlite::Result<Vec<CardPath>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT path FROM left_file WHERE camera = ?1")?;
+        query
+            .query_map(params![self.camera.as_str()], |row| path_of(0, row.get(0)?))?
+            .collect()
     }
 
     /// Writes one more failed attempt.

@@ -76,6 +76,8 @@ pub(super) struct Run<'r, 'a> {
     pub under_way: HashMap<Digest, Vec<CardPath>>,
     /// Events that could not be sealed in this round; their frames wait on the card.
     pub unsealed: BTreeSet<EventId>,
+    /// Why the frames of those events wait, as a word of docs/commands.md.
+    pub waiting_for: HashMap<Digest, &'static str>,
 }
 
 impl Round<'_> {
@@ -93,6 +95,7 @@ impl Round<'_> {
             listener,
             under_way: HashMap::new(),
             unsealed: BTreeSet::new(),
+            waiting_for: HashMap::new(),
         };
         run.finish_erasures()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
@@ -105,7 +108,8 @@ impl Round<'_> {
         for video in &listing.videos {
             run.video(video)?;
         }
-        let (whole, unsettled) = run.whole(listing.frames)?;
+        let names: BTreeSet<CardPath> = listing.frames.iter().map(|file| file.path.clone()).collect();
+        let (whole, unsettled) = run.whole(listing.frames);
         for batch in whole.chunks(BATCH) {
             run.take_batch(batch)?;
             run.close_events(true)?;
@@ -114,8 +118,8 @@ impl Round<'_> {
             }
         }
         if !run.stopped() && listing.complete {
-            run.forget_vanished()?;
-            run.close_events(unsettled)?;
+            run.forget_vanished(&names, &unsettled)?;
+            run.close_events(!unsettled.is_empty())?;
         }
         run.tell_held();
         let mut summary = run.summary;
@@ -154,19 +158,18 @@ impl Run<'_, '_> {
         Ledger::of(self.round.store.sql(), &self.round.camera.id)
     }
 
-    /// Which files are whole, and whether others are still being written.
-    fn whole(&mut self, files: Vec<CardFile>) -> Result<(Vec<CardFile>, bool), Error> {
+    /// Which files are whole, and which are still being written.
+    fn whole(&mut self, files: Vec<CardFile>) -> (Vec<CardFile>, BTreeSet<CardPath>) {
+        let mut unsettled = BTreeSet::new();
         let Some(settling) = self.round.settling.take() else {
-            return Ok((files, false));
+            return (files, unsettled);
         };
         let mut whole = Vec::with_capacity(files.len());
-        let mut unsettled = false;
         for file in files {
             match settling.look(self.round.card, &file) {
                 // A file without an end is taken too: reading it says what is wrong with it.
                 Settled::Settled | Settled::Left => whole.push(file),
                 Settled::Waiting(_) => {
-                    unsettled = true;
                     self.tell(Outcome {
                         file: file.path.as_path().to_owned(),
                         verdict: Word::Held,
@@ -174,22 +177,33 @@ impl Run<'_, '_> {
                         event: None,
                         redaction: None,
                     });
+                    unsettled.insert(file.path);
                 }
             }
         }
         settling.end_of_round();
-        Ok((whole, unsettled))
+        (whole, unsettled)
     }
 
     /// A held frame that this round did not meet is no longer on the card: somebody took it, or the card is another.
-    fn forget_vanished(&mut self) -> Result<(), Error> {
+    /// A file that could not be taken and is not there any more is no longer of anyone's concern.
+    fn forget_vanished(
+        &mut self,
+        names: &BTreeSet<CardPath>,
+        unsettled: &BTreeSet<CardPath>,
+    ) -> Result<(), Error> {
         let mut rows = self.ledger().in_state(State::Held)?;
-        rows.retain(|row| !self.under_way.contains_key(&row.digest));
-        if rows.is_empty() {
+        rows.retain(|row| !self.under_way.contains_key(&row.digest) && !unsettled.contains(&row.path));
+        let mut left = self.ledger().left_paths()?;
+        left.retain(|path| !names.contains(path));
+        if rows.is_empty() && left.is_empty() {
             return Ok(());
         }
         let (now, camera) = (self.now(), &self.round.camera.id);
         self.round.store.transaction(|tx| {
+            for path in &left {
+                Ledger::of(tx.raw(), camera).taken_after_all(path)?;
+            }
             rows.iter().try_for_each(|row| {
                 Ledger::of(tx.raw(), camera).forget(&row.digest)?;
                 let body = json!({"camera": camera, "frame": row.digest, "reason": "vanished"});
@@ -234,6 +248,9 @@ impl Run<'_, '_> {
                 }
             }
         }
+        // The same bytes under two names in one batch stand here twice.
+        decided.sort_unstable();
+        decided.dedup();
         self.erase(&decided)?;
         self.tell_decided(&decided)
     }
@@ -309,7 +326,15 @@ impl Run<'_, '_> {
         let camera = &self.round.camera.id;
         self.round.store.transaction(|tx| {
             digests.iter().try_for_each(|digest| {
-                Ledger::of(tx.raw(), camera).set_state(digest, State::Erasing)?;
+                let ledger = Ledger::of(tx.raw(), camera);
+                // A card that cannot be written to is tried in every round; the journal tells of it once.
+                if ledger
+                    .find(digest)?
+                    .is_some_and(|row| row.state == State::Erasing)
+                {
+                    return Ok(());
+                }
+                ledger.set_state(digest, State::Erasing)?;
                 tx.journal(
                     now,
                     &Entry {
@@ -323,8 +348,21 @@ impl Run<'_, '_> {
         let mut gone = Vec::with_capacity(digests.len());
         for digest in digests {
             let paths = self.under_way.get(digest).cloned().unwrap_or_default();
-            let erased = paths.iter().filter(|path| self.erase_file(path, *digest)).count();
+            let mut erased = 0;
+            for path in &paths {
+                // The ledger names the file whose erasure a crash would cut off: only so is it found again.
+                if paths.len() > 1 {
+                    let moved = |tx: &mut Tx<'_>| Ledger::of(tx.raw(), camera).moved(digest, path);
+                    self.round
+                        .store
+                        .transaction(|tx| moved(tx).map_err(Error::from))?;
+                }
+                if self.erase_file(path, *digest) {
+                    erased += 1;
+                }
+            }
             self.summary.erased += erased as u64;
+            self.summary.not_erased += (paths.len() - erased) as u64;
             if erased == paths.len() {
                 gone.push(*digest);
             }
@@ -340,14 +378,13 @@ impl Run<'_, '_> {
     }
 
     /// Whether the file is gone now. What cannot be erased stays intended, and is tried again in the next round.
-    fn erase_file(&mut self, path: &CardPath, digest: Digest) -> bool {
+    fn erase_file(&self, path: &CardPath, digest: Digest) -> bool {
         match card::erase(self.round.card, path, digest) {
             Ok(_) => true,
             // Another file bears the name now: the one that was meant went with its name.
             Err(card::Error::Changed(_)) => true,
             Err(refusal) => {
                 tracing::warn!(%refusal, "not erased; tried again in the next round");
-                self.summary.not_erased += 1;
                 false
             }
         }
@@ -383,7 +420,16 @@ impl Run<'_, '_> {
         }
         let camera = &self.round.camera.id;
         let now = self.now();
-        let digest = card::digest(self.round.card, &video.path)?;
+        let digest = match card::digest(self.round.card, &video.path) {
+            Ok(digest) => digest,
+            Err(refusal) => match read_reason(&refusal) {
+                Some(reason) => {
+                    self.leave(&video.path, reason);
+                    return Ok(());
+                }
+                None => return Err(refusal.into()),
+            },
+        };
         let entry = |kind| Entry {
             kind,
             body: json!({"camera": camera, "frame": digest, "video": true}),
@@ -391,7 +437,11 @@ impl Run<'_, '_> {
         self.round
             .store
             .transaction(|tx| tx.journal(now, &entry(Kind::DiscardIntended)))?;
-        card::erase(self.round.card, &video.path, digest)?;
+        if !self.erase_file(&video.path, digest) {
+            self.summary.not_erased += 1;
+            self.leave(&video.path, "video");
+            return Ok(());
+        }
         self.round
             .store
             .transaction(|tx| tx.journal(now, &entry(Kind::Discarded)))?;
@@ -456,17 +506,15 @@ impl Run<'_, '_> {
 
     /// What is left under way at the end waits on the card.
     fn tell_held(&mut self) {
-        let reason = if self.unsealed.is_empty() {
-            "event-open"
-        } else {
-            "network-failed"
-        };
-        let mut waiting: Vec<CardPath> = std::mem::take(&mut self.under_way)
-            .into_values()
-            .flatten()
+        let mut waiting: Vec<(CardPath, &str)> = std::mem::take(&mut self.under_way)
+            .into_iter()
+            .flat_map(|(digest, files)| {
+                let reason = self.waiting_for.get(&digest).copied().unwrap_or("event-open");
+                files.into_iter().map(move |file| (file, reason))
+            })
             .collect();
         waiting.sort();
-        for file in waiting {
+        for (file, reason) in waiting {
             self.tell(Outcome {
                 file: file.as_path().to_owned(),
                 verdict: Word::Held,

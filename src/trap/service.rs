@@ -104,7 +104,8 @@ impl Service<'_> {
                     Ok(summary) => {
                         ended.rounds.insert(camera.id.clone(), summary);
                     }
-                    Err(Error::Card(trouble)) => {
+                    // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
+                    Err(trouble @ (Error::Card(_) | Error::Vanished(_) | Error::Changed(_))) => {
                         tracing::warn!(camera = %camera.id, %trouble);
                         ended.absent.push(camera.id.clone());
                     }

@@ -1,11 +1,12 @@
 //! Which files of a card are whole yet, remembered from one look to the next.
 //!
-//! Promises: a file is taken once its writer closed it or it stayed as it was ([`crate::card::settle`]); time is
-//! counted on a clock that never goes back, so a jump of the box's clock neither hurries nor stops anyone.
+//! Promises: a file is taken once its writer closed it or it stayed as it was ([`crate::card::settle`]), and stays
+//! taken as long as it stays the same; time is counted on a clock that never goes back, so a jump of the box's clock
+//! neither hurries nor stops anyone.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::card::settle::{Observation, Rules, Settling, State};
 use crate::card::{self, Card, CardFile, CardPath};
@@ -18,8 +19,18 @@ const QUIET: Duration = Duration::from_secs(2);
 pub struct Settlings {
     since: Instant,
     attempts: u16,
-    files: HashMap<CardPath, Settling>,
+    files: HashMap<CardPath, Known>,
     closed: Vec<PathBuf>,
+}
+
+/// A file that was seen before.
+#[derive(Debug)]
+struct Known {
+    settling: Settling,
+    /// Its size and time when it was found whole: a frame that waits for its event lies there for many rounds.
+    whole: Option<(u64, SystemTime)>,
+    /// Whether this round has met it.
+    met: bool,
 }
 
 impl Settlings {
@@ -40,7 +51,10 @@ impl Settlings {
 
     /// How long until a file that waits may have settled; `None` if none waits.
     pub fn next(&self) -> Option<Duration> {
-        (!self.files.is_empty()).then_some(QUIET)
+        self.files
+            .values()
+            .any(|known| known.whole.is_none())
+            .then_some(QUIET)
     }
 
     /// Looks at one file of the card once more.
@@ -58,23 +72,31 @@ impl Settlings {
         };
         let whole = card.root().join(file.path.as_path());
         let closed = self.closed.iter().position(|path| *path == whole);
-        let settling = self
-            .files
-            .entry(file.path.clone())
-            .or_insert_with(|| Settling::new(now));
+        let known = self.files.entry(file.path.clone()).or_insert_with(|| Known {
+            settling: Settling::new(now),
+            whole: None,
+            met: true,
+        });
+        known.met = true;
         if let Some(index) = closed {
             self.closed.swap_remove(index);
-            settling.closed();
+            known.settling.closed();
         }
-        let state = settling.seen(now, &rules);
-        if state == State::Settled {
-            self.files.remove(&file.path);
+        let state = (file.size, file.mtime);
+        if known.whole == Some(state) {
+            return State::Settled;
         }
-        state
+        let seen = known.settling.seen(now, &rules);
+        known.whole = match seen {
+            State::Waiting(_) => None,
+            State::Settled | State::Left => Some(state),
+        };
+        seen
     }
 
-    /// Forgets hints about files that no look has met.
+    /// Forgets files that are no longer on the card, and hints about files that no look has met.
     pub(super) fn end_of_round(&mut self) {
+        self.files.retain(|_, known| std::mem::take(&mut known.met));
         self.closed.clear();
     }
 }
