@@ -168,7 +168,26 @@ fn the_guard_sees_what_the_reference_sees_and_a_list_shows_it_once() {
     sees(&seen.persons, [385.5, 116.7, 451.6, 301.8, 0.3349]);
     sees(&seen.persons, [387.8, 122.2, 447.4, 197.8, 0.2044]);
     assert!(listed.vehicles.len() < seen.vehicles.len());
-    assert_eq!(networks.guard(view).expect("runs"), seen);
+    let guarded = networks.guard(view).expect("runs");
+    assert_eq!(guarded.vehicles, listed.vehicles, "each vehicle once");
+    assert_eq!(guarded.persons, seen.persons, "every person's box, for a mask");
+}
+
+#[test]
+fn a_weak_person_over_a_sixth_of_the_frame_is_not_believed_and_a_small_or_sure_one_is() {
+    let Some(mut networks) = networks() else { return };
+    let picture = scene();
+    let view = View {
+        picture: &picture,
+        frame: FRAME,
+    };
+    let large = networks.manifest().guard.large_person;
+    let all = networks.guard_looks(view).expect("runs").united().persons;
+    let kept = networks.guard(view).expect("runs").persons;
+    let frame = FRAME.width as f32 * FRAME.height as f32;
+    let doubtful = |d: &&Detection| d.rect.area() > large.share * frame && d.score < large.below;
+    assert_eq!(kept.len(), all.len() - all.iter().filter(doubtful).count());
+    assert!(kept.iter().all(|d| !doubtful(&d)));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::report::Reporter;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
 use crate::config::{self, Camera};
-use crate::trap::Summary;
+use crate::frame::CameraId;
 use crate::trap::service::Service;
+use crate::trap::{self, Summary};
 
 pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
@@ -29,17 +30,26 @@ pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang)
             let camera = which(&config, card, camera)?;
             service
                 .scan(camera, card, &mut reporter)
-                .map(|summary| (summary, false))
+                .map(|summary| (summary, Vec::new()))
         }
         None => service
             .scan_all(&mut reporter)
-            .map(|ended| (Summary::of(ended.rounds.into_values()), !ended.absent.is_empty())),
+            .map(|ended| (Summary::of(ended.rounds.into_values()), ended.absent)),
     };
     // Closing writes the signed end of the session; after an error it is still true of what was acknowledged.
     store.close(box_time())?;
     let (summary, absent) = done?;
     let exit = reporter.end(&summary);
-    Ok(if absent { Exit::InPart } else { exit })
+    Ok(tell_absent(absent, lang).unwrap_or(exit))
+}
+
+/// Says of each camera why its card was not taken; what was left so is not done whole.
+pub fn tell_absent(absent: Vec<(CameraId, trap::Error)>, lang: Lang) -> Option<Exit> {
+    let some = !absent.is_empty();
+    for (camera, trouble) in absent {
+        eprintln!("{camera}: {}", Failure::from(trouble).told(lang));
+    }
+    some.then_some(Exit::InPart)
 }
 
 /// The camera whose card this is: named, or the only one, or the one whose configured card it is.

@@ -1,6 +1,7 @@
 //! `vigie watch`: the cards of all cameras, as long as it runs.
 
 use super::report::Reporter;
+use super::scan::tell_absent;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, stop_on_signals};
 use crate::trap::Summary;
 use crate::trap::service::Service;
@@ -32,9 +33,5 @@ pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure>
         return Ok(Exit::Done);
     }
     let exit = reporter.end(&Summary::of(ended.rounds.into_values()));
-    Ok(if ended.absent.is_empty() {
-        exit
-    } else {
-        Exit::InPart
-    })
+    Ok(tell_absent(ended.absent, lang).unwrap_or(exit))
 }

@@ -44,8 +44,8 @@ pub struct Service<'a> {
 pub struct Ended {
     /// The last round of each camera whose card was there.
     pub rounds: BTreeMap<CameraId, Summary>,
-    /// Cameras whose card was not there, or could not be used.
-    pub absent: Vec<CameraId>,
+    /// Cameras whose card was not there, or could not be used, and why.
+    pub absent: Vec<(CameraId, Error)>,
 }
 
 impl Service<'_> {
@@ -70,10 +70,7 @@ impl Service<'_> {
                 Ok(summary) => {
                     ended.rounds.insert(camera.id.clone(), summary);
                 }
-                Err(Error::Card(trouble)) => {
-                    tracing::warn!(camera = %camera.id, %trouble);
-                    ended.absent.push(camera.id.clone());
-                }
+                Err(trouble @ Error::Card(_)) => ended.absent.push((camera.id.clone(), trouble)),
                 Err(error) => return Err(error),
             }
         }
@@ -107,7 +104,7 @@ impl Service<'_> {
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
                     Err(trouble @ (Error::Card(_) | Error::Vanished(_) | Error::Changed(_))) => {
                         tracing::warn!(camera = %camera.id, %trouble);
-                        ended.absent.push(camera.id.clone());
+                        ended.absent.push((camera.id.clone(), trouble));
                     }
                     Err(error) => return Err(error),
                 }

@@ -323,14 +323,53 @@ fn scale(view: View<'_>) -> [f32; 2] {
     ]
 }
 
+/// From pixels of the picture to pixels of the frame. What lies outside of it is nowhere: the networks do draw boxes
+/// there, and a place of no size has no outline and hides nothing.
 fn to_frame(objects: Objects, view: View<'_>) -> Objects {
     let scale = scale(view);
     let one = |d: Detection| Detection {
         rect: d.rect.scaled(scale).clipped(view.frame),
         score: d.score,
     };
+    let inside = |seen: Vec<Detection>| seen.into_iter().map(one).filter(|d| d.rect.is_sound()).collect();
     Objects {
-        vehicles: objects.vehicles.into_iter().map(one).collect(),
-        persons: objects.persons.into_iter().map(one).collect(),
+        vehicles: inside(objects.vehicles),
+        persons: inside(objects.persons),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_beyond_the_frame_is_nowhere_and_fails_no_later_step() {
+        let picture = RgbImage::new(10, 10);
+        let frame = FrameSize {
+            width: 20,
+            height: 20,
+        };
+        let seen = |x, y, w, h| Detection {
+            rect: Rect::from([x, y, w, h]),
+            score: 0.5,
+        };
+        let persons = vec![
+            seen(12.0, 2.0, 3.0, 4.0),
+            seen(1.0, 10.0, 3.0, 4.0),
+            seen(8.0, 8.0, 4.0, 4.0),
+        ];
+        let objects = Objects {
+            vehicles: persons.clone(),
+            persons,
+        };
+        let there = to_frame(
+            objects,
+            View {
+                picture: &picture,
+                frame,
+            },
+        );
+        assert_eq!(there.persons, [seen(16.0, 16.0, 4.0, 4.0)]);
+        assert_eq!(there.vehicles, there.persons);
     }
 }
