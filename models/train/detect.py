@@ -13,7 +13,7 @@ CROP = 320
 GROW = 0.15
 CROPS = 12
 GAIN = 0.8  # a vehicle is cropped only where the crop shows it at this scale or more against the whole picture at 640
-FLOOR, THRESHOLD = 0.1, 0.3
+FLOOR, THRESHOLD = 0.1, 0.35
 SAME_IOU, SAME_INSIDE = 0.4, 0.65
 EDGE = 2.0  # px of the network's input: a box that near to a crop's inner edge is cut and dropped
 

@@ -1,10 +1,11 @@
 """Recall, mean IoU and unmatched boxes of plates.onnx on an annotated folder, through vehicle crops.
 
-    python evaluate.py ../plates.onnx --data DIR --converted CONVERTED [--sets french polish] [--detections OUT.jsonl]
+    python evaluate.py ../plates.onnx --data DIR --converted CONVERTED [--sets french polish] [--threshold .25 .3 .35]
 
 DIR holds annotations.jsonl, one object per line: {file, set, objects: [{label, box: [x, y, w, h]}]}.
 CONVERTED is the folder that models/convert makes (vehicle networks). Vehicle boxes are
 kept in --vehicles when that is given, for they cost more than the plates do.
+--detections writes what is found at the lowest threshold.
 Matching is greedy, best score first, one to one, at IoU .5; the interval is Wilson's, 95 %.
 """
 import argparse
@@ -82,21 +83,27 @@ def main(args):
     for row in rows(args.data, args.sets):
         path = args.data / row["file"]
         bgr = cv2.imread(str(path))
-        found = plates.find(bgr[..., ::-1], vehicles_of(path, bgr, cache, converted), args.threshold)
+        found = plates.find(bgr[..., ::-1], vehicles_of(path, bgr, cache, converted), min(args.threshold))
         truth = [(x, y, x + w, y + h) for x, y, w, h in (o["box"] for o in row["objects"] if o["label"] == "plate")]
-        hits, extra = match(truth, found)
-        for name in (row["set"], "pooled"):
-            t = tally[name]
-            t[0] += 1
-            t[1] += len(truth)
-            t[2] += hits
-            t[3] += extra
+        for threshold in args.threshold:
+            hits, extra = match(truth, found[found[:, 4] >= threshold])
+            for name in (row["set"], "pooled"):
+                t = tally[threshold, name]
+                t[0] += 1
+                t[1] += len(truth)
+                t[2] += hits
+                t[3] += extra
         lines.append({"file": row["file"], "plates": [{"box": [f[0], f[1], f[2] - f[0], f[3] - f[1]], "score": f[4]} for f in found.round(3).tolist()]})
     if args.vehicles:
         args.vehicles.write_text(json.dumps(cache))
     if args.detections:
         args.detections.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    print(f"score >= {args.threshold}, IoU >= {IOU}")
+    for threshold in args.threshold:
+        report(threshold, {name: t for (at, name), t in tally.items() if at == threshold})
+
+
+def report(threshold, tally):
+    print(f"score >= {threshold}, IoU >= {IOU}")
     print(f"{'set':<16}{'images':>7}{'plates':>7}{'recall':>8}  {'95 %':<13}{'mIoU':>6}{'false/image':>12}")
     for name, (images, n, hits, extra) in sorted(tally.items(), key=lambda kv: (kv[0] == "pooled", kv[0])):
         low, high = wilson(len(hits), n)
@@ -110,6 +117,6 @@ if __name__ == "__main__":
     parser.add_argument("--converted", type=pathlib.Path, required=True)
     parser.add_argument("--vehicles", type=pathlib.Path)
     parser.add_argument("--sets", nargs="*")
-    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--threshold", type=float, nargs="+", default=[THRESHOLD])
     parser.add_argument("--detections", type=pathlib.Path)
     main(parser.parse_args())
