@@ -218,6 +218,62 @@ pub struct FrameSize {
     pub height: u32,
 }
 
+/// How the stored picture must be turned to stand upright: EXIF 2.32, tag 0x0112, values 1 to 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "u16", try_from = "u16")]
+pub struct Orientation(u16);
+
+impl Default for Orientation {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl From<Orientation> for u16 {
+    fn from(o: Orientation) -> Self {
+        o.0
+    }
+}
+
+impl TryFrom<u16> for Orientation {
+    type Error = String;
+    fn try_from(tag: u16) -> Result<Self, String> {
+        if (1..=8).contains(&tag) {
+            Ok(Self(tag))
+        } else {
+            Err(format!("orientation {tag} is not 1 to 8"))
+        }
+    }
+}
+
+impl Orientation {
+    /// The turn that undoes this one. Only the two quarter turns differ from their own.
+    pub fn undone(self) -> Self {
+        match self.0 {
+            6 => Self(8),
+            8 => Self(6),
+            _ => self,
+        }
+    }
+
+    /// Whether width and height change places.
+    pub fn swaps(self) -> bool {
+        self.0 >= 5
+    }
+
+    /// The upright size of a stored size, and the other way round.
+    pub fn turned(self, size: FrameSize) -> FrameSize {
+        if self.swaps() {
+            FrameSize {
+                width: size.height,
+                height: size.width,
+            }
+        } else {
+            size
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,8 +29,8 @@ mod verify;
 #[cfg(feature = "trap")]
 mod watch;
 
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -260,7 +260,8 @@ fn box_time() -> crate::frame::BoxTime {
 
 /// A whole file of the user's, up to the size of the largest frame.
 #[cfg(feature = "trap")]
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
     let limit = crate::card::FRAME_AT_MOST;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?

@@ -11,7 +11,7 @@ use exif::{Exif, Field, In, Reader, Tag, Value};
 
 use super::{Layout, SegmentKind};
 use crate::frame::CameraTime;
-use crate::vision::geometry::Orientation;
+use crate::frame::Orientation;
 
 /// A maker's or camera's name longer than this says something else.
 const LONGEST_NAME: usize = 64;

@@ -14,7 +14,7 @@ use zune_jpeg::JpegDecoder;
 
 use super::{Error, Layout, entropy};
 use crate::frame::FrameSize;
-use crate::vision::geometry::Orientation;
+use crate::frame::Orientation;
 
 /// The scout's picture has a long side of at least this many pixels (findings: an eighth of a 3 MP
 /// frame; below some 250 vehicles begin to be missed).

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::fill::Fill;
 use super::mask::Runs;
 use super::plan::{Flag, Found, Policy};
+use crate::frame::Orientation;
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, FrameSize};
-use crate::vision::geometry::Orientation;
 
 /// One redacted frame's facts, written as JSON beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::frame::FrameSize;
+use crate::frame::Orientation;
 use crate::jpeg::Grid;
 use crate::vision::Silhouette;
-use crate::vision::geometry::{Orientation, Polygon, Rect};
+use crate::vision::geometry::{Polygon, Rect};
 
 /// Why runs are no mask.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

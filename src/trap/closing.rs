@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::Error;
 use super::ledger::{Ledger, Row, State};
-use super::round::{Run, word};
+use super::outcome::word;
+use super::round::Run;
 use super::witness::{self, Site, Witness, corrected, redact_witness};
 use crate::card;
 use crate::config::{self, Camera};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::frame::EventId;
+use crate::{card, jpeg};
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -115,5 +116,46 @@ impl Summary {
             Word::Held => self.held += 1,
             Word::Left => self.left += 1,
         }
+    }
+}
+
+/// A name as it is written everywhere: in the ledger, in JSON, in the journal.
+pub(super) fn word(name: &impl serde::Serialize) -> String {
+    serde_json::to_value(name)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Why a damaged file is left, as a word of docs/commands.md.
+pub(super) fn jpeg_reason(damage: &jpeg::Error) -> &'static str {
+    match damage {
+        jpeg::Error::Empty => "empty-file",
+        jpeg::Error::NotJpeg => "not-jpeg",
+        jpeg::Error::Truncated { .. } => "truncated",
+        jpeg::Error::TooLarge { .. } => "too-large",
+        jpeg::Error::Unsupported(_) => "unsupported",
+        jpeg::Error::Corrupt { .. } | jpeg::Error::Undecodable(_) => "corrupt",
+    }
+}
+
+/// Why the card does not give a file, as a word of docs/commands.md; `None` where the card itself is the trouble.
+pub(super) fn read_reason(refusal: &card::Error) -> Option<&'static str> {
+    match refusal {
+        card::Error::Empty(_) => Some("empty-file"),
+        card::Error::TooBig { .. } => Some("too-large"),
+        card::Error::NotAFile(_) => Some("not-a-file"),
+        card::Error::Changed(_) => Some("not-settled"),
+        card::Error::Missing(_) | card::Error::Denied(_) | card::Error::Io { .. } => Some("unreadable"),
+        _ => None,
+    }
+}
+
+/// Why the walk left something alone, as a word of docs/commands.md.
+pub(super) fn odd_reason(why: &card::Why) -> &'static str {
+    match why {
+        card::Why::Link => "link",
+        card::Why::NotAFile => "not-a-file",
+        card::Why::TooDeep | card::Why::OtherVolume | card::Why::Unreadable(_) => "unreadable",
     }
 }

@@ -14,14 +14,13 @@ use serde_json::json;
 
 use super::ledger::{self, Ledger, LeftFile, Row, State};
 use super::look::{self, look};
-use super::outcome::{Outcome, Summary, Word};
+use super::outcome::{Outcome, Summary, Word, jpeg_reason, odd_reason, read_reason, word};
 use super::settling::Settlings;
 use super::{Error, closing::choice};
 use crate::card::settle::State as Settled;
 use crate::card::{self, Card, CardFile, CardPath};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId, Digest, EventId};
-use crate::jpeg;
 use crate::triage::deadlines::{Attempt, Attempts};
 use crate::triage::{FirstLook, first_look};
 use crate::vault::{Entry, Kind, Recipient, Store, Tx};
@@ -562,46 +561,6 @@ fn record(
         }
     }
     Ok(())
-}
-
-/// A name as it is written everywhere: in the ledger, in JSON, in the journal.
-pub(super) fn word(name: &impl serde::Serialize) -> String {
-    serde_json::to_value(name)
-        .ok()
-        .and_then(|v| v.as_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// Why a damaged file is left, as a word of docs/commands.md.
-fn jpeg_reason(damage: &jpeg::Error) -> &'static str {
-    match damage {
-        jpeg::Error::Empty => "empty-file",
-        jpeg::Error::NotJpeg => "not-jpeg",
-        jpeg::Error::Truncated { .. } => "truncated",
-        jpeg::Error::TooLarge { .. } => "too-large",
-        jpeg::Error::Unsupported(_) => "unsupported",
-        jpeg::Error::Corrupt { .. } | jpeg::Error::Undecodable(_) => "corrupt",
-    }
-}
-
-/// Why the card does not give a file, as a word of docs/commands.md; `None` where the card itself is the trouble.
-fn read_reason(refusal: &card::Error) -> Option<&'static str> {
-    match refusal {
-        card::Error::Empty(_) => Some("empty-file"),
-        card::Error::TooBig { .. } => Some("too-large"),
-        card::Error::NotAFile(_) => Some("not-a-file"),
-        card::Error::Changed(_) => Some("not-settled"),
-        card::Error::Missing(_) | card::Error::Denied(_) | card::Error::Io { .. } => Some("unreadable"),
-        _ => None,
-    }
-}
-
-fn odd_reason(why: &card::Why) -> &'static str {
-    match why {
-        card::Why::Link => "link",
-        card::Why::NotAFile => "not-a-file",
-        card::Why::TooDeep | card::Why::OtherVolume | card::Why::Unreadable(_) => "unreadable",
-    }
 }
 
 fn nanoseconds(time: SystemTime) -> i64 {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::frame::FrameSize;
+use crate::frame::{FrameSize, Orientation};
 
 /// An upright rectangle in pixels, `x` and `y` its top left corner. Written as `[x, y, w, h]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -168,61 +168,8 @@ impl Polygon {
     }
 }
 
-/// How the stored picture must be turned to stand upright: EXIF 2.32, tag 0x0112, values 1 to 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "u16", try_from = "u16")]
-pub struct Orientation(u16);
-
-impl Default for Orientation {
-    fn default() -> Self {
-        Self(1)
-    }
-}
-
-impl From<Orientation> for u16 {
-    fn from(o: Orientation) -> Self {
-        o.0
-    }
-}
-
-impl TryFrom<u16> for Orientation {
-    type Error = String;
-    fn try_from(tag: u16) -> Result<Self, String> {
-        if (1..=8).contains(&tag) {
-            Ok(Self(tag))
-        } else {
-            Err(format!("orientation {tag} is not 1 to 8"))
-        }
-    }
-}
-
+/// What turning means for boxes and points.
 impl Orientation {
-    /// Whether width and height change places.
-    pub fn swaps(self) -> bool {
-        self.0 >= 5
-    }
-
-    /// The upright size of a stored size, and the other way round.
-    pub fn turned(self, size: FrameSize) -> FrameSize {
-        if self.swaps() {
-            FrameSize {
-                width: size.height,
-                height: size.width,
-            }
-        } else {
-            size
-        }
-    }
-
-    /// The turn that undoes this one. Only the two quarter turns differ from their own.
-    pub fn undone(self) -> Self {
-        match self.0 {
-            6 => Self(8),
-            8 => Self(6),
-            _ => self,
-        }
-    }
-
     /// Where a rectangle of the stored picture, of size `stored`, lies in the upright one.
     pub fn to_upright(self, rect: Rect, stored: FrameSize) -> Rect {
         self.undone().to_stored(rect, self.turned(stored))
@@ -239,7 +186,7 @@ impl Orientation {
     /// Where an upright point lies in the stored picture; `upright` is the upright size.
     pub fn point_to_stored(self, [x, y]: [f32; 2], upright: FrameSize) -> [f32; 2] {
         let (w, h) = (upright.width as f32, upright.height as f32);
-        match self.0 {
+        match u16::from(self) {
             2 => [w - x, y],
             3 => [w - x, h - y],
             4 => [x, h - y],
