@@ -105,8 +105,13 @@ impl Drop for Mounted {
     }
 }
 
+/// Between its fork and its exec, a command that another test starts holds every open file of this process, and a
+/// volume in use cannot be unmounted: one test mounts at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Runs a check on each file system that can be mounted here.
 fn on_each(check: impl Fn(&Image, &Path)) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for format in [Format::Fat32, Format::ExFat] {
         let at = tempfile::tempdir().expect("a mount point");
         match Image::new(format) {
