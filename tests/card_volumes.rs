@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use vigie::card::{Card, CardPath, Erased, Error, Limits, Why, erase, list};
 use vigie::frame::Digest;
