@@ -93,7 +93,7 @@ pub struct Seen {
     pub vehicles: Vec<Detection>,
     /// Plates.
     pub plates: Vec<Plate>,
-    /// Persons of the frames up to 2 s before and after.
+    /// Persons that the scout saw in this frame and in those up to 2 s before and after.
     pub neighbours: Vec<Detection>,
 }
 
@@ -114,7 +114,7 @@ pub enum Flag {
     Unseen,
     /// A plate is hidden, wholly or in part, by a person, a neighbour or a privacy zone.
     PlateCovered,
-    /// A place is hidden because a person stood there within 2 s.
+    /// A place is hidden because the scout saw a person there, in this frame or within 2 s.
     NeighbourCovered,
 }
 

@@ -310,20 +310,18 @@ impl Run<'_, '_> {
     }
 }
 
-/// Persons seen in the frames of a burst around one of them.
+/// Persons that the scout saw in one frame and in those of a burst around it. The guard usually sees them too; where it
+/// does not, they are masked all the same: nobody who was seen is shown.
 fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
-    let Some(here) = frames[index].taken else {
-        return Vec::new();
-    };
-    let near = |frame: &&Facts| {
-        frame
-            .taken
-            .is_some_and(|there| there.0.duration_since(here.0).abs() <= BURST)
+    let here = &frames[index];
+    let near = |frame: &&Facts| match (here.taken, frame.taken) {
+        (Some(here), Some(there)) => there.0.duration_since(here.0).abs() <= BURST,
+        _ => false,
     };
     let others = [index.checked_sub(1), Some(index + 1)].into_iter().flatten();
-    others
-        .filter_map(|i| frames.get(i))
-        .filter(near)
+    let others = others.filter_map(|i| frames.get(i)).filter(near);
+    std::iter::once(here)
+        .chain(others)
         .flat_map(|frame| frame.sighting.objects.persons.iter().copied())
         .collect()
 }

@@ -84,7 +84,7 @@ impl Site {
 pub struct Witness<'a> {
     /// The file's bytes.
     pub bytes: &'a [u8],
-    /// Persons the scout saw in the frames up to two seconds before and after.
+    /// Persons the scout saw in this frame and in those up to two seconds before and after.
     pub neighbours: Vec<Detection>,
     /// The box's clock.
     pub now: BoxTime,
