@@ -8,27 +8,6 @@
 #[derive(Clone, Copy)]
 pub(super) struct Damage(pub &'static str);
 
-/// A Huffman table as one look-up of 16 bits: length of the code in the high byte (0: there is no such
-/// code), symbol in the low one.
-pub(super) type Table = Vec<u16>;
-
-/// Codes in order of length (T.81 C.2), each filling the entries that begin with it.
-pub(super) fn table(lengths: &[u8], symbols: &[u8]) -> Option<Table> {
-    let mut table = Vec::with_capacity(1 << 16);
-    let mut symbols = symbols.iter();
-    for (length, &count) in (1u16..).zip(lengths) {
-        for symbol in symbols.by_ref().take(usize::from(count)) {
-            let entries = 1usize << (16 - length);
-            if table.len() + entries > 1 << 16 {
-                return None;
-            }
-            table.resize(table.len() + entries, length << 8 | u16::from(*symbol));
-        }
-    }
-    table.resize(1 << 16, 0);
-    Some(table)
-}
-
 /// What a scan codes of each block (T.81 B.2.3, G.1.1.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
@@ -308,15 +287,3 @@ impl<'a> Bits<'a> {
 }
 
 const TOO_MANY: Damage = Damage("a block of more coefficients than there are");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_codes_than_there_is_room_for_are_no_table() {
-        let lengths = |first: [u8; 2]| [&first[..], &[0; 14]].concat();
-        assert!(table(&lengths([3, 0]), &[1, 2, 3]).is_none());
-        assert!(table(&lengths([1, 1]), &[1, 2]).is_some());
-    }
-}

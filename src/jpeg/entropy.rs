@@ -7,7 +7,8 @@
 //! EOI); this does not. Whatever the bytes are, it ends, in time proportional to their number and the
 //! picture's size. Leaves values to the decoder.
 
-use super::blocks::{Bits, Codes, Coding, Damage, Table, table};
+use super::blocks::{Bits, Codes, Coding, Damage};
+use super::huffman::{Class, Code, LookUp};
 use super::markers::{Component, DHT, DRI, SOS, Segment};
 use super::{Error, Layout, Process};
 
@@ -61,31 +62,18 @@ impl Progress {
 
 #[derive(Default)]
 struct Tables {
-    dc: [Option<Table>; 4],
-    ac: [Option<Table>; 4],
+    dc: [Option<LookUp>; 4],
+    ac: [Option<LookUp>; 4],
 }
 
 impl Tables {
-    /// T.81 B.2.4.2 and C.2.
-    fn define(&mut self, mut payload: &[u8], at: usize) -> Result<(), Error> {
-        let corrupt = Error::Corrupt {
-            at,
-            what: "a Huffman table that is none",
-        };
-        while let Some((&class_and_name, rest)) = payload.split_first() {
-            let (lengths, rest) = rest.split_at_checked(16).ok_or(corrupt.clone())?;
-            let count = lengths.iter().map(|&n| usize::from(n)).sum();
-            let (symbols, rest) = rest.split_at_checked(count).ok_or(corrupt.clone())?;
-            let table = table(lengths, symbols).ok_or(corrupt.clone())?;
-            let class = match class_and_name >> 4 {
-                0 => &mut self.dc,
-                1 => &mut self.ac,
-                _ => return Err(corrupt),
+    fn define(&mut self, payload: &[u8], at: usize) -> Result<(), Error> {
+        for (class, name, code) in Code::read_all(payload, at)? {
+            let tables = match class {
+                Class::Dc => &mut self.dc,
+                Class::Ac => &mut self.ac,
             };
-            *class
-                .get_mut(usize::from(class_and_name & 15))
-                .ok_or(corrupt.clone())? = Some(table);
-            payload = rest;
+            tables[name] = Some(code.look_up());
         }
         Ok(())
     }
@@ -99,7 +87,7 @@ impl Tables {
     }
 }
 
-fn named(tables: &[Option<Table>; 4], name: u8, needed: bool) -> Option<&[u16]> {
+fn named(tables: &[Option<LookUp>; 4], name: u8, needed: bool) -> Option<&[u16]> {
     match needed {
         true => tables.get(usize::from(name))?.as_deref(),
         false => Some(&[]),

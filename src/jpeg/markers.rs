@@ -14,7 +14,7 @@ use crate::frame::FrameSize;
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 pub(super) const SOS: u8 = 0xDA;
-const DQT: u8 = 0xDB;
+pub(super) const DQT: u8 = 0xDB;
 const DNL: u8 = 0xDC;
 pub(super) const DRI: u8 = 0xDD;
 pub(super) const DHT: u8 = 0xC4;
@@ -61,6 +61,8 @@ pub struct Component {
     pub horizontal: u8,
     /// Vertical sampling factor, 1 to 4.
     pub vertical: u8,
+    /// Name of its quantiser.
+    pub quantiser: u8,
 }
 
 /// The MCUs of a stored picture: a unit in pixels, and how many of them lie across and down. The last
@@ -182,6 +184,11 @@ impl Layout {
             several => most_samples(several),
         };
         Grid::covering(self.size, [8 * u16::from(h), 8 * u16::from(v)])
+    }
+
+    /// Whether the height stands behind the scan, and not in the frame header (T.81 B.2.5).
+    pub(super) fn height_is_in_dnl(&self) -> bool {
+        self.height_is_in_dnl
     }
 
     /// Whether the picture has no colour components.
@@ -357,6 +364,7 @@ impl Walk {
                 id: spec[0],
                 horizontal: spec[1] >> 4,
                 vertical: spec[1] & 15,
+                quantiser: spec[2],
             };
             if !(1..=4).contains(&component.horizontal) || !(1..=4).contains(&component.vertical) {
                 return Err(corrupt("a sampling factor outside 1 to 4"));

@@ -9,12 +9,17 @@
 mod blocks;
 mod entropy;
 pub mod facts;
+pub mod huffman;
+pub mod index;
 pub mod markers;
 pub mod picture;
+pub mod scan;
 
 pub use facts::Facts;
+pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
 pub use picture::Picture;
+pub use scan::Scan;
 
 /// Why a file cannot be taken for a picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
