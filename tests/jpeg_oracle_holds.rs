@@ -12,6 +12,7 @@ proptest! {
     fn what_was_written_is_read((picture, style) in maker::any_file(90)) {
         let decoded = decode(&maker::write(&picture, &style)).expect("sound");
         prop_assert_eq!(&decoded.picture, &picture);
+        prop_assert!(!decoded.odd_padding);
         prop_assert_eq!(decoded.starts.len(), picture.mcus()[0] * picture.mcus()[1]);
     }
 }

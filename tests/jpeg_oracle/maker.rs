@@ -181,11 +181,7 @@ fn block_events(events: &mut Vec<Event>, table: u8, zz: &[i16; 64], pred: &mut i
     }
 }
 
-fn entropy_coded(
-    out: &mut Vec<u8>,
-    events: &[Event],
-    codes: &BTreeMap<(usize, u8), BTreeMap<u8, (u32, u32)>>,
-) {
+fn entropy_coded(out: &mut Vec<u8>, events: &[Event], codes: &BTreeMap<(usize, u8), Codes>) {
     let (mut byte, mut count) = (0u8, 0);
     let mut put = |out: &mut Vec<u8>, value: u32, bits: u32| {
         for bit in (0..bits).rev() {
@@ -223,8 +219,11 @@ fn entropy_coded(
 
 type Tables = BTreeMap<(usize, u8), ([u8; 16], Vec<u8>)>;
 
-/// C.2: symbol to code and length.
-fn codes(bits: &[u8; 16], values: &[u8]) -> BTreeMap<u8, (u32, u32)> {
+/// Symbol to code and length.
+type Codes = BTreeMap<u8, (u32, u32)>;
+
+/// C.2.
+fn codes(bits: &[u8; 16], values: &[u8]) -> Codes {
     let (mut code, mut next, mut out) = (0, values.iter(), BTreeMap::new());
     for (length, &count) in (1..).zip(bits) {
         for value in next.by_ref().take(count.into()) {
@@ -254,9 +253,12 @@ fn optimised(scans: &[Vec<Event>]) -> Tables {
         .collect()
 }
 
+/// Symbols and their depths in a tree; none: the code that is reserved.
+type Leaves = Vec<(Option<u8>, usize)>;
+
 fn table_for(counts: &BTreeMap<u8, u64>) -> ([u8; 16], Vec<u8>) {
     // Trees to be joined, the lightest two first; the reserved all-ones code is a leaf of its own, lightest of all.
-    let mut trees: Vec<(u64, Vec<(Option<u8>, usize)>)> = vec![(0, vec![(None, 0)])];
+    let mut trees: Vec<(u64, Leaves)> = vec![(0, vec![(None, 0)])];
     trees.extend(
         counts
             .iter()

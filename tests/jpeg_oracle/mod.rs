@@ -88,6 +88,8 @@ pub struct Decoded {
     pub starts: Vec<u64>,
     /// How many scans there are.
     pub scans: usize,
+    /// Whether a scan or restart interval is filled up with anything but ones (F.1.2.3 wants ones; decoders do not care).
+    pub odd_padding: bool,
 }
 
 /// C.2 and F.2.2.3: tables as the standard's DECODE procedure wants them.
@@ -139,6 +141,7 @@ struct Bits<'a> {
     cnt: u32,
     /// Bits taken so far; the padding of a restart interval is added at its end.
     taken: u64,
+    odd_padding: bool,
 }
 
 impl Bits<'_> {
@@ -147,6 +150,10 @@ impl Bits<'_> {
             let byte = *self.bytes.get(self.at).ok_or("the file ends in a scan")?;
             self.at += 1;
             if byte == 0xFF {
+                // Fill bytes (B.1.1.2) have no place here, but libjpeg passes over them.
+                while self.bytes.get(self.at) == Some(&0xFF) {
+                    self.at += 1;
+                }
                 match self.bytes.get(self.at) {
                     Some(0) => self.at += 1,
                     other => return Err(format!("marker {other:02X?} in the middle of an MCU")),
@@ -238,12 +245,10 @@ impl Bits<'_> {
         Ok(())
     }
 
-    /// The rest of a byte must be ones (F.1.2.3).
+    /// The rest of a byte (F.1.2.3).
     fn align(&mut self) -> Result<(), String> {
         while self.cnt > 0 {
-            if self.next_bit()? == 0 {
-                return Err("padding of zeros".into());
-            }
+            self.odd_padding |= self.next_bit()? == 0;
         }
         Ok(())
     }
@@ -292,6 +297,7 @@ pub fn decode(file: &[u8]) -> Result<Decoded, String> {
         picture,
         starts: decoder.starts,
         scans: decoder.scans,
+        odd_padding: decoder.odd_padding,
     })
 }
 
@@ -306,6 +312,7 @@ struct Decoder {
     names: Vec<usize>,
     starts: Vec<u64>,
     scans: usize,
+    odd_padding: bool,
 }
 
 impl Decoder {
@@ -390,6 +397,7 @@ impl Decoder {
             b: 0,
             cnt: 0,
             taken: 0,
+            odd_padding: false,
         };
         let mut preds = vec![0; coded.len()];
         for (number, mcu) in mcus.into_iter().enumerate() {
@@ -404,6 +412,7 @@ impl Decoder {
             }
         }
         bits.align()?;
+        self.odd_padding |= bits.odd_padding;
         Ok(bits.at)
     }
 }
