@@ -6,6 +6,7 @@
 //! needs to show the picture ([`Layout::essence`]) ever reaches a decoder.
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
 
+pub mod bits;
 mod blocks;
 mod entropy;
 pub mod facts;
@@ -15,6 +16,7 @@ pub mod markers;
 pub mod picture;
 pub mod scan;
 
+pub use bits::BitWriter;
 pub use facts::Facts;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
