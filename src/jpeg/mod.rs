@@ -6,16 +6,22 @@
 //! needs to show the picture ([`Layout::essence`]) ever reaches a decoder.
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
 
+mod bits;
 mod blocks;
+pub mod coefficients;
+pub mod compare;
 mod entropy;
 pub mod facts;
+pub mod head;
 pub mod huffman;
 pub mod index;
 pub mod markers;
 pub mod picture;
 pub mod scan;
+pub mod splice;
 
 pub use facts::Facts;
+pub use head::Head;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
 pub use picture::Picture;
