@@ -1,174 +1,213 @@
-//! Bits into entropy-coded data (ITU-T T.81 F.1.2.3, B.1.1.5).
+//! Writing entropy-coded data: words of bits, and ranges of bits copied with a shift.
 //!
-//! Promises: behind every byte `FF` that is written stands a zero byte; an interval ends on a whole
-//! byte, filled up with 1-bits. Leaves what the bits mean to those who write them.
+//! Promises: bits come out in the order in which they were put in, the most significant of a byte
+//! first (ITU-T T.81 F.1.2.3 and F.2.2.5); a byte FF among them is followed by a zero byte (B.1.1.5),
+//! so no marker can arise but those that are asked for; the last byte before a marker is filled up
+//! with 1-bits (F.1.2.3). Leaves what the bits mean to `splice` and `crop`.
 
 use std::ops::Range;
 
-/// Bits, most significant first, on their way into a file.
-pub(super) struct Bits {
+use super::huffman::Word;
+
+/// Entropy-coded data in the making.
+#[derive(Debug, Default)]
+pub struct BitWriter {
     out: Vec<u8>,
-    /// What is not written yet, left-aligned.
-    word: u64,
-    /// How many of its bits are still free: 1 to 64.
-    free: u32,
+    /// Bits that make no whole 64 yet, left-aligned, zeros behind them.
+    waiting: u64,
+    /// How many they are, 0 to 63.
+    count: u32,
 }
 
-impl Bits {
-    /// Goes on behind what is there.
-    pub(super) fn behind(out: Vec<u8>) -> Self {
+impl BitWriter {
+    /// Writes behind what is in `out` already, which stays as it is.
+    pub fn behind(out: Vec<u8>) -> Self {
         Self {
             out,
-            word: 0,
-            free: 64,
+            waiting: 0,
+            count: 0,
         }
     }
 
-    /// The last `count` bits of `bits`, at most 64, which has no others.
+    /// Appends one word.
     #[inline]
-    pub(super) fn put(&mut self, bits: u64, count: u32) {
-        if count == 0 {
+    pub fn push(&mut self, word: Word) {
+        self.put(u64::from(word.bits), u32::from(word.length));
+    }
+
+    /// Appends the lowest `length` bits, at most 32, of `bits`.
+    #[inline]
+    pub fn put(&mut self, bits: u64, length: u32) {
+        if length == 0 {
             return;
         }
-        if count < self.free {
-            self.free -= count;
-            self.word |= bits << self.free;
-            return;
+        let bits = bits << (64 - length);
+        self.waiting |= bits >> self.count;
+        self.count += length;
+        if self.count >= 64 {
+            self.flush_word();
+            self.count -= 64;
+            // Those up to the 64th are out.
+            self.waiting = bits << (length - self.count);
         }
-        let over = count - self.free;
-        let full = self.word | bits >> over;
-        push(&mut self.out, full);
-        self.free = 64 - over;
-        self.word = match over {
-            0 => 0,
-            _ => bits << self.free,
+    }
+
+    /// Appends these bits of `bytes`; what of them lies beyond the end of `bytes` is left out.
+    pub fn append(&mut self, bytes: &[u8], bits: Range<u64>) {
+        let end = bits.end.min(8 * bytes.len() as u64);
+        let Some(mut left) = end.checked_sub(bits.start) else {
+            return;
         };
-    }
-
-    /// These bits of `source`, behind whose last there are eight bytes more.
-    pub(super) fn copy(&mut self, source: &[u8], bits: Range<u64>) {
-        let mut at = bits.start;
-        let mut left = bits.end.saturating_sub(at);
-        let head = left.min(u64::from(self.free));
-        self.put_from(source, at, head);
-        at += head;
-        left -= head;
-        // Here the writer stands on a whole word, or nothing is left: what follows is moved word by
-        // word, by the one distance between the source's bytes and its own.
-        let words = (left / 64) as usize;
-        let shift = (at & 7) as u32;
-        let from = source.get((at >> 3) as usize..).unwrap_or_default();
-        let mut eights = from.chunks_exact(8).map(big_endian);
-        let mut this = eights.next().unwrap_or(0);
-        for next in eights.take(words) {
-            push(&mut self.out, this << shift | (next >> 1) >> (63 - shift));
-            this = next;
+        let shift = (bits.start & 7) as u32;
+        let source = &bytes[(bits.start >> 3) as usize..];
+        // Eight bytes and the one behind them hold 64 bits from any bit of the first byte on.
+        let words = source.as_chunks::<8>().0.iter();
+        let behind = source.get(8..).unwrap_or_default().iter().step_by(8);
+        let mut taken = 0;
+        for (eight, &ninth) in words.zip(behind).take((left / 64) as usize) {
+            let word = u64::from_be_bytes(*eight) << shift | u64::from(ninth) << shift >> 8;
+            self.waiting |= word >> self.count;
+            self.flush_word();
+            // In two steps: a shift by 64 is none.
+            self.waiting = word << 1 << (63 - self.count);
+            taken += 1;
         }
-        at += 64 * words as u64;
-        self.put_from(source, at, left % 64);
-    }
-
-    /// `count` bits of `source` from bit `at` on, at most 64.
-    fn put_from(&mut self, source: &[u8], at: u64, count: u64) {
-        if count == 0 {
-            return;
+        left -= 64 * taken as u64;
+        let mut at = bits.start + 64 * taken as u64;
+        while left > 0 {
+            let inside = (at & 7) as u32;
+            let length = left.min(u64::from(8 - inside)) as u32;
+            let byte = bytes[(at >> 3) as usize] << inside;
+            self.put(u64::from(byte) >> (8 - length), length);
+            at += u64::from(length);
+            left -= u64::from(length);
         }
-        let byte = (at >> 3) as usize;
-        let (shift, count) = ((at & 7) as u32, count as u32);
-        let eight = source.get(byte..byte + 8).map_or(0, big_endian);
-        let ninth = source.get(byte + 8).copied().unwrap_or(0);
-        let word = eight << shift | u64::from(ninth) >> (8 - shift);
-        self.put(word >> (64 - count), count);
     }
 
-    /// Ends an interval.
-    pub(super) fn align(&mut self) {
-        let fill = self.free % 8;
-        self.put((1 << fill) - 1, fill);
-        let bytes = (64 - self.free) / 8;
-        for &byte in self.word.to_be_bytes().iter().take(bytes as usize) {
-            push_byte(&mut self.out, byte);
+    /// Fills up the byte in hand with 1-bits.
+    pub fn pad(&mut self) {
+        let missing = self.count.wrapping_neg() & 7;
+        self.put((1 << missing) - 1, missing);
+        let whole = self.waiting.to_be_bytes();
+        for &byte in &whole[..(self.count / 8) as usize] {
+            self.byte(byte);
         }
-        (self.word, self.free) = (0, 64);
+        (self.waiting, self.count) = (0, 0);
     }
 
-    /// A marker, between intervals.
-    pub(super) fn marker(&mut self, marker: u8) {
-        self.align();
-        self.out.extend_from_slice(&[0xFF, marker]);
+    /// Fills up the byte in hand and writes a marker, unstuffed.
+    pub fn marker(&mut self, second: u8) {
+        self.pad();
+        self.out.extend_from_slice(&[0xFF, second]);
     }
 
-    /// All that was written.
-    pub(super) fn done(mut self) -> Vec<u8> {
-        self.align();
+    /// Everything written, filled up to a whole byte.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.pad();
         self.out
     }
-}
 
-fn big_endian(eight: &[u8]) -> u64 {
-    eight.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
-}
-
-#[inline]
-fn push(out: &mut Vec<u8>, word: u64) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A byte of the complement is zero where one of the word is FF.
-    if (!word).wrapping_sub(ONES) & word & HIGH == 0 {
-        out.extend_from_slice(&word.to_be_bytes());
-    } else {
-        word.to_be_bytes().iter().for_each(|&byte| push_byte(out, byte));
+    /// Writes the 64 bits that wait.
+    #[inline]
+    fn flush_word(&mut self) {
+        let word = self.waiting;
+        // A byte is FF where its complement is 0, and only from a 0 does the subtraction borrow.
+        let complement = !word;
+        let has_mark = complement.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0;
+        if has_mark {
+            for byte in word.to_be_bytes() {
+                self.byte(byte);
+            }
+        } else {
+            self.out.extend_from_slice(&word.to_be_bytes());
+        }
     }
-}
 
-fn push_byte(out: &mut Vec<u8>, byte: u8) {
-    out.push(byte);
-    if byte == 0xFF {
-        out.push(0);
+    fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+        if byte == 0xFF {
+            self.out.push(0);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use proptest::prelude::*;
 
-    use super::*;
-
-    fn as_text(bytes: &[u8]) -> String {
-        bytes.iter().map(|b| format!("{b:08b}")).collect()
+    /// What is put in, bit by bit.
+    #[derive(Debug, Clone)]
+    enum Piece {
+        Word(u16, u8),
+        Copy(Vec<u8>, Range<u64>),
+        Marker(u8),
     }
 
-    /// Stuffed, as the standard says it.
-    fn stuffed(bits: &str) -> Vec<u8> {
-        let mut out = Vec::new();
-        for byte in bits.as_bytes().chunks(8) {
-            let text = format!("{:1<8}", String::from_utf8_lossy(byte));
-            push_byte(&mut out, u8::from_str_radix(&text, 2).expect("bits"));
+    fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+        let word = (any::<u16>(), 1..=16u8).prop_map(|(bits, length)| Piece::Word(bits, length));
+        let byte = prop_oneof![any::<u8>(), Just(0xFF)];
+        let copy = prop::collection::vec(byte, 0..60).prop_flat_map(|bytes| {
+            let bits = 8 * bytes.len() as u64;
+            (0..=bits, 0..=bits).prop_map(move |(a, b)| Piece::Copy(bytes.clone(), a.min(b)..a.max(b)))
+        });
+        let marker = (0xD0..=0xD7u8).prop_map(Piece::Marker);
+        prop::collection::vec(prop_oneof![3 => word, 3 => copy, 1 => marker], 0..40)
+    }
+
+    #[derive(Default)]
+    struct BitByBit {
+        out: Vec<u8>,
+        bits: Vec<bool>,
+    }
+
+    impl BitByBit {
+        fn pad(&mut self) {
+            while !self.bits.len().is_multiple_of(8) {
+                self.bits.push(true);
+            }
+            for eight in std::mem::take(&mut self.bits).chunks(8) {
+                let byte = eight.iter().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
+                self.out.push(byte);
+                self.out.extend((byte == 0xFF).then_some(0));
+            }
         }
-        out
     }
 
     proptest! {
         #[test]
-        fn what_is_put_and_copied_stands_there_in_order(
-            mut source in proptest::collection::vec(prop_oneof![Just(0xFFu8), any::<u8>()], 0..80),
-            pieces in proptest::collection::vec((any::<u64>(), 0u32..=64, any::<(u16, u16)>()), 0..12),
-        ) {
-            let bits = 8 * source.len() as u64;
-            let text = as_text(&source);
-            source.extend([0; 16]);
-            let mut writer = Bits::behind(Vec::new());
-            let mut expected = String::new();
-            for (value, count, (a, b)) in pieces {
-                let value = value.checked_shr(64 - count).unwrap_or(0);
-                writer.put(value, count);
-                expected += &format!("{value:064b}")[64 - count as usize..];
-                let (a, b) = (u64::from(a) % (bits + 1), u64::from(b) % (bits + 1));
-                let (a, b) = (a.min(b), a.max(b));
-                writer.copy(&source, a..b);
-                expected += &text[a as usize..b as usize];
+        fn what_is_written_is_what_was_put_in_bit_by_bit(pieces in pieces()) {
+            let mut fast = BitWriter::behind(vec![7, 7]);
+            let mut slow = BitByBit { out: vec![7, 7], ..BitByBit::default() };
+            for piece in &pieces {
+                match piece {
+                    Piece::Word(bits, length) => {
+                        let bits = bits & (u16::MAX >> (16 - length));
+                        fast.push(Word { bits, length: *length });
+                        slow.bits.extend((0..*length).rev().map(|bit| bits >> bit & 1 == 1));
+                    }
+                    Piece::Copy(bytes, bits) => {
+                        fast.append(bytes, bits.clone());
+                        let bit = |at: u64| bytes[(at / 8) as usize] >> (7 - at % 8) & 1 == 1;
+                        slow.bits.extend(bits.clone().map(bit));
+                    }
+                    Piece::Marker(second) => {
+                        fast.marker(*second);
+                        slow.pad();
+                        slow.out.extend([0xFF, *second]);
+                    }
+                }
             }
-            prop_assert_eq!(writer.done(), stuffed(&expected));
+            slow.pad();
+            prop_assert_eq!(fast.finish(), slow.out);
         }
+    }
+
+    #[test]
+    fn bits_beyond_the_end_are_left_out_and_never_read() {
+        let mut writer = BitWriter::default();
+        writer.append(&[0b1010_0000], 0..1_000);
+        writer.append(&[1, 2, 3], 100..200);
+        assert_eq!(writer.finish(), [0b1010_0000]);
     }
 }

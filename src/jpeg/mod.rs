@@ -6,7 +6,7 @@
 //! needs to show the picture ([`Layout::essence`]) ever reaches a decoder.
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
 
-mod bits;
+pub mod bits;
 mod blocks;
 pub mod coefficients;
 pub mod compare;
@@ -20,6 +20,7 @@ pub mod picture;
 pub mod scan;
 pub mod splice;
 
+pub use bits::BitWriter;
 pub use facts::Facts;
 pub use head::Head;
 pub use index::Index;

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::bits::Bits;
+use super::bits::BitWriter;
 use super::head::Head;
 use super::huffman::{Code, LookUp, Word};
 use super::markers::{DHT, DQT, DRI, SOS};
@@ -79,7 +79,7 @@ pub fn splice(head: &Head, index: &Index, fills: Fills<'_>, exif: &[u8]) -> Resu
         index,
         fills,
         parts: scan.parts.iter().zip(&codes).map(Coding::of).collect(),
-        bits: Bits::behind(out),
+        bits: BitWriter::behind(out),
     };
     for (number, mcus) in scan.intervals().enumerate() {
         if number > 0 {
@@ -97,7 +97,7 @@ pub fn splice(head: &Head, index: &Index, fills: Fills<'_>, exif: &[u8]) -> Resu
             }
         }
     }
-    let mut jpeg = writer.bits.done();
+    let mut jpeg = writer.bits.finish();
     jpeg.extend_from_slice(&[0xFF, 0xD9]);
     Ok(Spliced { jpeg, tables })
 }
@@ -333,7 +333,7 @@ impl Coding {
     }
 
     /// A DC difference (T.81 F.1.2.1.3).
-    fn put_difference(&self, bits: &mut Bits, difference: i32) -> Result<(), Error> {
+    fn put_difference(&self, bits: &mut BitWriter, difference: i32) -> Result<(), Error> {
         let size = category(difference);
         let word = self.dc[size as usize].ok_or(Error::Difference)?;
         let value = match difference < 0 {
@@ -353,7 +353,7 @@ struct Writer<'a> {
     index: &'a Index,
     fills: Fills<'a>,
     parts: Vec<Coding>,
-    bits: Bits,
+    bits: BitWriter,
 }
 
 impl Writer<'_> {
@@ -361,7 +361,7 @@ impl Writer<'_> {
     fn copy(&mut self, mcus: Range<usize>) {
         if !mcus.is_empty() {
             let bits = self.index.bits(mcus);
-            self.bits.copy(self.index.stream().bytes(), bits);
+            self.bits.append(self.index.stream().bytes(), bits);
         }
     }
 
@@ -374,7 +374,7 @@ impl Writer<'_> {
                 let level = target(part, level);
                 for _ in 0..coding.count {
                     coding.put_difference(&mut self.bits, i32::from(level) - i32::from(before[part]))?;
-                    self.bits.put(end.bits.into(), end.length.into());
+                    self.bits.push(end);
                     before[part] = level;
                 }
             }
@@ -400,7 +400,7 @@ impl Writer<'_> {
 }
 
 /// The AC symbols of the block at this bit, each with its value (T.81 F.2.2.2); the bit behind it.
-fn recode_block(index: &Index, coding: &Coding, mut at: u64, bits: &mut Bits) -> Result<u64, Error> {
+fn recode_block(index: &Index, coding: &Coding, mut at: u64, bits: &mut BitWriter) -> Result<u64, Error> {
     let symbol = |table: &LookUp, window: u64| match table[(window >> 48) as usize] {
         0 => Err(Error::Index),
         entry => Ok((u32::from(entry >> 8), entry as u8)),

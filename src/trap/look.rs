@@ -1,48 +1,51 @@
 //! The first look at a frame: from its bytes to what the scout saw in it.
 //!
-//! Promises: the picture is decoded once and forgotten at the end; what is returned holds no pixel.
-//! Leaves the decision to `triage`, the ledger to the caller.
+//! Promises: what [`prepare`] makes needs nothing but the bytes, so it can be made ahead, on another thread; the picture
+//! is decoded once and forgotten when [`scout`] has seen it; a [`Sighting`] holds no pixel. Leaves the decision to
+//! `triage`, the ledger and the order of the frames to [`super::round`].
 
-use crate::jpeg::{self, Facts as ExifFacts, Layout, Picture};
-use crate::vision::{self, Detector, Sighting, View};
+use image::RgbImage;
 
-/// What a frame says of itself, and what was seen in it.
+use crate::frame::FrameSize;
+use crate::jpeg::{self, Facts, Layout, Picture};
+use crate::vision::{self, Detector, Light, Sighting, View};
+
+/// A frame made ready for the scout.
 #[derive(Debug, Clone)]
-pub struct Looked {
+pub struct Prepared {
     /// Its own words: clock, maker, orientation.
-    pub exif: ExifFacts,
-    /// What the scout saw.
-    pub sighting: Sighting,
+    pub exif: Facts,
+    /// The upright size of the full frame.
+    pub size: FrameSize,
+    /// Day or night.
+    pub light: Light,
+    /// The small picture, upright.
+    pub small: RgbImage,
 }
 
-/// Why a frame could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file is at fault: it stays on the card, is tried again, and is listed.
-    #[error(transparent)]
-    Jpeg(#[from] jpeg::Error),
-    /// The networks are at fault: nothing can be taken until that is mended.
-    #[error(transparent)]
-    Vision(#[from] vision::Error),
-}
-
-/// Looks at one frame.
-pub fn look(bytes: &[u8], detector: &mut dyn Detector) -> Result<Looked, Error> {
+/// Reads a frame's markers, facts and small picture.
+pub fn prepare(bytes: &[u8]) -> Result<Prepared, jpeg::Error> {
     let layout = Layout::parse(bytes)?;
-    let exif = ExifFacts::read(bytes, &layout);
+    let exif = Facts::read(bytes, &layout);
     let picture = Picture::decode(bytes, &layout, exif.orientation)?;
-    let size = picture.frame();
     let small = picture.reduced();
-    let objects = detector.scout(View {
-        picture: &small,
-        frame: size,
-    })?;
-    Ok(Looked {
+    Ok(Prepared {
+        size: picture.frame(),
+        light: vision::light(&small),
+        small: small.into_owned(),
         exif,
-        sighting: Sighting {
-            size,
-            light: vision::light(&small),
-            objects,
-        },
+    })
+}
+
+/// Has the scout look at a prepared frame.
+pub fn scout(frame: &Prepared, detector: &mut dyn Detector) -> Result<Sighting, vision::Error> {
+    let objects = detector.scout(View {
+        picture: &frame.small,
+        frame: frame.size,
+    })?;
+    Ok(Sighting {
+        size: frame.size,
+        light: frame.light,
+        objects,
     })
 }

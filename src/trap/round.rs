@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 
 use super::ledger::{self, Ledger, LeftFile, Row, State};
-use super::look::{self, look};
+use super::look;
 use super::outcome::{Outcome, Summary, Word, jpeg_reason, odd_reason, read_reason, word};
 use super::settling::Settlings;
 use super::{Error, closing::choice};
@@ -291,22 +291,22 @@ impl Run<'_, '_> {
             self.under_way.insert(digest, vec![file.path.clone()]);
             return Ok(Taken::Known(digest));
         }
-        let looked = match look(&bytes, self.round.detector) {
-            Ok(looked) => looked,
-            Err(look::Error::Jpeg(damage)) => return Ok(left(jpeg_reason(&damage))),
-            Err(look::Error::Vision(failure)) => return Err(failure.into()),
+        let prepared = match look::prepare(&bytes) {
+            Ok(prepared) => prepared,
+            Err(damage) => return Ok(left(jpeg_reason(&damage))),
         };
+        let sighting = look::scout(&prepared, self.round.detector)?;
         self.summary.looked_at += 1;
         self.under_way.insert(digest, vec![file.path.clone()]);
-        self.check_camera(&looked.exif);
-        let first = first_look(&looked.sighting, choice(self.round.config.triage.choice));
+        self.check_camera(&prepared.exif);
+        let first = first_look(&sighting, choice(self.round.config.triage.choice));
         let row = Row {
             digest,
             path: file.path.clone(),
             size: bytes.len() as u64,
-            taken: looked.exif.taken,
+            taken: prepared.exif.taken,
             arrived: self.now(),
-            sighting: Some(looked.sighting),
+            sighting: Some(sighting),
             state: State::Held,
             verdict: None,
             reason: None,
