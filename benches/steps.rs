@@ -38,9 +38,9 @@ fn main() {
 fn measure(name: &str, bytes: &[u8], networks: &mut Networks) {
     println!("{name}, {} kB, median of {RUNS}:", bytes.len() / 1000);
     let layout = row("markers", || Layout::parse(bytes)).expect("a whole JPEG");
-    let decode = || Picture::decode(bytes, &layout, Default::default());
-    let picture = row("strict walk and decoding", decode).expect("a whole JPEG");
-    let small = row("small picture", || picture.reduced().into_owned());
+    let decode = || Picture::read(bytes, &layout, Default::default());
+    let mut picture = row("index", decode).expect("a whole JPEG");
+    let small = row("small picture", || picture.reduced()).expect("a whole JPEG");
     let frame = picture.frame();
     row("scout", || {
         networks.scout(View {
@@ -50,7 +50,8 @@ fn measure(name: &str, bytes: &[u8], networks: &mut Networks) {
     })
     .expect("runs");
     let seen = row("guard, plates, silhouettes", || {
-        inspect(&picture, Vec::new(), networks)
+        picture.forget_whole();
+        inspect(&mut picture, Vec::new(), networks)
     })
     .expect("runs");
     let original = Original::read(bytes).expect("a whole JPEG");

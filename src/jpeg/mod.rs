@@ -8,6 +8,8 @@
 
 pub mod bits;
 mod blocks;
+pub mod crop;
+mod decode;
 mod entropy;
 pub mod facts;
 pub mod huffman;
@@ -17,10 +19,11 @@ pub mod picture;
 pub mod scan;
 
 pub use bits::BitWriter;
+pub use decode::decode;
 pub use facts::Facts;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
-pub use picture::Picture;
+pub use picture::{Part, Picture};
 pub use scan::Scan;
 
 /// Why a file cannot be taken for a picture.
