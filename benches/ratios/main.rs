@@ -25,7 +25,7 @@ use vigie::frame::{BoxTime, Digest, FrameSize};
 use vigie::jpeg::{Index, Layout, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use vigie::redact::{Context, Fill, Original, redact};
-use vigie::trap::look::look;
+use vigie::trap::look;
 use vigie::trap::witness::inspect;
 use vigie::triage::{Choice, FirstLook, first_look};
 use vigie::vision::{Detection, Detector as _, Networks, View};
@@ -352,8 +352,8 @@ fn scout(small: &image::RgbImage, networks: &mut Networks) -> vigie::vision::Obj
 fn verdict(file: &Path, networks: &mut Networks) -> (Digest, FirstLook) {
     let bytes = fs::read(file).expect("there");
     let digest = Digest::of(&bytes);
-    let looked = look(&bytes, networks).expect("whole");
-    (digest, first_look(&looked.sighting, Choice::Irrelevant))
+    let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
+    (digest, first_look(&sighting, Choice::Irrelevant))
 }
 
 /// As it is done elsewhere: everything is decoded, and an eighth of it shown to the same networks.
@@ -402,9 +402,9 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
 
 fn keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
     let bytes = fs::read(file).expect("there");
-    let looked = look(&bytes, networks).expect("whole");
+    let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
     let original = Original::read(&bytes).expect("whole");
-    let seen = inspect(original.picture(), looked.sighting.objects.persons, networks).expect("they run");
+    let seen = inspect(original.picture(), sighting.objects.persons, networks).expect("they run");
     redacted(&original, &plan(&original, seen))
 }
 
