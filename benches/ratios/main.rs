@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use vigie::frame::{BoxTime, Digest, FrameSize};
-use vigie::jpeg::{Index, Layout, Scan};
+use vigie::frame::{BoxTime, Digest, FrameSize, Orientation};
+use vigie::jpeg::{Index, Layout, Picture, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use vigie::redact::{Context, Fill, Original, redact};
 use vigie::trap::look;
@@ -403,8 +403,8 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
 fn keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
     let bytes = fs::read(file).expect("there");
     let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
-    let original = Original::read(&bytes).expect("whole");
-    let seen = inspect(original.picture(), sighting.objects.persons, networks).expect("they run");
+    let mut original = Original::read(&bytes).expect("whole");
+    let seen = inspect(original.picture_mut(), sighting.objects.persons, networks).expect("they run");
     redacted(&original, &plan(&original, seen))
 }
 
@@ -417,15 +417,12 @@ fn usual_keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
         picture.height().div_ceil(8),
     );
     scout(&small, networks);
-    let view = View {
-        picture: &picture,
-        frame: main_size(),
-    };
-    let objects = networks.guard(view).expect("it runs");
-    networks.plates(view, &objects.vehicles).expect("it runs");
+    let mut whole = Picture::of_pixels(picture.clone(), Orientation::default());
+    let objects = networks.guard(&mut whole).expect("it runs");
+    networks.plates(&mut whole, &objects.vehicles).expect("it runs");
     for person in &objects.persons {
         // A box that the frame's edge cuts to nothing has no outline.
-        let _ = networks.silhouette(view, person.rect);
+        let _ = networks.silhouette(&mut whole, person.rect);
     }
     let areas: Vec<_> = objects
         .persons
