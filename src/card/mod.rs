@@ -25,7 +25,7 @@ pub use apart::apart;
 pub use erase::{Erased, erase};
 pub use error::{Error, HookFault};
 pub use path::CardPath;
-pub use read::{FRAME_AT_MOST, digest, ends, read};
+pub use read::{FRAME_AT_MOST, digest, ends, read, read_into};
 pub use walk::{CardFile, Limits, Listing, Oddity, Why, list};
 
 use std::ffi::OsStr;

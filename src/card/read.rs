@@ -18,6 +18,13 @@ pub(super) const PIECE: usize = 64 << 10;
 
 /// All bytes of a file, at most `limit`. A file that is written meanwhile is [`Error::Changed`].
 pub fn read(card: &Card, path: &CardPath, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    read_into(card, path, limit, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same in place of what was in `bytes`, whose room is used again; after an error it holds nothing of use.
+pub fn read_into(card: &Card, path: &CardPath, limit: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
     let (mut file, before) = open(card, path)?;
     let expected = size(&before);
     if expected > limit {
@@ -27,16 +34,18 @@ pub fn read(card: &Card, path: &CardPath, limit: u64) -> Result<Vec<u8>, Error> 
             limit,
         });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    bytes.clear();
+    // One more than is expected, or finding the end would double the room.
+    bytes.reserve_exact(usize::try_from(expected).unwrap_or(0) + 1);
     (&mut file)
         .take(expected + 1)
-        .read_to_end(&mut bytes)
+        .read_to_end(bytes)
         .map_err(|source| unreadable(card, path, source))?;
     unchanged(card, path, &file, &before)?;
     if bytes.len() as u64 != expected {
         return Err(Error::Changed(card.place(path)));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// The SHA-256 of a file of any size.

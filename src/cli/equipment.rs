@@ -1,10 +1,9 @@
 //! What a command needs before it can begin: the configuration, the networks, the vault, the keys.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::{Arguments, Exit, Failure, box_time};
-use crate::config;
+use crate::config::{self, Threads};
 use crate::vault::{DeviceKey, Recipient, Store};
 use crate::vision::networks::Networks;
 
@@ -25,10 +24,10 @@ pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks
         .runtime
         .as_deref()
         .or(config.and_then(|config| config.runtime.as_deref()));
-    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = config
-        .and_then(|config| config.threads)
-        .map_or_else(cores, NonZeroUsize::get);
+    let threads = match config {
+        Some(config) => config.threads().beside(),
+        None => Threads::of_this_machine().alone(),
+    };
     Ok(Networks::open(&models, library, threads)?)
 }
 

@@ -113,7 +113,7 @@ pub struct Trap {
     pub attempts: NonZeroU16,
     /// What becomes of videos, which cannot be redacted.
     pub video: Video,
-    /// Threads for the networks: 1 to 64; by default, as many as the machine has cores.
+    /// Threads that work at once: 1 to 64; by default, as many as the machine has cores.
     pub threads: Option<NonZeroUsize>,
     /// The cameras of this box, at least one, each with its own id and card.
     pub cameras: Vec<Camera>,
@@ -338,7 +338,38 @@ pub enum Access {
     },
 }
 
+/// What the threads of a round are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads(NonZeroUsize);
+
+impl Threads {
+    /// As many as the machine has cores.
+    pub fn of_this_machine() -> Self {
+        Self(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// Whether the next frame is read and made ready, and the last one sealed, while the networks look at one.
+    pub fn overlap(self) -> bool {
+        self.0 > NonZeroUsize::MIN
+    }
+
+    /// For one network, where nothing is done beside it.
+    pub fn alone(self) -> usize {
+        self.0.get()
+    }
+
+    /// For one network, the thread beside it taken off.
+    pub fn beside(self) -> usize {
+        (self.0.get() - 1).max(1)
+    }
+}
+
 impl Trap {
+    /// How many threads work at once here.
+    pub fn threads(&self) -> Threads {
+        self.threads.map_or_else(Threads::of_this_machine, Threads)
+    }
+
     /// Checks a configuration. `path` is named in messages, and relative paths count from its folder.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         check::trap(text, path)

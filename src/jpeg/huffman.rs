@@ -76,6 +76,36 @@ impl Code {
         Ok(tables)
     }
 
+    /// Its symbols, those of the shortest words first.
+    pub fn symbols(&self) -> &[u8] {
+        &self.symbols
+    }
+
+    /// With words for these symbols too, every word that there was unchanged; none if there is no room.
+    /// New words are longer than all others, and the one of 1-bits alone stays unused (C.2).
+    pub fn extended(&self, symbols: &[u8]) -> Option<Self> {
+        let lengths = (1u32..).zip(self.lengths);
+        let taken: u32 = lengths.clone().map(|(l, n)| u32::from(n) << (16 - l)).sum();
+        let longest = lengths.filter(|(_, n)| *n > 0).map(|(l, _)| l).max().unwrap_or(1);
+        let more = symbols.len() as u32;
+        let length = (longest..=16).find(|length| taken + (more << (16 - length)) < 1 << 16)?;
+        let mut extended = self.clone();
+        let count = &mut extended.lengths[length as usize - 1];
+        *count = count.checked_add(u8::try_from(more).ok()?)?;
+        extended.symbols.extend_from_slice(symbols);
+        Some(extended)
+    }
+
+    /// With words for these symbols too, at the price of one bit more for every word that has not 16:
+    /// that frees half of all words. None if there are more symbols than a table can name.
+    pub fn loosened(&self, symbols: &[u8]) -> Option<Self> {
+        let mut loosened = self.clone();
+        loosened.lengths.copy_within(0..15, 1);
+        loosened.lengths[0] = 0;
+        loosened.lengths[15] = self.lengths[14].checked_add(self.lengths[15])?;
+        loosened.extended(symbols)
+    }
+
     /// As in a DHT segment: 16 counts, then the symbols.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.lengths);
@@ -134,6 +164,34 @@ mod tests {
         assert!(Code::new(lengths([1, 3, 0]), &[1, 2, 3, 4]).is_none());
         assert!(Code::new(lengths([1, 1, 0]), &[1]).is_none());
         assert!(Code::new(lengths([1, 1, 0]), &[1, 2]).is_some());
+    }
+
+    #[test]
+    fn a_code_takes_more_symbols_without_changing_a_word_or_using_up_its_ones() {
+        let code = Code::new(lengths([0, 2, 3]), &[7, 8, 9, 10, 11]).expect("fits");
+        let more = code
+            .extended(&[1, 2, 3])
+            .expect("room in the words that begin with 111");
+        for (before, after) in code.by_symbol().iter().zip(more.by_symbol()) {
+            assert!(before.is_none() || *before == after);
+        }
+        assert_eq!(more.look_up()[0xFFFF], 0);
+        assert!([1, 2, 3].iter().all(|&s: &usize| more.by_symbol()[s].is_some()));
+    }
+
+    #[test]
+    fn a_full_code_is_loosened_and_still_has_every_symbol() {
+        let full = Code::new(lengths([1, 1, 2]), &[7, 8, 9, 10]).expect("fits");
+        assert_eq!(full.extended(&[0]), None);
+        let loose = full.loosened(&[0, 1]).expect("room");
+        assert!(
+            [0, 1, 7, 8, 9, 10]
+                .iter()
+                .all(|&s: &usize| loose.by_symbol()[s].is_some())
+        );
+        let deep: [u8; 16] = std::array::from_fn(|i| if i < 15 { 1 } else { 2 });
+        let deep = Code::new(deep, &(10..27).collect::<Vec<_>>()).expect("fits");
+        assert!(deep.loosened(&[0, 1]).is_some());
     }
 
     #[test]

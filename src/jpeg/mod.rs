@@ -8,19 +8,24 @@
 
 pub mod bits;
 mod blocks;
+pub mod coefficients;
+pub mod compare;
 pub mod crop;
 mod decode;
 mod entropy;
 pub mod facts;
+pub mod head;
 pub mod huffman;
 pub mod index;
 pub mod markers;
 pub mod picture;
 pub mod scan;
+pub mod splice;
 
 pub use bits::BitWriter;
 pub use decode::decode;
 pub use facts::Facts;
+pub use head::Head;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
 pub use picture::{Part, Picture};

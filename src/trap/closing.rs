@@ -4,8 +4,6 @@
 //! erasure is intended only after it. Where a network or a redaction fails, the event waits on the card unsealed.
 //! Leaves the rules to `triage`, looking to [`super::witness`].
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,6 +12,7 @@ use super::Error;
 use super::ledger::{Ledger, Row, State};
 use super::outcome::word;
 use super::round::Run;
+use super::timeline::{Stand, Timeline};
 use super::witness::{self, Site, Witness, corrected, redact_witness};
 use crate::card;
 use crate::config::{self, Camera};
@@ -80,16 +79,6 @@ struct Complete<'a> {
     after: Memory,
 }
 
-/// All frames that an undecided event may hold or touch.
-struct Known {
-    /// In card order.
-    facts: Vec<Facts>,
-    /// Those that wait on the card.
-    held: BTreeSet<Digest>,
-    /// Those of decided events.
-    decided: BTreeSet<Digest>,
-}
-
 /// What was made of an event's witnesses, durable but not on record yet.
 #[derive(Default)]
 struct Sealing {
@@ -101,22 +90,38 @@ impl Run<'_, '_> {
     /// Decides every event that is complete. `waiting`: files of this card were not looked at yet.
     pub(super) fn close_events(&mut self, waiting: bool) -> Result<(), Error> {
         let rules = rules(self.round.config, self.round.camera);
-        let Known { facts, held, decided } = self.known(&rules)?;
-        let now = self.now();
-        let Some(last_arrival) = facts.iter().map(|f| f.arrived).max() else {
+        // Taken out while events are decided by it: after an error it is read anew.
+        let mut timeline = match self.timeline.take() {
+            Some(timeline) => timeline,
+            None => self.read_timeline(&rules)?,
+        };
+        let Some(last_arrival) = timeline.last_arrival() else {
             return Ok(());
         };
         let watch = triage::Watch {
-            now,
+            now: self.now(),
             last_arrival,
             waiting,
             until_idle: self.round.until_idle,
         };
-        for span in triage::events(&facts, &decided, &rules) {
-            let Some(id) = span.id(&self.round.camera.id, &facts) else {
+        for span in timeline.undecided(&rules) {
+            let Some(id) = span.id(&self.round.camera.id, timeline.frames()) else {
                 continue;
             };
-            if triage::closed(&span, &facts, &watch, &rules).is_none() || self.unsealed.contains(&id) {
+            if triage::closed(&span, timeline.frames(), &watch, &rules).is_none()
+                || self.unsealed.contains(&id)
+            {
+                continue;
+            }
+            let frames = span.of(timeline.frames());
+            // A frame not met in this round yet may be gone from the card: the end of the round will tell.
+            let all_met = |run: &Self| {
+                frames
+                    .iter()
+                    .all(|f| !timeline.is_held(&f.id) || run.under_way.contains_key(&f.id))
+            };
+            // What is decided on was read in this round: the ledger's word for a file's bytes is not enough.
+            if !all_met(self) || !self.are_there(frames.iter().map(|f| f.id))? {
                 continue;
             }
             let memory = self.memory()?;
@@ -124,31 +129,27 @@ impl Run<'_, '_> {
                 cut_from: span.begins.is_cut().then_some(memory.shown),
                 scene: memory.scene,
             };
-            let frames = span.of(&facts);
-            // A frame not met in this round yet may be gone from the card: the end of the round will tell.
-            if frames
-                .iter()
-                .any(|f| held.contains(&f.id) && !self.under_way.contains_key(&f.id))
-            {
-                continue;
-            }
             let verdict = triage::verdict(frames, &before, &rules);
             let after = Memory {
                 scene: before.scene.after(frames),
                 shown: verdict.shown,
             };
-            self.decide(Complete {
+            let decided = self.decide(Complete {
                 id,
                 frames,
                 verdict,
                 after,
             })?;
+            if decided {
+                timeline.decide(&span, id);
+            }
         }
+        self.timeline = Some(timeline);
         Ok(())
     }
 
     /// Everything that bears on the events that are not decided yet.
-    fn known(&self, rules: &Rules) -> Result<Known, Error> {
+    fn read_timeline(&self, rules: &Rules) -> Result<Timeline, Error> {
         let near = SignedDuration::try_from(rules.max_hold + rules.event_gap).unwrap_or(SignedDuration::MAX);
         let recently = self
             .now()
@@ -157,20 +158,16 @@ impl Run<'_, '_> {
             .map_or(BoxTime(jiff::Timestamp::MIN), BoxTime);
         let undecided = self.ledger().undecided()?;
         let nearby = self.ledger().decided_nearby(recently)?;
-        let held = undecided
-            .iter()
-            .filter(|row| row.state == State::Held)
-            .map(|row| row.digest)
-            .collect();
-        let decided = nearby.iter().map(|row| row.digest).collect();
         let correction = self.round.camera.clock_correction;
-        let mut facts: Vec<Facts> = undecided
-            .into_iter()
-            .chain(nearby)
-            .map(|row| facts_of(row, correction))
-            .collect();
-        facts.sort_by(triage::in_card_order);
-        Ok(Known { facts, held, decided })
+        let known = undecided.into_iter().chain(nearby).map(|row| {
+            let stand = match (row.event, row.state) {
+                (Some(event), _) => Stand::Decided(event),
+                (None, State::Held) => Stand::Held,
+                (None, _) => Stand::Discarded,
+            };
+            (facts_of(row, correction), stand)
+        });
+        Ok(Timeline::of(known.collect()))
     }
 
     fn memory(&self) -> Result<Memory, Error> {
@@ -181,8 +178,9 @@ impl Run<'_, '_> {
             .unwrap_or_default())
     }
 
-    /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go.
-    fn decide(&mut self, event: Complete<'_>) -> Result<(), Error> {
+    /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go. `false` where the
+    /// event cannot be sealed: it waits.
+    fn decide(&mut self, event: Complete<'_>) -> Result<bool, Error> {
         let Sealing { items, redactions } = match self.seal(&event) {
             Ok(sealing) => sealing,
             // One event that cannot be sealed must not keep the others from being.
@@ -195,7 +193,7 @@ impl Run<'_, '_> {
                 self.unsealed.insert(event.id);
                 let frames = event.frames.iter().map(|frame| (frame.id, reason));
                 self.waiting_for.extend(frames);
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => return Err(error),
         };
@@ -241,7 +239,8 @@ impl Run<'_, '_> {
             .map(|f| f.id)
             .collect();
         self.erase(&frames)?;
-        self.tell_decided(&frames)
+        self.tell_decided(&frames)?;
+        Ok(true)
     }
 
     /// Redacts and seals the witnesses, one at a time; nothing is on record yet.
@@ -300,8 +299,8 @@ impl Run<'_, '_> {
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.
     fn read_again(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
-        let known = self.under_way.get(digest).and_then(|paths| paths.first());
-        let path = known.ok_or(Error::Vanished(*digest))?;
+        let known = self.under_way.get(digest).and_then(|names| names.first());
+        let path = &known.ok_or(Error::Vanished(*digest))?.file.path;
         let bytes = card::read(self.round.card, path, card::FRAME_AT_MOST)?;
         if Digest::of(&bytes) != *digest {
             return Err(Error::Changed(path.as_path().to_owned()));
@@ -326,7 +325,7 @@ fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
         .collect()
 }
 
-fn facts_of(row: Row, correction: i64) -> Facts {
+pub(super) fn facts_of(row: Row, correction: i64) -> Facts {
     Facts {
         id: row.digest,
         folder: row.path.folder().to_string_lossy().into_owned(),

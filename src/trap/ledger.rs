@@ -4,6 +4,8 @@
 //! journal line that tells of it; what was seen in it (boxes, scores) is forgotten as soon as its event is
 //! decided. No pixel and no file content ever stands here. Leaves files to `card`, sealing to `vault`.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::card::CardPath;
@@ -82,6 +84,21 @@ pub struct LeftFile {
     pub reason: String,
 }
 
+/// A file whose bytes are known: while its size and its time stay, it is not read again. No proof: FAT's times have a
+/// grain of two seconds, and a camera may write other bytes of the same size and time under the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Where it lies on the card.
+    pub path: CardPath,
+    /// Bytes when it was read.
+    pub size: u64,
+    /// Modification time when it was read, in nanoseconds since 1970, by the camera's clock.
+    pub modified: i64,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+/// A store of an earlier version gets the tables that it lacks, and the indices of this one.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS frame (
     camera   TEXT NOT NULL,
@@ -98,8 +115,18 @@ CREATE TABLE IF NOT EXISTS frame (
     redaction TEXT,
     PRIMARY KEY (camera, digest)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS frame_under_way ON frame (camera, state) WHERE state IN ('held', 'erasing');
+DROP INDEX IF EXISTS frame_under_way;
+CREATE INDEX IF NOT EXISTS frame_on_card ON frame (camera, state) WHERE state <> 'gone';
 CREATE INDEX IF NOT EXISTS frame_undecided ON frame (camera) WHERE event IS NULL;
+CREATE INDEX IF NOT EXISTS frame_arrived ON frame (camera, arrived) WHERE event IS NOT NULL;
+CREATE TABLE IF NOT EXISTS known_file (
+    camera   TEXT NOT NULL,
+    path     BLOB NOT NULL,
+    size     INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    digest   BLOB NOT NULL CHECK (length(digest) = 32),
+    PRIMARY KEY (camera, path)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scene (
     camera TEXT PRIMARY KEY,
     scene  TEXT NOT NULL
@@ -115,7 +142,7 @@ CREATE TABLE IF NOT EXISTS left_file (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Makes the tables where they are not there yet.
+/// Makes the tables and indices where they are not there yet.
 pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(SCHEMA)
 }
@@ -141,9 +168,11 @@ impl<'a> Ledger<'a> {
             .optional()
     }
 
-    /// All rows in this state, in no particular order: the card's order is the caller's to know.
+    /// All rows in this state, in no particular order: the card's order is the caller's to know. Not for those that
+    /// are gone: there are years of them.
     pub fn in_state(&self, state: State) -> rusqlite::Result<Vec<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = ?2");
+        // The comparison with 'gone' is what lets SQLite use the index of the frames on the card.
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = ?2 AND state <> 'gone'");
         let mut query = self.db.prepare_cached(&sql)?;
         let rows = query.query_map(params![self.camera.as_str(), state.name()], read_row)?;
         rows.collect()
@@ -245,8 +274,10 @@ impl<'a> Ledger<'a> {
     /// those that arrived since `recently`.
     pub fn decided_nearby(&self, recently: BoxTime) -> rusqlite::Result<Vec<Row>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NOT NULL
-             AND (state IN ('decided', 'erasing') OR arrived >= ?2)"
+            "SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state <> 'gone' AND event IS NOT NULL
+             UNION ALL
+             SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = 'gone' AND event IS NOT NULL
+             AND arrived >= ?2"
         );
         let mut query = self.db.prepare_cached(&sql)?;
         query
@@ -284,6 +315,69 @@ impl<'a> Ledger<'a> {
             .prepare_cached("UPDATE frame SET state = ?3 WHERE camera = ?1 AND digest = ?2")?
             .execute(params![self.camera.as_str(), digest.as_bytes(), state.name()])?;
         Ok(())
+    }
+
+    /// The digests of all frames that lie on the card.
+    pub fn on_card(&self) -> rusqlite::Result<BTreeSet<Digest>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT digest FROM frame WHERE camera = ?1 AND state <> 'gone'")?;
+        query
+            .query_map(params![self.camera.as_str()], |row| {
+                row.get(0).map(Digest::from_bytes)
+            })?
+            .collect()
+    }
+
+    /// Whose bytes a file has, by its path, size and time alone; `None` if it was never read like this, or if the
+    /// frame was forgotten.
+    pub fn trusted(&self, path: &CardPath, size: u64, modified: i64) -> rusqlite::Result<Option<Digest>> {
+        self.db
+            .prepare_cached(
+                "SELECT frame.digest FROM known_file JOIN frame USING (camera, digest)
+                 WHERE known_file.camera = ?1 AND known_file.path = ?2
+                 AND known_file.size = ?3 AND known_file.modified = ?4",
+            )?
+            .query_row(
+                params![self.camera.as_str(), path.as_bytes(), size, modified],
+                |row| row.get(0).map(Digest::from_bytes),
+            )
+            .optional()
+    }
+
+    /// Writes whose bytes a file has, just read.
+    pub fn know(&self, file: &KnownFile) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO known_file (camera, path, size, modified, digest) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET size = ?3, modified = ?4, digest = ?5",
+            )?
+            .execute(params![
+                self.camera.as_str(),
+                file.path.as_bytes(),
+                file.size,
+                file.modified,
+                file.digest.as_bytes(),
+            ])?;
+        Ok(())
+    }
+
+    /// Forgets whose bytes a file has: it is read when it is met again.
+    pub fn unknow(&self, path: &CardPath) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM known_file WHERE camera = ?1 AND path = ?2")?
+            .execute(params![self.camera.as_str(), path.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Where the files lay whose bytes are known.
+    pub fn known_paths(&self) -> rusqlite::Result<Vec<CardPath>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT path FROM known_file WHERE camera = ?1")?;
+        query
+            .query_map(params![self.camera.as_str()], |row| path_of(0, row.get(0)?))?
+            .collect()
     }
 
     /// What is known of a file that could not be taken.

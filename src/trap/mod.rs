@@ -1,15 +1,20 @@
 //! The trap: carries each frame from the card to the vault, or to nothing.
 //!
-//! Promises: what [`round`] says of one pass over a card, what [`closing`] says of one event. Here the clock is read
+//! Promises: what [`round`] says of one pass over a card, [`taking`] of one file, [`closing`] of one event, [`erasing`] of
+//! what leaves the card. Here the clock is read
 //! and the disk is touched; every decision is made by the pure modules above. Leaves printing to `cli`.
 
+mod ahead;
 mod closing;
+mod erasing;
 pub mod ledger;
 pub mod look;
 pub mod outcome;
 pub mod round;
 pub mod service;
 pub mod settling;
+mod taking;
+mod timeline;
 pub mod witness;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 //! taken as long as it stays the same; time is counted on a clock that never goes back, so a jump of the box's clock
 //! neither hurries nor stops anyone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +20,7 @@ pub struct Settlings {
     since: Instant,
     attempts: u16,
     files: HashMap<CardPath, Known>,
-    closed: Vec<PathBuf>,
+    closed: HashSet<PathBuf>,
 }
 
 /// A file that was seen before.
@@ -40,7 +40,7 @@ impl Settlings {
             since: Instant::now(),
             attempts,
             files: HashMap::new(),
-            closed: Vec::new(),
+            closed: HashSet::new(),
         }
     }
 
@@ -57,8 +57,22 @@ impl Settlings {
             .then_some(QUIET)
     }
 
+    /// Whether its writer closed this file since the last round.
+    pub(super) fn was_closed(&self, card: &Card, file: &CardPath) -> bool {
+        !self.closed.is_empty() && self.closed.contains(&card.root().join(file.as_path()))
+    }
+
     /// Looks at one file of the card once more.
     pub(super) fn look(&mut self, card: &Card, file: &CardFile) -> State {
+        let closed = self.was_closed(card, &file.path);
+        let state = (file.size, file.mtime);
+        if let Some(known) = self.files.get_mut(&file.path)
+            && known.whole == Some(state)
+            && !closed
+        {
+            known.met = true;
+            return State::Settled;
+        }
         let now = Observation {
             size: file.size,
             mtime: file.mtime,
@@ -70,21 +84,14 @@ impl Settlings {
             quiet: QUIET,
             attempts: self.attempts,
         };
-        let whole = card.root().join(file.path.as_path());
-        let closed = self.closed.iter().position(|path| *path == whole);
         let known = self.files.entry(file.path.clone()).or_insert_with(|| Known {
             settling: Settling::new(now),
             whole: None,
             met: true,
         });
         known.met = true;
-        if let Some(index) = closed {
-            self.closed.swap_remove(index);
+        if closed {
             known.settling.closed();
-        }
-        let state = (file.size, file.mtime);
-        if known.whole == Some(state) {
-            return State::Settled;
         }
         let seen = known.settling.seen(now, &rules);
         known.whole = match seen {

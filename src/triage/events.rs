@@ -77,9 +77,12 @@ impl Span {
 /// The order in which a camera writes: folder, then name, numbers by their value, case left aside
 /// (FAT does not know it); the digest decides what is left, so the order is total.
 pub fn in_card_order(a: &Facts, b: &Facts) -> Ordering {
-    natural(&a.folder, &b.folder)
-        .then_with(|| natural(&a.name, &b.name))
-        .then_with(|| a.id.cmp(&b.id))
+    by_place([&a.folder, &a.name], [&b.folder, &b.name]).then_with(|| a.id.cmp(&b.id))
+}
+
+/// The same order of two places alone, each a folder and a name.
+pub fn by_place(a: [&str; 2], b: [&str; 2]) -> Ordering {
+    natural(a[0], b[0]).then_with(|| natural(a[1], b[1]))
 }
 
 /// The events of one camera. `frames` lie in card order ([`in_card_order`]); those in `decided` belong

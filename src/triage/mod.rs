@@ -25,7 +25,7 @@ use crate::frame::{BoxTime, CameraTime, Digest};
 use crate::vision::geometry::Polygon;
 use crate::vision::{Light, Sighting};
 
-pub use events::{Boundary, Closing, Span, Watch, closed, events, in_card_order};
+pub use events::{Boundary, Closing, Span, Watch, by_place, closed, events, in_card_order};
 pub use scene::{Scene, Standing};
 pub use verdict::{Before, FirstLook, FrameVerdict, Scores, Shown, Verdict, first_look, verdict};
 pub use witnesses::Role;

@@ -1,0 +1,190 @@
+//! Erasing files from the card: intent, erasure, record.
+//!
+//! Promises: nothing is erased whose intent is not durable, and nothing that holds other bytes than those that were
+//! decided on; what a crash cut off is ended in the next round. A file that was written over meanwhile is never erased:
+//! the frame that was meant is gone with its name, and the file is taken as what it is now.
+
+use serde_json::json;
+
+use super::Error;
+use super::ledger::{Ledger, State};
+use super::outcome::{Outcome, Word, read_reason};
+use super::round::Run;
+use crate::card::{self, CardFile, CardPath};
+use crate::config;
+use crate::frame::Digest;
+use crate::vault::{Entry, Kind, Tx};
+
+/// What came of one erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Erasure {
+    /// The file is gone.
+    Done,
+    /// Another file bears the name now: the one that was meant went with its name.
+    Overwritten,
+    /// The card does not let it go: it stays intended, and is tried again in the next round.
+    Refused,
+}
+
+impl Run<'_, '_> {
+    /// Erases these frames from the card, under each of their names: intent, erasure, record.
+    pub(super) fn erase(&mut self, digests: &[Digest]) -> Result<(), Error> {
+        if !self.enforcing() || digests.is_empty() {
+            return Ok(());
+        }
+        self.intend(digests)?;
+        let (mut gone, mut freed) = (Vec::with_capacity(digests.len()), Vec::new());
+        for digest in digests {
+            let names = self.under_way.remove(digest).unwrap_or_default();
+            let (several, refused_before) = (names.len() > 1, self.summary.not_erased);
+            let mut mine = Vec::with_capacity(names.len());
+            for met in names {
+                let path = &met.file.path;
+                // The ledger names the file whose erasure a crash would cut off: only so is it found again.
+                if several {
+                    self.name_in_ledger(digest, path)?;
+                }
+                match self.erase_file(path, *digest) {
+                    Erasure::Done => {
+                        self.summary.erased += 1;
+                        freed.push(path.clone());
+                        mine.push(met);
+                    }
+                    Erasure::Overwritten => {
+                        freed.push(path.clone());
+                        self.take_again(met.file);
+                    }
+                    Erasure::Refused => {
+                        self.summary.not_erased += 1;
+                        mine.push(met);
+                    }
+                }
+            }
+            if self.summary.not_erased == refused_before {
+                gone.push(*digest);
+            }
+            self.under_way.insert(*digest, mine);
+        }
+        self.gone(&gone, &freed)
+    }
+
+    fn intend(&mut self, digests: &[Digest]) -> Result<(), Error> {
+        let now = self.now();
+        let camera = &self.round.camera.id;
+        self.round.store.transaction(|tx| {
+            digests.iter().try_for_each(|digest| {
+                let ledger = Ledger::of(tx.raw(), camera);
+                // A card that cannot be written to is tried in every round; the journal tells of it once.
+                if ledger
+                    .find(digest)?
+                    .is_some_and(|row| row.state == State::Erasing)
+                {
+                    return Ok(());
+                }
+                ledger.set_state(digest, State::Erasing)?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::DiscardIntended,
+                        body: json!({"camera": camera, "frame": digest}),
+                    },
+                )?;
+                Ok::<_, Error>(())
+            })
+        })
+    }
+
+    fn name_in_ledger(&mut self, digest: &Digest, path: &CardPath) -> Result<(), Error> {
+        let camera = &self.round.camera.id;
+        let moved = |tx: &mut Tx<'_>| Ledger::of(tx.raw(), camera).moved(digest, path);
+        self.round.store.transaction(|tx| moved(tx).map_err(Error::from))
+    }
+
+    /// Ends what an earlier round intended: the intent is on record, so the frame goes.
+    pub(super) fn finish_erasures(&mut self) -> Result<(), Error> {
+        let mut rows = self.ledger().in_state(State::Erasing)?;
+        rows.retain(|row| self.erase_file(&row.path, row.digest) != Erasure::Refused);
+        let (gone, freed): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.digest, row.path)).unzip();
+        self.gone(&gone, &freed)
+    }
+
+    fn erase_file(&self, path: &CardPath, digest: Digest) -> Erasure {
+        match card::erase(self.round.card, path, digest) {
+            Ok(_) => Erasure::Done,
+            Err(card::Error::Changed(_)) => Erasure::Overwritten,
+            Err(refusal) => {
+                tracing::warn!(%refusal, "not erased; tried again in the next round");
+                Erasure::Refused
+            }
+        }
+    }
+
+    /// Writes that these frames are gone, and that nothing is known any more of the files in these places.
+    fn gone(&mut self, frames: &[Digest], freed: &[CardPath]) -> Result<(), Error> {
+        if frames.is_empty() && freed.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let camera = &self.round.camera.id;
+        self.round.store.transaction(|tx| {
+            for path in freed {
+                Ledger::of(tx.raw(), camera).unknow(path)?;
+            }
+            frames.iter().try_for_each(|digest| {
+                Ledger::of(tx.raw(), camera).set_state(digest, State::Gone)?;
+                tx.journal(
+                    now,
+                    &Entry {
+                        kind: Kind::Discarded,
+                        body: json!({"camera": camera, "frame": digest}),
+                    },
+                )?;
+                Ok::<_, Error>(())
+            })
+        })
+    }
+
+    /// A video cannot be redacted: it waits for the wipe, or goes at once, as the city chose.
+    pub(super) fn video(&mut self, video: &CardFile) -> Result<(), Error> {
+        if self.round.config.video == config::Video::Leave || !self.enforcing() {
+            self.leave(&video.path, "video");
+            return Ok(());
+        }
+        let camera = &self.round.camera.id;
+        let now = self.now();
+        let digest = match card::digest(self.round.card, &video.path) {
+            Ok(digest) => digest,
+            Err(refusal) => match read_reason(&refusal) {
+                Some(reason) => {
+                    self.leave(&video.path, reason);
+                    return Ok(());
+                }
+                None => return Err(refusal.into()),
+            },
+        };
+        let entry = |kind| Entry {
+            kind,
+            body: json!({"camera": camera, "frame": digest, "video": true}),
+        };
+        self.round
+            .store
+            .transaction(|tx| tx.journal(now, &entry(Kind::DiscardIntended)))?;
+        if self.erase_file(&video.path, digest) == Erasure::Refused {
+            self.summary.not_erased += 1;
+            self.leave(&video.path, "video");
+            return Ok(());
+        }
+        self.round
+            .store
+            .transaction(|tx| tx.journal(now, &entry(Kind::Discarded)))?;
+        self.summary.erased += 1;
+        self.tell(Outcome {
+            file: video.path.as_path().to_owned(),
+            verdict: Word::Discard,
+            reason: "video".to_owned(),
+            event: None,
+            redaction: None,
+        });
+        Ok(())
+    }
+}
