@@ -116,7 +116,7 @@ fn symbols(blocks: &[[i16; 64]], parts: &[usize], before: &mut [i16; 3]) -> Vec<
                 continue;
             }
             (0..zeros / 16).for_each(|_| push(true, 0xF0, 0));
-            push(true, zeros % 16 << 4 | size(c.into()) as u8, c.into());
+            push(true, ((zeros % 16) << 4) | size(c.into()) as u8, c.into());
             zeros = 0;
         }
         if zeros > 0 {

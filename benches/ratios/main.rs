@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vigie::frame::{BoxTime, Digest, FrameSize};
-use vigie::jpeg::{Index, Layout, Scan};
+use vigie::jpeg::{Index, Layout, Picture, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use vigie::redact::{Context, Fill, Original, redact};
 use vigie::trap::look;
@@ -403,8 +403,8 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
 fn keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
     let bytes = fs::read(file).expect("there");
     let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
-    let original = Original::read(&bytes).expect("whole");
-    let seen = inspect(original.picture(), sighting.objects.persons, networks).expect("they run");
+    let mut original = Original::read(&bytes).expect("whole");
+    let seen = inspect(original.picture_mut(), sighting.objects.persons, networks).expect("they run");
     redacted(&original, &plan(&original, seen))
 }
 
@@ -417,20 +417,17 @@ fn usual_keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
         picture.height().div_ceil(8),
     );
     scout(&small, networks);
-    let view = View {
-        picture: &picture,
-        frame: main_size(),
-    };
-    let objects = networks.guard(view).expect("it runs");
-    networks.plates(view, &objects.vehicles).expect("it runs");
+    let mut picture = Picture::of_pixels(picture, Default::default());
+    let objects = networks.guard(&mut picture).expect("it runs");
+    networks.plates(&mut picture, &objects.vehicles).expect("it runs");
     for person in &objects.persons {
         // A box that the frame's edge cuts to nothing has no outline.
-        let _ = networks.silhouette(view, person.rect);
+        let _ = networks.silhouette(&mut picture, person.rect);
     }
     let areas: Vec<_> = objects
         .persons
         .iter()
         .map(|p| [p.rect.x, p.rect.y, p.rect.w, p.rect.h].map(|side| side.max(0.0) as u32))
         .collect();
-    conventional::filled(picture, &areas)
+    conventional::filled(picture.stored().expect("decoded").into_owned(), &areas)
 }

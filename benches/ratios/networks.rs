@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use vigie::frame::FrameSize;
+use vigie::jpeg::Picture;
 use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Detector as _, Error, Networks, View, runtime};
 
@@ -59,8 +60,9 @@ pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
         score: 1.0,
     };
     networks.scout(view)?;
-    networks.guard(view)?;
-    networks.plates(view, &[vehicle])?;
-    networks.silhouette(view, person)?;
+    let mut picture = Picture::of_pixels(picture.clone(), Default::default());
+    networks.guard(&mut picture)?;
+    networks.plates(&mut picture, &[vehicle])?;
+    networks.silhouette(&mut picture, person)?;
     Ok(())
 }

@@ -261,7 +261,7 @@ impl Run<'_, '_> {
             let bytes = self.read_again(&frame.id)?;
             let witness = Witness {
                 bytes: &bytes,
-                neighbours: neighbours(event.frames, index),
+                neighbours: Some(neighbours(event.frames, index)),
                 now: self.now(),
             };
             let redacted = redact_witness(witness, &site, None, self.round.detector)?;
