@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use vigie::frame::{BoxTime, Digest, FrameSize};
+use vigie::frame::{BoxTime, Digest, FrameSize, Orientation};
 use vigie::jpeg::{Index, Layout, Picture, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use vigie::redact::{Context, Fill, Original, redact};
@@ -417,17 +417,17 @@ fn usual_keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
         picture.height().div_ceil(8),
     );
     scout(&small, networks);
-    let mut picture = Picture::of_pixels(picture, Default::default());
-    let objects = networks.guard(&mut picture).expect("it runs");
-    networks.plates(&mut picture, &objects.vehicles).expect("it runs");
+    let mut whole = Picture::of_pixels(picture.clone(), Orientation::default());
+    let objects = networks.guard(&mut whole).expect("it runs");
+    networks.plates(&mut whole, &objects.vehicles).expect("it runs");
     for person in &objects.persons {
         // A box that the frame's edge cuts to nothing has no outline.
-        let _ = networks.silhouette(&mut picture, person.rect);
+        let _ = networks.silhouette(&mut whole, person.rect);
     }
     let areas: Vec<_> = objects
         .persons
         .iter()
         .map(|p| [p.rect.x, p.rect.y, p.rect.w, p.rect.h].map(|side| side.max(0.0) as u32))
         .collect();
-    conventional::filled(picture.stored().expect("decoded").into_owned(), &areas)
+    conventional::filled(picture, &areas)
 }

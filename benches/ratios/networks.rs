@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use vigie::frame::FrameSize;
+use vigie::frame::{FrameSize, Orientation};
 use vigie::jpeg::Picture;
 use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Detector as _, Error, Networks, View, runtime};
@@ -46,9 +46,10 @@ fn with_ssd_alone(models: &Path, target: &Path) -> PathBuf {
 
 /// Runs every network once on a small picture.
 pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
-    let picture = RgbImage::new(320, 240);
+    let mut picture = Picture::of_pixels(RgbImage::new(320, 240), Orientation::default());
+    let small = picture.reduced().expect("decoded");
     let view = View {
-        picture: &picture,
+        picture: &small,
         frame: FrameSize {
             width: 320,
             height: 240,
@@ -60,7 +61,6 @@ pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
         score: 1.0,
     };
     networks.scout(view)?;
-    let mut picture = Picture::of_pixels(picture.clone(), Default::default());
     networks.guard(&mut picture)?;
     networks.plates(&mut picture, &[vehicle])?;
     networks.silhouette(&mut picture, person)?;
