@@ -93,6 +93,7 @@ impl Run<'_, '_> {
         // Taken out while events are decided by it: after an error it is read anew.
         let mut timeline = match self.timeline.take() {
             Some(timeline) => timeline,
+            None if self.ledger().all_decided()? => return Ok(()),
             None => self.read_timeline(&rules)?,
         };
         let Some(last_arrival) = timeline.last_arrival() else {
