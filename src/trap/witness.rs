@@ -93,6 +93,8 @@ impl Site {
 pub struct Witness<'a> {
     /// The file's bytes.
     pub bytes: &'a [u8],
+    /// Of these bytes.
+    pub digest: Digest,
     /// Persons the scout saw in this frame and in those up to two seconds before and after.
     pub neighbours: Vec<Detection>,
     /// The box's clock.
@@ -134,7 +136,7 @@ pub fn redact_witness(
     policy: Option<Policy>,
     detector: &mut dyn Detector,
 ) -> Result<Redacted, Error> {
-    let mut original = Original::read(witness.bytes)?;
+    let mut original = Original::read_named(witness.bytes, witness.digest)?;
     let light = vision::light(&original.picture().reduced()?);
     let seen = inspect(original.picture_mut(), witness.neighbours, detector)?;
     // What was looked at is not needed again, and redaction needs room of its own.
