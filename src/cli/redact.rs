@@ -46,6 +46,7 @@ pub fn run(
     let bytes = read_file(input).map_err(|why| Failure::file(input, &why))?;
     let witness = Witness {
         bytes: &bytes,
+        digest: Digest::of(&bytes),
         neighbours: None,
         now: box_time(),
     };

@@ -262,6 +262,7 @@ impl Run<'_, '_> {
             let bytes = self.read_again(&frame.id)?;
             let witness = Witness {
                 bytes: &bytes,
+                digest: frame.id,
                 neighbours: Some(neighbours(event.frames, index)),
                 now: self.now(),
             };

@@ -95,6 +95,8 @@ impl Site {
 pub struct Witness<'a> {
     /// The file's bytes.
     pub bytes: &'a [u8],
+    /// Of these bytes.
+    pub digest: Digest,
     /// Persons the scout saw in this frame and in those up to two seconds before and after; `None` where it has not
     /// looked yet: then it looks at this frame now.
     pub neighbours: Option<Vec<Detection>>,
@@ -150,7 +152,7 @@ pub fn redact_witness(
     policy: Option<Policy>,
     detector: &mut dyn Detector,
 ) -> Result<Redacted, Error> {
-    let mut original = Original::read(witness.bytes)?;
+    let mut original = Original::read_named(witness.bytes, witness.digest)?;
     let small = original.picture().reduced()?;
     let light = vision::light(&small);
     let neighbours = match witness.neighbours {
