@@ -218,6 +218,48 @@ pub struct FrameSize {
     pub height: u32,
 }
 
+/// A rectangle of whole pixels of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Left column.
+    pub x: u32,
+    /// Top row.
+    pub y: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Region {
+    /// All of a picture of this size.
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        }
+    }
+
+    /// The longer of its sides.
+    pub fn long_side(&self) -> u32 {
+        self.width.max(self.height)
+    }
+
+    /// The part of it inside a picture of this size; nowhere else than inside, and at least one pixel
+    /// where the picture has one.
+    pub fn clipped(&self, size: FrameSize) -> Self {
+        let side = |start: u32, length: u32, full: u32| {
+            let start = start.min(full.saturating_sub(1));
+            (start, length.max(1).min(full - start))
+        };
+        let (x, width) = side(self.x, self.width, size.width);
+        let (y, height) = side(self.y, self.height, size.height);
+        Self { x, y, width, height }
+    }
+}
+
 /// How the stored picture must be turned to stand upright: EXIF 2.32, tag 0x0112, values 1 to 8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "u16", try_from = "u16")]
@@ -271,6 +313,34 @@ impl Orientation {
         } else {
             size
         }
+    }
+
+    /// Where a region of the upright picture lies in the stored one of size `stored`.
+    pub fn region_to_stored(self, upright: Region, stored: FrameSize) -> Region {
+        let size = self.turned(stored);
+        let Region { x, y, width, height } = upright.clipped(size);
+        let from_right = size.width - x - width;
+        let from_below = size.height - y - height;
+        let (x, y) = match self.0 {
+            2 => (from_right, y),
+            3 => (from_right, from_below),
+            4 => (x, from_below),
+            5 => (y, x),
+            6 => (y, from_right),
+            7 => (from_below, from_right),
+            8 => (from_below, x),
+            _ => (x, y),
+        };
+        let (width, height) = match self.swaps() {
+            true => (height, width),
+            false => (width, height),
+        };
+        Region { x, y, width, height }
+    }
+
+    /// Where a region of the stored picture of size `stored` lies in the upright one.
+    pub fn region_to_upright(self, region: Region, stored: FrameSize) -> Region {
+        self.undone().region_to_stored(region, self.turned(stored))
     }
 }
 

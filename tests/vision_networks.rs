@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use vigie::frame::FrameSize;
+use vigie::jpeg::Picture;
 use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Detector, Error, Light, Networks, View, light};
 
@@ -148,12 +149,8 @@ fn boxes_are_in_pixels_of_the_frame_however_small_the_picture() {
 #[test]
 fn the_guard_sees_what_the_reference_sees_and_a_list_shows_it_once() {
     let Some(mut networks) = networks() else { return };
-    let picture = scene();
-    let view = View {
-        picture: &picture,
-        frame: FRAME,
-    };
-    let looks = networks.guard_looks(view).expect("runs");
+    let mut picture = Picture::of_pixels(scene(), Default::default());
+    let looks = networks.guard_looks(&mut picture).expect("runs");
     let listed = looks.distinct(&networks.manifest().listing);
     let seen = looks.united();
     for vehicle in [
@@ -168,7 +165,7 @@ fn the_guard_sees_what_the_reference_sees_and_a_list_shows_it_once() {
     sees(&seen.persons, [385.5, 116.7, 451.6, 301.8, 0.3349]);
     sees(&seen.persons, [387.8, 122.2, 447.4, 197.8, 0.2044]);
     assert!(listed.vehicles.len() < seen.vehicles.len());
-    let guarded = networks.guard(view).expect("runs");
+    let guarded = networks.guard(&mut picture).expect("runs");
     assert_eq!(guarded.vehicles, listed.vehicles, "each vehicle once");
     assert_eq!(guarded.persons, seen.persons, "every person's box, for a mask");
 }
@@ -176,14 +173,10 @@ fn the_guard_sees_what_the_reference_sees_and_a_list_shows_it_once() {
 #[test]
 fn a_weak_person_over_a_sixth_of_the_frame_is_not_believed_and_a_small_or_sure_one_is() {
     let Some(mut networks) = networks() else { return };
-    let picture = scene();
-    let view = View {
-        picture: &picture,
-        frame: FRAME,
-    };
+    let mut picture = Picture::of_pixels(scene(), Default::default());
     let large = networks.manifest().guard.large_person;
-    let all = networks.guard_looks(view).expect("runs").united().persons;
-    let kept = networks.guard(view).expect("runs").persons;
+    let all = networks.guard_looks(&mut picture).expect("runs").united().persons;
+    let kept = networks.guard(&mut picture).expect("runs").persons;
     let frame = FRAME.width as f32 * FRAME.height as f32;
     let doubtful = |d: &&Detection| d.rect.area() > large.share * frame && d.score < large.below;
     assert_eq!(kept.len(), all.len() - all.iter().filter(doubtful).count());
@@ -193,13 +186,9 @@ fn a_weak_person_over_a_sixth_of_the_frame_is_not_believed_and_a_small_or_sure_o
 #[test]
 fn the_silhouette_is_that_of_the_reference() {
     let Some(mut networks) = networks() else { return };
-    let picture = scene();
-    let view = View {
-        picture: &picture,
-        frame: FRAME,
-    };
+    let mut picture = Picture::of_pixels(scene(), Default::default());
     let drawn = networks
-        .silhouette(view, Rect::from_edges(385.0, 118.0, 446.0, 305.0))
+        .silhouette(&mut picture, Rect::from_edges(385.0, 118.0, 446.0, 305.0))
         .expect("runs");
     assert_eq!((drawn.side, drawn.body.len()), (256, 256 * 256));
     let body = drawn.body.iter().filter(|&&v| v > 0.5).count();
@@ -221,12 +210,13 @@ fn any_picture_is_looked_at_by_every_job_without_a_panic() {
             frame,
         };
         let mut seen = networks.scout(view).expect("runs");
-        seen.join(networks.guard(view).expect("runs"));
+        let mut picture = Picture::of_pixels(picture, Default::default());
+        seen.join(networks.guard(&mut picture).expect("runs"));
         let everywhere = Detection {
             rect: Rect::from([0.0, 0.0, width as f32, height as f32]),
             score: 0.9,
         };
-        let plates = networks.plates(view, &[everywhere]).expect("runs");
+        let plates = networks.plates(&mut picture, &[everywhere]).expect("runs");
         let boxes = seen.vehicles.iter().chain(&seen.persons).map(|d| d.rect);
         for rect in boxes.chain(plates.iter().map(|p| p.rect)) {
             assert!(
@@ -234,7 +224,7 @@ fn any_picture_is_looked_at_by_every_job_without_a_panic() {
                 "{rect:?}"
             );
         }
-        assert!(networks.silhouette(view, everywhere.rect).is_ok());
+        assert!(networks.silhouette(&mut picture, everywhere.rect).is_ok());
     }
 }
 
@@ -247,13 +237,20 @@ fn what_is_no_place_or_no_picture_is_an_error_and_not_an_empty_answer() {
         frame: FRAME,
     };
     assert!(matches!(networks.scout(view), Err(Error::Empty)));
-    let picture = scene();
-    let view = View {
-        picture: &picture,
-        frame: FRAME,
-    };
+    let mut empty = Picture::of_pixels(picture, Default::default());
+    assert!(matches!(networks.guard(&mut empty), Err(Error::Empty)));
+    assert!(matches!(networks.plates(&mut empty, &[]), Err(Error::Empty)));
+    let somewhere = Rect::from([0.0, 0.0, 10.0, 10.0]);
+    assert!(matches!(
+        networks.silhouette(&mut empty, somewhere),
+        Err(Error::Empty)
+    ));
+    let mut picture = Picture::of_pixels(scene(), Default::default());
     let nowhere = Rect::from([f32::NAN, 0.0, 10.0, 10.0]);
-    assert!(matches!(networks.silhouette(view, nowhere), Err(Error::NoPlace)));
+    assert!(matches!(
+        networks.silhouette(&mut picture, nowhere),
+        Err(Error::NoPlace)
+    ));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use vigie::frame::FrameSize;
+use vigie::frame::{FrameSize, Orientation};
+use vigie::jpeg::Picture;
 use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Detector as _, Error, Networks, View, runtime};
 
@@ -45,9 +46,9 @@ fn with_ssd_alone(models: &Path, target: &Path) -> PathBuf {
 
 /// Runs every network once on a small picture.
 pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
-    let picture = RgbImage::new(320, 240);
+    let small = RgbImage::new(320, 240);
     let view = View {
-        picture: &picture,
+        picture: &small,
         frame: FrameSize {
             width: 320,
             height: 240,
@@ -59,8 +60,9 @@ pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
         score: 1.0,
     };
     networks.scout(view)?;
-    networks.guard(view)?;
-    networks.plates(view, &[vehicle])?;
-    networks.silhouette(view, person)?;
+    let mut picture = Picture::of_pixels(small.clone(), Orientation::default());
+    networks.guard(&mut picture)?;
+    networks.plates(&mut picture, &[vehicle])?;
+    networks.silhouette(&mut picture, person)?;
     Ok(())
 }

@@ -61,7 +61,10 @@ enum Trouble {
 
 impl From<vision::Error> for Trouble {
     fn from(error: vision::Error) -> Self {
-        Self::Networks(error)
+        match error {
+            vision::Error::Picture(damage) => Self::File(damage.to_string()),
+            failure => Self::Networks(failure),
+        }
     }
 }
 
@@ -76,21 +79,19 @@ fn detect(file: &Path, networks: &mut Networks) -> Result<Detected, Trouble> {
     let damaged = |why: crate::jpeg::Error| Trouble::File(why.to_string());
     let layout = Layout::parse(&bytes).map_err(damaged)?;
     let facts = Facts::read(&bytes, &layout);
-    let picture = Picture::decode(&bytes, &layout, facts.orientation).map_err(damaged)?;
-    let (small, upright, frame) = (picture.reduced(), picture.upright(), picture.frame());
+    let mut picture = Picture::read(&bytes, &layout, facts.orientation).map_err(damaged)?;
+    let (small, frame) = (picture.reduced().map_err(damaged)?, picture.frame());
     let index = lap();
     networks.scout(View {
         picture: &small,
         frame,
     })?;
     let scout = lap();
-    let view = View {
-        picture: &upright,
-        frame,
-    };
-    let objects = networks.guard_looks(view)?.distinct(&networks.manifest().listing);
+    let objects = networks
+        .guard_looks(&mut picture)?
+        .distinct(&networks.manifest().listing);
     let guard = lap();
-    let plates = networks.plates(view, &objects.vehicles)?;
+    let plates = networks.plates(&mut picture, &objects.vehicles)?;
     Ok(Detected {
         file: file.to_string_lossy().into_owned(),
         width: frame.width,

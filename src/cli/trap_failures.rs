@@ -24,6 +24,9 @@ impl From<config::Error> for Failure {
 impl From<vision::Error> for Failure {
     fn from(error: vision::Error) -> Self {
         use vision::Error as E;
+        if let E::Picture(damage) = error {
+            return damage.into();
+        }
         let (english, french) = match &error {
             E::RuntimeMissing { .. } | E::Runtime { .. } => (
                 [

@@ -10,6 +10,8 @@ pub mod bits;
 mod blocks;
 pub mod coefficients;
 pub mod compare;
+pub mod crop;
+mod decode;
 mod entropy;
 pub mod facts;
 pub mod head;
@@ -21,11 +23,12 @@ pub mod scan;
 pub mod splice;
 
 pub use bits::BitWriter;
+pub use decode::decode;
 pub use facts::Facts;
 pub use head::Head;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
-pub use picture::Picture;
+pub use picture::{Part, Picture};
 pub use scan::Scan;
 
 /// Why a file cannot be taken for a picture.

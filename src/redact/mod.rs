@@ -19,7 +19,7 @@ pub use mask::{Canvas, Mask};
 pub use plan::{Evidence, Flag, Occupants, Person, Plan, Policy, Rules, Seen};
 
 use crate::frame::{BoxTime, CameraId, Digest};
-use crate::jpeg::{self, Facts, Layout, Picture, SegmentKind};
+use crate::jpeg::{self, Facts, Index, Layout, Picture, SegmentKind};
 use manifest::{File, Network, Times, Version};
 
 /// Close enough to the camera's own that a plate reads as before, and no larger than it wrote.
@@ -80,11 +80,11 @@ pub struct Original<'a> {
 }
 
 impl<'a> Original<'a> {
-    /// Reads and decodes a file, once for everything that looks at it.
+    /// Reads a file, once for everything that looks at it.
     pub fn read(bytes: &'a [u8]) -> Result<Self, jpeg::Error> {
         let layout = Layout::parse(bytes)?;
         let facts = Facts::read(bytes, &layout);
-        let picture = Picture::decode(bytes, &layout, facts.orientation)?;
+        let picture = Picture::read(bytes, &layout, facts.orientation)?;
         Ok(Self {
             bytes,
             layout,
@@ -106,6 +106,16 @@ impl<'a> Original<'a> {
     /// Its pixels.
     pub fn picture(&self) -> &Picture {
         &self.picture
+    }
+
+    /// Its pixels, to look at: what is looked at whole is kept.
+    pub fn picture_mut(&mut self) -> &mut Picture {
+        &mut self.picture
+    }
+
+    /// Where its MCUs lie; none where it must be encoded again.
+    pub fn index(&self) -> Option<&Index> {
+        self.picture.index()
     }
 
     /// What a plan for this frame is drawn on.
@@ -163,7 +173,7 @@ pub fn redact(
     if plan.canvas != original.canvas() {
         return Err(Error::OtherPicture);
     }
-    let mut painted = original.picture.stored().clone();
+    let mut painted = original.picture.stored()?.into_owned();
     fill::paint(&mut painted, plan, fill);
     let exif = original.facts.exif();
     let jpeg = encode(&painted, original.layout.is_grey(), &exif)?;
@@ -233,8 +243,7 @@ fn check(jpeg: &[u8], exif: &[u8], painted: &RgbImage, plan: &Plan) -> Result<()
     if layout.size != plan.canvas.stored {
         return Err(Error::Check(Fault::Size));
     }
-    let picture = Picture::decode(jpeg, &layout, plan.canvas.orientation)?;
-    let decoded = picture.stored();
+    let decoded = &jpeg::decode(jpeg, &layout)?;
     for (column, row) in plan.mask.units() {
         let pixels = fill::unit_pixels(plan.canvas.grid, decoded.dimensions(), column, row);
         for (x, y) in pixels {

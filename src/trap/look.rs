@@ -27,12 +27,12 @@ pub struct Prepared {
 pub fn prepare(bytes: &[u8]) -> Result<Prepared, jpeg::Error> {
     let layout = Layout::parse(bytes)?;
     let exif = Facts::read(bytes, &layout);
-    let picture = Picture::decode(bytes, &layout, exif.orientation)?;
-    let small = picture.reduced();
+    let picture = Picture::read(bytes, &layout, exif.orientation)?;
+    let small = picture.reduced()?;
     Ok(Prepared {
         size: picture.frame(),
         light: vision::light(&small),
-        small: small.into_owned(),
+        small,
         exif,
     })
 }

@@ -10,7 +10,7 @@ use crate::jpeg::{self, Picture};
 use crate::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use crate::redact::{self, Context, Fill, Original, Redacted, redact};
 use crate::vision::geometry::Polygon;
-use crate::vision::{self, Detection, Detector, Light, View};
+use crate::vision::{self, Detection, Detector, Light};
 
 /// Why a witness could not be redacted.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +20,19 @@ pub enum Error {
     Jpeg(#[from] jpeg::Error),
     /// A network failed.
     #[error(transparent)]
-    Vision(#[from] vision::Error),
+    Vision(vision::Error),
     /// The redacted file did not stand its own check.
     #[error(transparent)]
     Redact(#[from] redact::Error),
+}
+
+impl From<vision::Error> for Error {
+    fn from(error: vision::Error) -> Self {
+        match error {
+            vision::Error::Picture(damage) => Self::Jpeg(damage),
+            failure => Self::Vision(failure),
+        }
+    }
 }
 
 /// A surer vehicle is shown under `all-but`, and its glazing masked. Weaker boxes serve the search for plates alone: on
@@ -92,17 +101,12 @@ pub struct Witness<'a> {
 
 /// Looks at a whole picture with every network: persons and their outlines, vehicles, plates.
 pub fn inspect(
-    picture: &Picture,
+    picture: &mut Picture,
     neighbours: Vec<Detection>,
     detector: &mut dyn Detector,
 ) -> Result<Seen, vision::Error> {
-    let upright = picture.upright();
-    let view = View {
-        picture: &upright,
-        frame: picture.frame(),
-    };
-    let objects = detector.guard(view)?;
-    let plates = detector.plates(view, &objects.vehicles)?;
+    let objects = detector.guard(picture)?;
+    let plates = detector.plates(picture, &objects.vehicles)?;
     let vehicles = objects
         .vehicles
         .into_iter()
@@ -112,7 +116,7 @@ pub fn inspect(
     for seen in objects.persons {
         persons.push(Person {
             seen,
-            silhouette: Some(detector.silhouette(view, seen.rect)?),
+            silhouette: Some(detector.silhouette(picture, seen.rect)?),
         });
     }
     Ok(Seen {
@@ -130,9 +134,11 @@ pub fn redact_witness(
     policy: Option<Policy>,
     detector: &mut dyn Detector,
 ) -> Result<Redacted, Error> {
-    let original = Original::read(witness.bytes)?;
-    let light = vision::light(&original.picture().reduced());
-    let seen = inspect(original.picture(), witness.neighbours, detector)?;
+    let mut original = Original::read(witness.bytes)?;
+    let light = vision::light(&original.picture().reduced()?);
+    let seen = inspect(original.picture_mut(), witness.neighbours, detector)?;
+    // What was looked at is not needed again, and redaction needs room of its own.
+    original.picture_mut().forget_whole();
     let rules = Rules {
         policy: policy.unwrap_or(match light {
             Light::Day => site.day,

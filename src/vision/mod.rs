@@ -26,6 +26,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Digest, FrameSize};
+use crate::jpeg::{self, Picture};
 use geometry::Rect;
 pub use light::light;
 pub use networks::Networks;
@@ -128,11 +129,11 @@ pub trait Detector {
     fn scout(&mut self, view: View<'_>) -> Result<Objects, Error>;
     /// Every person, recall before precision, and each vehicle once, surest first: witnesses only.
     /// Persons are *not* suppressed between networks and tiles: they become a mask.
-    fn guard(&mut self, view: View<'_>) -> Result<Objects, Error>;
-    /// Plates inside the vehicles and in the whole frame: witnesses only, full resolution.
-    fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error>;
+    fn guard(&mut self, picture: &mut Picture) -> Result<Objects, Error>;
+    /// Plates inside the vehicles, at full resolution, and in the whole frame: witnesses only.
+    fn plates(&mut self, picture: &mut Picture, vehicles: &[Detection]) -> Result<Vec<Plate>, Error>;
     /// The body's outline inside one person's box.
-    fn silhouette(&mut self, view: View<'_>, person: Rect) -> Result<Silhouette, Error>;
+    fn silhouette(&mut self, picture: &mut Picture, person: Rect) -> Result<Silhouette, Error>;
     /// The networks in use, by job, and their hashes: they go into every manifest.
     fn networks(&self) -> Vec<(String, Digest)>;
 }
@@ -222,6 +223,9 @@ pub enum Error {
         /// Type and shape.
         got: String,
     },
+    /// The file's pixels cannot be had: it is at fault, no network.
+    #[error(transparent)]
+    Picture(#[from] jpeg::Error),
     /// A picture or frame without pixels.
     #[error("the picture has no pixels")]
     Empty,

@@ -75,8 +75,8 @@ mod tests {
     use super::super::geometry::Rect;
     use super::super::manifest::tests::shipped;
     use super::super::tensor::Canvas;
-    use super::super::tiles::Region;
     use super::*;
+    use crate::frame::Region;
     use image::RgbImage;
 
     /// What one cell of the coarsest level means in a picture of the input's own size.

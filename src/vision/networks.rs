@@ -15,9 +15,10 @@ use super::nms::Limits;
 use super::runtime::{self, Network, Runtime};
 use super::ssd::{self, Anchor};
 use super::tensor::Canvas;
-use super::tiles::{Region, tiles};
+use super::tiles::tiles;
 use super::{Detection, Detector, Error, Objects, Plate, Silhouette, View, nanodet, plates, pose};
-use crate::frame::{Digest, FrameSize};
+use crate::frame::{Digest, FrameSize, Region};
+use crate::jpeg::Picture;
 
 /// The packaged networks, run by ONNX Runtime.
 pub struct Networks {
@@ -104,9 +105,10 @@ impl Networks {
     }
 
     /// The guard's job with who saw what kept apart: [`Looks::united`] is a mask, [`Looks::distinct`] a list.
-    pub fn guard_looks(&mut self, view: View<'_>) -> Result<Looks, Error> {
-        let whole = whole(view)?;
+    pub fn guard_looks(&mut self, picture: &mut Picture) -> Result<Looks, Error> {
         let guard = self.manifest.guard.clone();
+        let view = view(picture, least_for_tiles(guard.tiles, guard.overlap))?;
+        let whole = whole(view)?;
         let job = Seeing {
             threshold: guard.threshold,
             iou: guard.nms_iou,
@@ -235,11 +237,12 @@ impl Detector for Networks {
         Ok(to_frame(seen.suppressed(Limits::iou(scout.nms_iou)), view))
     }
 
-    fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
-        let looks = self.guard_looks(view)?;
+    fn guard(&mut self, picture: &mut Picture) -> Result<Objects, Error> {
+        let looks = self.guard_looks(picture)?;
         let vehicles = looks.distinct(&self.manifest.listing).vehicles;
         let large = self.manifest.guard.large_person;
-        let frame = view.frame.width as f32 * view.frame.height as f32;
+        let FrameSize { width, height } = picture.frame();
+        let frame = width as f32 * height as f32;
         let mut objects = looks.united();
         objects
             .persons
@@ -247,38 +250,36 @@ impl Detector for Networks {
         Ok(Objects { vehicles, ..objects })
     }
 
-    fn plates(&mut self, view: View<'_>, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
-        let whole = whole(view)?;
-        let scale = scale(view);
-        let smaller = [1.0 / scale[0], 1.0 / scale[1]];
-        let vehicles: Vec<_> = vehicles
-            .iter()
-            .map(|d| Detection {
-                rect: d.rect.scaled(smaller),
-                score: d.score,
-            })
-            .collect();
+    fn plates(&mut self, picture: &mut Picture, vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
+        let view = view(picture, plates::WHOLE[0])?;
+        let (whole, scale, frame) = (whole(view)?, scale(view), view.frame);
         let mut looks = Vec::new();
         for side in plates::WHOLE {
             let found = self.see_plates(view.picture, whole, side)?;
-            looks.push(plates::Look { part: None, found });
+            looks.push(plates::Look {
+                part: None,
+                found: plates::moved(found, scale, [0.0, 0.0]),
+            });
         }
-        for crop in plates::crops(&vehicles, whole.width, whole.height) {
-            let mut found = self.see_plates(view.picture, crop, plates::CLOSE)?;
-            found.retain(|p| !plates::is_cut(&p.rect, crop, whole.width, whole.height));
+        for crop in plates::crops(vehicles, frame.width, frame.height) {
+            let part = picture.part(crop, plates::CLOSE)?;
+            let seen = part.pixels_of(crop);
+            let found = self.see_plates(&part.picture, seen, plates::CLOSE)?;
+            let mut found = plates::moved(found, part.scale(), crop.origin());
+            found.retain(|p| !plates::is_cut(&p.rect, crop, frame));
             looks.push(plates::Look {
                 part: Some(crop.rect()),
-                found: plates::to_picture(found, crop),
+                found,
             });
         }
         let fused = plates::fuse(&looks, &self.manifest.plates).into_iter();
-        Ok(fused.map(|p| plates::to_frame(p, scale, view.frame)).collect())
+        Ok(fused.map(|p| plates::inside(p, frame)).collect())
     }
 
-    fn silhouette(&mut self, view: View<'_>, person: Rect) -> Result<Silhouette, Error> {
-        whole(view)?;
-        let scale = scale(view);
-        let person = person.scaled([1.0 / scale[0], 1.0 / scale[1]]);
+    fn silhouette(&mut self, picture: &mut Picture, person: Rect) -> Result<Silhouette, Error> {
+        if picture.frame().width == 0 || picture.frame().height == 0 {
+            return Err(Error::Empty);
+        }
         if !person.is_sound() {
             return Err(Error::NoPlace);
         }
@@ -288,17 +289,40 @@ impl Detector for Networks {
             .loader
             .ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
         let (centre, side) = pose::square(&person, self.manifest.silhouette.crop);
-        self.canvas.paint_square(view.picture, centre, side, &file.input);
+        let around = pose::surroundings(centre, side);
+        let least = f64::from(file.input.width) * f64::from(around.long_side()) / f64::from(side);
+        let part = picture.part(around, least as u32)?;
+        let sides = part.scale().map(|scale| side / scale);
+        self.canvas
+            .paint_square(&part.picture, part.point(centre), sides, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let cells = file.input.width as usize;
         let mask = answer.tensor(&file.outputs.mask, &[1, cells, cells, 1])?;
-        Ok(pose::outline(mask, cells, centre, side, scale))
+        Ok(pose::outline(mask, cells, centre, side))
     }
 
     fn networks(&self) -> Vec<(String, Digest)> {
         let used = self.manifest.used().into_iter();
         used.map(|(name, _, digest)| (name, digest)).collect()
     }
+}
+
+/// A tile of the guard has at least this many pixels along its long side: no network's input has more.
+const LEAST_TILE: f64 = 640.0;
+
+/// The long side at which each of the guard's tiles has that.
+fn least_for_tiles(count: u32, overlap: f64) -> u32 {
+    let count = f64::from(count.max(1));
+    (LEAST_TILE * (count - (count - 1.0) * overlap)).ceil() as u32
+}
+
+/// A view of the whole frame.
+fn view(picture: &mut Picture, least_long_side: u32) -> Result<View<'_>, Error> {
+    let frame = picture.frame();
+    Ok(View {
+        picture: picture.whole(least_long_side)?,
+        frame,
+    })
 }
 
 /// The whole of a picture that has pixels.

@@ -12,7 +12,8 @@ use imageproc::region_labelling::{Connectivity, connected_components};
 
 use super::geometry::Rect;
 use super::{Detection, Detector, Error, Objects, Plate, Silhouette, View};
-use crate::frame::Digest;
+use crate::frame::{Digest, Region};
+use crate::jpeg::Picture;
 
 /// What a [`Painted`] can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +100,14 @@ impl Detector for Painted {
         Ok(objects(view))
     }
 
-    fn guard(&mut self, view: View<'_>) -> Result<Objects, Error> {
+    fn guard(&mut self, picture: &mut Picture) -> Result<Objects, Error> {
         self.ask(Job::Guard)?;
-        Ok(objects(view))
+        Ok(objects(whole(picture)?))
     }
 
-    fn plates(&mut self, view: View<'_>, _vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
+    fn plates(&mut self, picture: &mut Picture, _vehicles: &[Detection]) -> Result<Vec<Plate>, Error> {
         self.ask(Job::Plates)?;
+        let view = whole(picture)?;
         let plate = |d: Detection| {
             let (left, top, right, bottom) = (d.rect.x, d.rect.y, d.rect.right(), d.rect.bottom());
             Plate {
@@ -117,19 +119,18 @@ impl Detector for Painted {
         Ok(rectangles(view, BLUE).into_iter().map(plate).collect())
     }
 
-    fn silhouette(&mut self, view: View<'_>, person: Rect) -> Result<Silhouette, Error> {
+    fn silhouette(&mut self, picture: &mut Picture, person: Rect) -> Result<Silhouette, Error> {
         self.ask(Job::Silhouette)?;
         let side = person.w.max(person.h).max(1.0) * 1.25;
         let [cx, cy] = person.centre();
         let square = Rect::from([cx - side / 2.0, cy - side / 2.0, side, side]);
-        let [sx, sy] = scale(view);
+        let part = picture.part(Region::around(&square), CELLS as u32)?;
+        let pixels = &part.picture;
         let cell = |i: usize| {
             let at = |k: usize| (k as f32 + 0.5) * side / CELLS as f32;
-            let x = ((square.x + at(i % CELLS)) / sx).floor();
-            let y = ((square.y + at(i / CELLS)) / sy).floor();
-            let inside =
-                x >= 0.0 && y >= 0.0 && x < view.picture.width() as f32 && y < view.picture.height() as f32;
-            let green = inside && is(view.picture.get_pixel(x as u32, y as u32), GREEN);
+            let [x, y] = part.point([square.x + at(i % CELLS), square.y + at(i / CELLS)]);
+            let inside = x >= 0.0 && y >= 0.0 && x < pixels.width() as f32 && y < pixels.height() as f32;
+            let green = inside && is(pixels.get_pixel(x as u32, y as u32), GREEN);
             f32::from(u8::from(green))
         };
         Ok(Silhouette {
@@ -142,6 +143,15 @@ impl Detector for Painted {
     fn networks(&self) -> Vec<(String, Digest)> {
         vec![("painted".into(), Digest::of(b"painted rectangles"))]
     }
+}
+
+/// Everything, for what is painted is small.
+fn whole(picture: &mut Picture) -> Result<View<'_>, Error> {
+    let frame = picture.frame();
+    Ok(View {
+        picture: picture.whole(u32::MAX)?,
+        frame,
+    })
 }
 
 fn objects(view: View<'_>) -> Objects {
@@ -253,24 +263,17 @@ mod tests {
             near(&seen.vehicles[0], [40.0, 100.0, 100.0, 60.0], by);
             near(&seen.persons[0], [200.0, 80.0, 20.0, 60.0], by);
         }
-        let view = View {
-            picture: &jpeg,
-            frame: FRAME,
-        };
-        let plates = Painted::new().plates(view, &[]).expect("sees");
+        let mut jpeg = Picture::of_pixels(jpeg, Default::default());
+        let plates = Painted::new().plates(&mut jpeg, &[]).expect("sees");
         assert_eq!(plates.len(), 1);
         assert!(plates[0].rect.iou(&Rect::from([80.0, 140.0, 20.0, 8.0])) > 0.4);
     }
 
     #[test]
     fn the_silhouette_is_the_green_in_the_square() {
-        let scene = scene();
-        let view = View {
-            picture: &scene,
-            frame: FRAME,
-        };
+        let mut picture = Picture::of_pixels(scene(), Default::default());
         let drawn = Painted::new()
-            .silhouette(view, Rect::from([200.0, 80.0, 20.0, 60.0]))
+            .silhouette(&mut picture, Rect::from([200.0, 80.0, 20.0, 60.0]))
             .expect("sees");
         let share = drawn.body.iter().sum::<f32>() / drawn.body.len() as f32;
         let want = 20.0 * 60.0 / (75.0 * 75.0);
@@ -288,8 +291,9 @@ mod tests {
         let mut painted = watched.clone();
         watched.fail_next(Job::Guard);
         assert!(painted.scout(view).is_ok());
-        assert!(painted.guard(view).is_err());
-        assert!(painted.guard(view).is_ok());
+        let mut picture = Picture::of_pixels(scene.clone(), Default::default());
+        assert!(painted.guard(&mut picture).is_err());
+        assert!(painted.guard(&mut picture).is_ok());
         let calls = watched.calls();
         assert_eq!(
             (calls.scout, calls.guard, calls.plates, calls.silhouette),

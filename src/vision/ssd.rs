@@ -135,8 +135,8 @@ mod tests {
     use super::super::geometry::Rect;
     use super::super::manifest::tests::shipped;
     use super::super::tensor::Canvas;
-    use super::super::tiles::Region;
     use super::*;
+    use crate::frame::Region;
     use image::RgbImage;
 
     fn close(got: &[f32], want: &[f32], by: f32) {

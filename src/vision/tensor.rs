@@ -9,7 +9,7 @@ use image::RgbImage;
 
 use super::geometry::Rect;
 use super::manifest::{Fit, Input, Layout, Order};
-use super::tiles::Region;
+use crate::frame::Region;
 
 /// Where a region of a picture lies in a network's input: input = region x scale + offset.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -216,14 +216,14 @@ impl Canvas {
         }
     }
 
-    /// Paints what lies around a point: `side` pixels of the picture around `centre`, black outside it,
+    /// Paints what lies around a point: `sides` pixels of the picture around `centre`, black outside it,
     /// sampled bilinearly as the outline network was trained to see.
-    pub fn paint_square(&mut self, picture: &RgbImage, centre: [f32; 2], side: f32, input: &Input) {
+    pub fn paint_square(&mut self, picture: &RgbImage, centre: [f32; 2], sides: [f32; 2], input: &Input) {
         let (w, h) = (input.width, input.height);
         self.blank(input, [w, h], [w, h]);
         let writer = Writer::new(input, [w, h], [0, 0]);
-        let step = [side / w as f32, side / h as f32];
-        let corner = [centre[0] - side / 2.0, centre[1] - side / 2.0];
+        let step = [sides[0] / w as f32, sides[1] / h as f32];
+        let corner = [centre[0] - sides[0] / 2.0, centre[1] - sides[1] / 2.0];
         self.line.resize(w as usize * 3, 0.0);
         for row in 0..h {
             let y = corner[1] + (row as f32 + 0.5) * step[1] - 0.5;
@@ -540,10 +540,15 @@ mod tests {
     fn outside_the_picture_a_square_is_black() {
         let picture = RgbImage::from_pixel(20, 20, Rgb([200; 3]));
         let mut canvas = Canvas::default();
-        canvas.paint_square(&picture, [0.0, 0.0], 16.0, &plain(8, 8, Fit::Crop));
+        canvas.paint_square(&picture, [0.0, 0.0], [16.0; 2], &plain(8, 8, Fit::Crop));
         let at = |x: usize, y: usize| canvas.data()[(y * 8 + x) * 3];
         assert_eq!((at(0, 0), at(3, 7), at(7, 7)), (0.0, 0.0, 200.0));
-        canvas.paint_square(&picture, [f32::NAN, 1e30], f32::INFINITY, &plain(8, 8, Fit::Crop));
+        canvas.paint_square(
+            &picture,
+            [f32::NAN, 1e30],
+            [f32::INFINITY; 2],
+            &plain(8, 8, Fit::Crop),
+        );
         assert!(canvas.data().iter().all(|&v| v == 0.0));
     }
 

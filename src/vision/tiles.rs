@@ -4,34 +4,24 @@
 //! done with a box that a tile's edge cuts to the jobs.
 
 use super::geometry::Rect;
+use crate::frame::Region;
 
-/// A rectangle of whole pixels of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Region {
-    /// Left column.
-    pub x: u32,
-    /// Top row.
-    pub y: u32,
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
+/// Regions among boxes.
 impl Region {
-    /// All of a picture of this size.
-    pub fn whole(width: u32, height: u32) -> Self {
-        Self {
-            x: 0,
-            y: 0,
-            width,
-            height,
-        }
-    }
-
     /// The same, as a rectangle.
     pub fn rect(&self) -> Rect {
         Rect::from([self.x, self.y, self.width, self.height].map(|side| side as f32))
+    }
+
+    /// The whole pixels that a rectangle touches, right of and below the origin.
+    pub fn around(rect: &Rect) -> Self {
+        let side = |from: f32, to: f32| {
+            let from = from.max(0.0).floor() as u32;
+            (from, (to.max(0.0).ceil() as u32).saturating_sub(from))
+        };
+        let (x, width) = side(rect.x, rect.right());
+        let (y, height) = side(rect.y, rect.bottom());
+        Self { x, y, width, height }
     }
 
     /// Its top left corner, to move what was found inside it back into the picture.

@@ -8,7 +8,7 @@ use super::super::Plate;
 use super::super::geometry::Rect;
 use super::super::manifest::PlatesJob;
 
-/// What one look at a part of the picture found, in pixels of the picture.
+/// What one look at a part of the frame found, in pixels of the frame.
 #[derive(Debug)]
 pub struct Look {
     /// The part; `None` is the whole.

@@ -12,9 +12,8 @@ pub use fuse::{Look, fuse};
 use super::geometry::Rect;
 use super::manifest::PlateFile;
 use super::tensor::Placement;
-use super::tiles::Region;
 use super::{Detection, Plate};
-use crate::frame::FrameSize;
+use crate::frame::{FrameSize, Region};
 
 /// Most vehicles that get a crop of their own.
 const CROPS: usize = 12;
@@ -37,7 +36,7 @@ const SAME_SIZE: f32 = 2.5;
 /// A box this near to an inner edge of a crop is cut by it; input pixels.
 const EDGE: f32 = 2.0;
 
-/// The parts of a picture of `width` x `height` that show the surest vehicles, once each.
+/// The parts of a frame of `width` x `height` that show the surest vehicles, once each.
 pub fn crops(vehicles: &[Detection], width: u32, height: u32) -> Vec<Region> {
     let large = |d: &&Detection| d.rect.is_sound() && d.rect.w.min(d.rect.h) >= LEAST_VEHICLE;
     let mut surest: Vec<_> = vehicles
@@ -147,35 +146,37 @@ impl Maps<'_> {
     }
 }
 
-/// Whether an edge of the crop, which is no edge of the picture of `width` x `height`, cuts the box.
-pub fn is_cut(rect: &Rect, crop: Region, width: u32, height: u32) -> bool {
-    let near = EDGE * crop.width.max(crop.height) as f32 / CLOSE as f32;
-    (rect.x < near && crop.x > 0)
-        || (rect.y < near && crop.y > 0)
-        || (rect.right() > crop.width as f32 - near && crop.x + crop.width < width)
-        || (rect.bottom() > crop.height as f32 - near && crop.y + crop.height < height)
+/// Whether an edge of the crop, which is no edge of the frame, cuts the box.
+pub fn is_cut(rect: &Rect, crop: Region, frame: FrameSize) -> bool {
+    let near = EDGE * crop.long_side() as f32 / CLOSE as f32;
+    let edges = crop.rect();
+    (rect.x < edges.x + near && crop.x > 0)
+        || (rect.y < edges.y + near && crop.y > 0)
+        || (rect.right() > edges.right() - near && crop.x + crop.width < frame.width)
+        || (rect.bottom() > edges.bottom() - near && crop.y + crop.height < frame.height)
 }
 
-/// Plates of a region, in pixels of the picture that holds it.
-pub fn to_picture(mut found: Vec<Plate>, region: Region) -> Vec<Plate> {
-    let [dx, dy] = region.origin();
+/// From pixels of what was looked at to pixels of the frame: `scale` of these to one of those, `origin`
+/// where the first of those lies.
+pub fn moved(mut found: Vec<Plate>, scale: [f32; 2], origin: [f32; 2]) -> Vec<Plate> {
     for plate in &mut found {
-        plate.rect = plate.rect.shifted([dx, dy]);
-        plate.corners = plate.corners.map(|[x, y]| [x + dx, y + dy]);
+        plate.rect = plate.rect.scaled(scale).shifted(origin);
+        let corner = |[x, y]: [f32; 2]| [x * scale[0] + origin[0], y * scale[1] + origin[1]];
+        plate.corners = plate.corners.map(corner);
     }
     found
 }
 
-/// A plate of the picture, in pixels of the frame and inside it.
-pub fn to_frame(plate: Plate, scale: [f32; 2], frame: FrameSize) -> Plate {
+/// A plate inside the frame.
+pub fn inside(plate: Plate, frame: FrameSize) -> Plate {
     let inside = |[x, y]: [f32; 2]| {
         [
-            (x * scale[0]).clamp(0.0, frame.width as f32),
-            (y * scale[1]).clamp(0.0, frame.height as f32),
+            x.clamp(0.0, frame.width as f32),
+            y.clamp(0.0, frame.height as f32),
         ]
     };
     Plate {
-        rect: plate.rect.scaled(scale).clipped(frame),
+        rect: plate.rect.clipped(frame),
         score: plate.score,
         corners: plate.corners.map(inside),
     }
@@ -235,12 +236,16 @@ mod tests {
             width: 320,
             height: 160,
         };
-        let cut = |rect: [f32; 4]| is_cut(&rect.into(), crop, 640, 480);
-        assert!(!cut([0.0, 20.0, 40.0, 10.0]), "left is the edge of the picture");
-        assert!(cut([100.0, 1.0, 40.0, 10.0]));
-        assert!(cut([279.0, 20.0, 40.0, 10.0]));
-        assert!(cut([100.0, 149.5, 40.0, 10.0]));
-        assert!(!cut([100.0, 100.0, 40.0, 10.0]));
+        let frame = FrameSize {
+            width: 640,
+            height: 480,
+        };
+        let cut = |rect: [f32; 4]| is_cut(&rect.into(), crop, frame);
+        assert!(!cut([0.0, 70.0, 40.0, 10.0]), "left is the edge of the frame");
+        assert!(cut([100.0, 51.0, 40.0, 10.0]));
+        assert!(cut([279.0, 70.0, 40.0, 10.0]));
+        assert!(cut([100.0, 199.5, 40.0, 10.0]));
+        assert!(!cut([100.0, 150.0, 40.0, 10.0]));
     }
 
     /// What 8 x 10 cells mean in a region of 160 x 128 pixels at a long side of 40, where one cell is sure.
@@ -319,11 +324,14 @@ mod tests {
             score: 0.5,
             corners: [[-5.0, 0.0], [900.0, 2.0], [15.0, 900.0], [f32::INFINITY, 5.0]],
         };
-        let moved = to_frame(plate, [2.0, 2.0], frame);
-        assert_eq!(moved.rect, Rect::from([0.0, 0.0, 30.0, 20.0]));
+        let [moved] = &moved(vec![plate], [2.0, 2.0], [1.0, 0.0])[..] else {
+            panic!("one plate")
+        };
+        let moved = inside(moved.clone(), frame);
+        assert_eq!(moved.rect, Rect::from([0.0, 0.0, 31.0, 20.0]));
         assert_eq!(
             moved.corners,
-            [[0.0, 0.0], [100.0, 4.0], [30.0, 80.0], [100.0, 10.0]]
+            [[0.0, 0.0], [100.0, 4.0], [31.0, 80.0], [100.0, 10.0]]
         );
     }
 }
