@@ -238,7 +238,8 @@ fn spliced(jpeg: &[u8], fills: &[Option<i16>]) -> Spliced {
     let grid = index.scan().grid;
     let [w, h] = grid.unit.map(u32::from);
     let masked = |x: u32, y: u32| fills[(y / h * grid.columns + x / w) as usize].is_some();
-    let (before, after) = (before.picture().stored(), after.picture().stored());
+    let pixels = |of: &vigie::redact::Original<'_>| of.picture().stored().expect("decodes").into_owned();
+    let (before, after) = (pixels(&before), pixels(&after));
     for (x, y, pixel) in after.enumerate_pixels() {
         // Decoders mix chroma across the edge of an MCU.
         let around = [x.saturating_sub(2), (x + 2).min(before.width() - 1)];

@@ -350,7 +350,10 @@ fn every_way_of_coding_a_picture_is_masked_to_whole_units() {
         let mask = result.manifest().mask.on(picture.stored_size()).expect("own");
         let [w, h] = mask.grid().unit.map(u32::from);
         for (x, y, pixel) in picture.stored().enumerate_pixels() {
-            if mask.contains(x / w, y / h) {
+            // Where chroma is subsampled, a decoder mixes it across the edge of an MCU.
+            let rows = y.saturating_sub(2)..=y + 2;
+            let mut around = rows.flat_map(|y| (x.saturating_sub(2)..=x + 2).map(move |x| (x, y)));
+            if around.all(|(x, y)| mask.contains(x / w, y / h)) {
                 assert_eq!(pixel, &Rgb([128; 3]), "{how}: {x}, {y}");
             }
         }

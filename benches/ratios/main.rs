@@ -24,7 +24,7 @@ use serde_json::json;
 use vigie::frame::{BoxTime, Digest, FrameSize, Orientation};
 use vigie::jpeg::{Index, Layout, Picture, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
-use vigie::redact::{Context, Fill, Original, redact};
+use vigie::redact::{Context, Fill, Original, Redacted, Redaction, redact};
 use vigie::trap::look;
 use vigie::trap::witness::inspect;
 use vigie::triage::{Choice, FirstLook, first_look};
@@ -389,7 +389,7 @@ fn seen() -> Seen {
     }
 }
 
-fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
+fn redacted(original: &Original<'_>, plan: &Plan) -> Redacted {
     let context = Context {
         camera: "bench".parse().expect("plain"),
         now: BoxTime(jiff::Timestamp::UNIX_EPOCH),
@@ -398,10 +398,11 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
         zone: Digest::of(b""),
     };
     let redacted = redact(original, plan, Fill::Flat, &context).expect("stands its check");
-    redacted.jpeg().to_vec()
+    assert_eq!(redacted.manifest().redaction, Redaction::Splice);
+    redacted
 }
 
-fn keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
+fn keep(file: &Path, networks: &mut Networks) -> Redacted {
     let bytes = fs::read(file).expect("there");
     let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
     let mut original = Original::read(&bytes).expect("whole");

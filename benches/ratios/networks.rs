@@ -46,7 +46,8 @@ fn with_ssd_alone(models: &Path, target: &Path) -> PathBuf {
 
 /// Runs every network once on a small picture.
 pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
-    let small = RgbImage::new(320, 240);
+    let mut picture = Picture::of_pixels(RgbImage::new(320, 240), Orientation::default());
+    let small = picture.reduced().expect("decoded");
     let view = View {
         picture: &small,
         frame: FrameSize {
@@ -60,7 +61,6 @@ pub fn run_all(networks: &mut Networks) -> Result<(), Error> {
         score: 1.0,
     };
     networks.scout(view)?;
-    let mut picture = Picture::of_pixels(small.clone(), Orientation::default());
     networks.guard(&mut picture)?;
     networks.plates(&mut picture, &[vehicle])?;
     networks.silhouette(&mut picture, person)?;

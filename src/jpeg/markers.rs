@@ -140,7 +140,7 @@ pub struct Layout {
     pub end: usize,
     /// Bytes behind the EOI.
     pub trailing: usize,
-    height_is_in_dnl: bool,
+    has_dnl: bool,
 }
 
 impl Layout {
@@ -186,9 +186,9 @@ impl Layout {
         Grid::covering(self.size, [8 * u16::from(h), 8 * u16::from(v)])
     }
 
-    /// Whether the height stands behind the scan, and not in the frame header (T.81 B.2.5).
-    pub(super) fn height_is_in_dnl(&self) -> bool {
-        self.height_is_in_dnl
+    /// Whether a number of lines is told outside the frame header (T.81 B.2.5).
+    pub(super) fn has_dnl(&self) -> bool {
+        self.has_dnl
     }
 
     /// Whether the picture has no colour components.
@@ -209,7 +209,7 @@ impl Layout {
         for segment in self.segments.iter().filter(|s| s.kind == SegmentKind::Essential) {
             let start = out.len();
             out.extend_from_slice(bytes.get(segment.range.clone()).unwrap_or_default());
-            if self.height_is_in_dnl && is_frame_header(segment.marker) {
+            if self.has_dnl && is_frame_header(segment.marker) {
                 let height = (self.size.height as u16).to_be_bytes();
                 if let Some(field) = out.get_mut(start + 5..start + 7) {
                     field.copy_from_slice(&height);
@@ -276,7 +276,7 @@ struct Walk {
     process: Option<Process>,
     width: u32,
     height: u32,
-    height_is_in_dnl: bool,
+    has_dnl: bool,
     components: Vec<Component>,
     restart_interval: u16,
     first_restart_interval: Option<u16>,
@@ -311,6 +311,7 @@ impl Walk {
                 _ => return Err(corrupt("a restart interval of the wrong length")),
             },
             DNL => {
+                self.has_dnl = true;
                 self.number_of_lines(payload, start)?;
                 self.at = range.end;
                 return Ok(());
@@ -421,7 +422,6 @@ impl Walk {
             });
         };
         self.height = u32::from(u16::from_be_bytes([high, low]));
-        self.height_is_in_dnl = true;
         Ok(())
     }
 
@@ -451,7 +451,7 @@ impl Walk {
             segments: self.segments,
             end,
             trailing: length - end,
-            height_is_in_dnl: self.height_is_in_dnl,
+            has_dnl: self.has_dnl,
         };
         layout.bears_out_its_size()?;
         Ok(layout)

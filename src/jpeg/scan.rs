@@ -53,7 +53,7 @@ impl Scan {
         let (Some(only), None) = (scans.next(), scans.next()) else {
             return Ok(None);
         };
-        if layout.process == Process::Progressive || layout.height_is_in_dnl() || !is_usual(layout) {
+        if layout.process == Process::Progressive || layout.has_dnl() || !is_usual(layout) {
             return Ok(None);
         }
         let header = only.payload(bytes);

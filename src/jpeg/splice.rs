@@ -11,6 +11,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::bits::BitWriter;
 use super::head::Head;
 use super::huffman::{Code, LookUp, Word};
@@ -43,7 +45,8 @@ pub enum Error {
 }
 
 /// With which Huffman tables a spliced file was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Tables {
     /// The camera's own.
     Kept,

@@ -1,6 +1,6 @@
 //! The fill: what stands where something was hidden.
 //!
-//! Promises: every masked MCU gets one colour. Flat: the same for every frame, never computed from
+//! Promises: every masked MCU gets one grey. Flat: the same for every frame, never computed from
 //! what it hides. Mosaic: one of five greys per cell, cells of at least 48 pixels and 1/12 of the
 //! person's height, on persons and glazing only. Leaves writing the file to `redact`.
 
@@ -8,7 +8,7 @@ use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-use crate::jpeg::Grid;
+use crate::jpeg::Index;
 
 /// How a mask is filled: a recorded choice of the city.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,58 +22,78 @@ pub enum Fill {
 }
 
 /// The middle of the range: in JPEG, a block without a single coefficient (T.81 A.3.1).
-pub(super) const FLAT: Rgb<u8> = Rgb([128; 3]);
+const FLAT: u8 = 128;
 
 const LEAST_CELL: f32 = 48.0;
 const CELLS_PER_PERSON: f32 = 12.0;
 const LEVELS: u64 = 5;
 
-/// Paints every masked MCU of the stored picture.
-pub(super) fn paint(picture: &mut RgbImage, plan: &Plan, fill: Fill) {
-    let colours = match fill {
-        Fill::Flat => None,
-        Fill::Mosaic => Some(Cells::of(picture, plan)),
-    };
-    for (column, row) in plan.mask.units() {
-        let colour = match &colours {
-            Some(cells) if plan.figures.contains(column, row) => cells.colour(column, row),
+/// The grey of every masked MCU, by column and row.
+pub(super) struct Greys<'p> {
+    plan: &'p Plan,
+    cells: Option<Cells>,
+}
+
+impl<'p> Greys<'p> {
+    /// As the city chose; `cells` of the mosaic, if it did.
+    pub(super) fn of(plan: &'p Plan, fill: Fill, cells: impl FnOnce() -> Cells) -> Self {
+        Self {
+            plan,
+            cells: (fill == Fill::Mosaic).then(cells),
+        }
+    }
+
+    /// Of one MCU.
+    pub(super) fn at(&self, column: u32, row: u32) -> u8 {
+        match &self.cells {
+            Some(cells) if self.plan.figures.contains(column, row) => cells.grey(column, row),
             _ => FLAT,
-        };
-        for (x, y) in unit_pixels(plan.canvas.grid, picture.dimensions(), column, row) {
-            picture.put_pixel(x, y, colour);
         }
     }
 }
 
-/// The pixels of an MCU that lie inside the picture.
-pub(super) fn unit_pixels(
-    grid: Grid,
-    (width, height): (u32, u32),
-    column: u32,
-    row: u32,
-) -> impl Iterator<Item = (u32, u32)> {
-    let [w, h] = grid.unit.map(u32::from);
-    let (left, top) = (column * w, row * h);
-    let (right, bottom) = ((left + w).min(width), (top + h).min(height));
-    (top..bottom).flat_map(move |y| (left..right).map(move |x| (x, y)))
+/// What stands in each MCU of a spliced picture.
+pub(super) fn levels(index: &Index, plan: &Plan, fill: Fill) -> Vec<Option<i16>> {
+    let scan = index.scan();
+    let columns = scan.grid.columns as usize;
+    let greys = Greys::of(plan, fill, || {
+        let size = plan.canvas.stored;
+        Cells::of(&index.eighth(size.width, size.height), 8, plan)
+    });
+    let mut levels = vec![None; index.mcus()];
+    for (column, row) in plan.mask.units() {
+        if let Some(level) = levels.get_mut(row as usize * columns + column as usize) {
+            *level = Some(level_of(greys.at(column, row), scan.parts[0].quantiser[0]));
+        }
+    }
+    levels
+}
+
+/// The DC coefficient of an even grey (T.81 A.3.3, A.3.4): eight times its distance from the middle, in
+/// steps of the quantiser.
+fn level_of(grey: u8, step: u16) -> i16 {
+    let (eightfold, step) = (8 * (i32::from(grey) - i32::from(FLAT)), i32::from(step.max(1)));
+    let nearest = (2 * eightfold.abs() + step) / (2 * step);
+    (eightfold.signum() * nearest) as i16
 }
 
 /// The mosaic's cells: whole blocks of MCUs, each with the mean of all of its pixels, hidden or not,
 /// so that a cell at the rim says less of the person than one within.
-struct Cells {
+pub(super) struct Cells {
     units: [u32; 2],
     across: u32,
     greys: Vec<u8>,
 }
 
 impl Cells {
-    fn of(picture: &RgbImage, plan: &Plan) -> Self {
+    /// Of the stored picture, each pixel of `picture` standing for `scale` x `scale` of it.
+    pub(super) fn of(picture: &RgbImage, scale: u32, plan: &Plan) -> Self {
         let grid = plan.canvas.grid;
         let least = (plan.tallest / CELLS_PER_PERSON).max(LEAST_CELL);
         let units = grid.unit.map(|u| ((least / f32::from(u)).ceil() as u32).max(1));
         let across = grid.columns.div_ceil(units[0]);
         let mut sums = vec![(0u64, 0u64); (across * grid.rows.div_ceil(units[1])) as usize];
-        let [w, h] = [0, 1].map(|i| units[i] * u32::from(grid.unit[i]));
+        let [w, h] = [0, 1].map(|i| units[i] * u32::from(grid.unit[i]) / scale);
         for (x, y, Rgb([r, g, b])) in picture.enumerate_pixels() {
             let (sum, count) = &mut sums[((y / h) * across + x / w) as usize];
             // ITU-T T.871 clause 7, in thousandths.
@@ -88,9 +108,9 @@ impl Cells {
         }
     }
 
-    fn colour(&self, column: u32, row: u32) -> Rgb<u8> {
+    fn grey(&self, column: u32, row: u32) -> u8 {
         let cell = row / self.units[1] * self.across + column / self.units[0];
-        Rgb([self.greys[cell as usize]; 3])
+        self.greys[cell as usize]
     }
 }
 

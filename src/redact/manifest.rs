@@ -10,6 +10,7 @@ use super::mask::Runs;
 use super::plan::{Flag, Found, Policy};
 use crate::frame::Orientation;
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, FrameSize};
+use crate::jpeg::splice::Tables;
 
 /// One redacted frame's facts, written as JSON beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,7 +34,9 @@ pub struct Manifest {
     pub orientation: Orientation,
     /// How the redacted file was made.
     pub redaction: Redaction,
-    /// Over the coefficients outside the mask, where they are the camera's own.
+    /// With which Huffman tables, where it was spliced.
+    pub tables: Option<Tables>,
+    /// Over the coefficients outside the mask (docs/formats.md §8), where they are the camera's own.
     pub coefficients: Option<Digest>,
     /// What was to be hidden.
     pub policy: Policy,

@@ -61,6 +61,11 @@ impl Mask {
         self.units[self.index(column, row)]
     }
 
+    /// Of each MCU in scan order, whether it is masked.
+    pub fn masked(&self) -> &[bool] {
+        &self.units
+    }
+
     /// Whether nothing is masked.
     pub fn is_empty(&self) -> bool {
         !self.units.contains(&true)
