@@ -19,6 +19,7 @@ pub mod huffman;
 pub mod index;
 pub mod markers;
 pub mod picture;
+mod scaled;
 pub mod scan;
 pub mod splice;
 
