@@ -47,7 +47,7 @@ pub fn run(
     let witness = Witness {
         bytes: &bytes,
         digest: Digest::of(&bytes),
-        neighbours: Vec::new(),
+        neighbours: None,
         now: box_time(),
     };
     let redacted = redact_witness(witness, &site, policy, &mut networks)?;
