@@ -1,7 +1,7 @@
 //! How it is done without `vigie::jpeg`: decode everything, work on pixels, encode everything.
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, imageops};
 
 /// The picture for the scout: the whole decoded, then an eighth of it by `image`'s fastest sound way.
 pub fn eighth(jpeg: &[u8]) -> RgbImage {
@@ -9,6 +9,10 @@ pub fn eighth(jpeg: &[u8]) -> RgbImage {
     whole
         .thumbnail_exact(whole.width().div_ceil(8), whole.height().div_ceil(8))
         .into_rgb8()
+}
+
+pub fn reduced(whole: &RgbImage) -> RgbImage {
+    imageops::thumbnail(whole, whole.width().div_ceil(8), whole.height().div_ceil(8))
 }
 
 pub fn decoded(jpeg: &[u8]) -> DynamicImage {

@@ -24,10 +24,11 @@ use serde_json::json;
 use vigie::frame::{BoxTime, Digest, FrameSize, Orientation};
 use vigie::jpeg::{Index, Layout, Picture, Scan};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
-use vigie::redact::{Context, Fill, Original, redact};
+use vigie::redact::{Context, Fill, Original, Redacted, Redaction, redact};
 use vigie::trap::look;
 use vigie::trap::witness::inspect;
 use vigie::triage::{Choice, FirstLook, first_look};
+use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Detector as _, Networks, View};
 
 use frames::{Frame, MAIN};
@@ -388,7 +389,7 @@ fn seen() -> Seen {
     }
 }
 
-fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
+fn redacted(original: &Original<'_>, plan: &Plan) -> Redacted {
     let context = Context {
         camera: "bench".parse().expect("plain"),
         now: BoxTime(jiff::Timestamp::UNIX_EPOCH),
@@ -397,37 +398,26 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Vec<u8> {
         zone: Digest::of(b""),
     };
     let redacted = redact(original, plan, Fill::Flat, &context).expect("stands its check");
-    redacted.jpeg().to_vec()
+    assert_eq!(redacted.manifest().redaction, Redaction::Splice);
+    redacted
 }
 
-fn keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
+fn keep(file: &Path, networks: &mut Networks) -> Redacted {
     let bytes = fs::read(file).expect("there");
     let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
     let mut original = Original::read(&bytes).expect("whole");
     let seen = inspect(original.picture_mut(), sighting.objects.persons, networks).expect("they run");
+    original.picture_mut().forget_whole();
     redacted(&original, &plan(&original, seen))
 }
 
 fn usual_keep(file: &Path, networks: &mut Networks) -> Vec<u8> {
     let bytes = fs::read(file).expect("there");
-    let picture = conventional::decoded(&bytes).into_rgb8();
-    let small = image::imageops::thumbnail(
-        &picture,
-        picture.width().div_ceil(8),
-        picture.height().div_ceil(8),
-    );
-    scout(&small, networks);
-    let mut whole = Picture::of_pixels(picture.clone(), Orientation::default());
-    let objects = networks.guard(&mut whole).expect("it runs");
-    networks.plates(&mut whole, &objects.vehicles).expect("it runs");
-    for person in &objects.persons {
-        // A box that the frame's edge cuts to nothing has no outline.
-        let _ = networks.silhouette(&mut whole, person.rect);
-    }
-    let areas: Vec<_> = objects
-        .persons
-        .iter()
-        .map(|p| [p.rect.x, p.rect.y, p.rect.w, p.rect.h].map(|side| side.max(0.0) as u32))
-        .collect();
-    conventional::filled(picture, &areas)
+    let pixels = conventional::decoded(&bytes).into_rgb8();
+    scout(&conventional::reduced(&pixels), networks);
+    let mut picture = Picture::of_pixels(pixels, Orientation::default());
+    let seen = inspect(&mut picture, Vec::new(), networks).expect("they run");
+    let place = |rect: Rect| [rect.x, rect.y, rect.w, rect.h].map(|side| side.max(0.0) as u32);
+    let areas: Vec<_> = seen.persons.iter().map(|p| place(p.seen.rect)).collect();
+    conventional::filled(picture.stored().expect("pixels").into_owned(), &areas)
 }

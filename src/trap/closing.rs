@@ -137,13 +137,10 @@ impl Run<'_, '_> {
             }
             let frames = span.of(timeline.frames());
             // A frame not met in this round yet may be gone from the card: the end of the round will tell.
-            let all_met = |run: &Self| {
-                frames
-                    .iter()
-                    .all(|f| !timeline.is_held(&f.id) || run.under_way.contains_key(&f.id))
-            };
+            let is_met = |f: &Facts| !timeline.is_held(&f.id) || self.under_way.contains_key(&f.id);
+            let all_met = frames.iter().all(is_met);
             // What is decided on was read in this round: the ledger's word for a file's bytes is not enough.
-            if !all_met(self) || !self.are_there(frames.iter().map(|f| f.id))? {
+            if !all_met || !self.are_there(frames.iter().map(|f| f.id))? {
                 continue;
             }
             let memory = self.memory()?;
