@@ -251,6 +251,7 @@ mod tests {
         let bytes = frame();
         let witness = Witness {
             bytes: &bytes,
+            digest: Digest::of(&bytes),
             neighbours,
             now: BoxTime(jiff::Timestamp::UNIX_EPOCH),
         };
