@@ -5,6 +5,7 @@
 //! with the other by accident. Leaves reading clocks, files and EXIF to those who do I/O.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,20 @@ impl Digest {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Of all that can be read from here, a piece at a time.
+    pub fn of_all(mut from: impl Read) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            match from.read(&mut piece) {
+                Ok(0) => return Ok(Self(hash.finalize().into())),
+                Ok(length) => hash.update(&piece[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// From its 32 bytes.

@@ -22,7 +22,7 @@ pub mod cli;
 #[cfg(feature = "trap")]
 pub mod config;
 pub mod frame;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "verify"))]
 pub mod jpeg;
 #[cfg(feature = "trap")]
 pub mod redact;

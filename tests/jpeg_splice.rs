@@ -116,7 +116,7 @@ fn symbols(blocks: &[[i16; 64]], parts: &[usize], before: &mut [i16; 3]) -> Vec<
                 continue;
             }
             (0..zeros / 16).for_each(|_| push(true, 0xF0, 0));
-            push(true, zeros % 16 << 4 | size(c.into()) as u8, c.into());
+            push(true, ((zeros % 16) << 4) | size(c.into()) as u8, c.into());
             zeros = 0;
         }
         if zeros > 0 {
@@ -233,13 +233,14 @@ fn spliced(jpeg: &[u8], fills: &[Option<i16>]) -> Spliced {
         let original = vigie::jpeg::coefficients::hash(&head, &index, |mcu| fills[mcu].is_some());
         assert_eq!(original.expect("sound"), hash, "the hash is the original's");
     }
-    let before = vigie::redact::Original::read(jpeg).expect("decodes");
-    let after = vigie::redact::Original::read(&spliced.jpeg).expect("decodes");
+    let decoded = |jpeg: &[u8]| {
+        let layout = vigie::jpeg::Layout::parse(jpeg).expect("sound");
+        vigie::jpeg::decode(jpeg, &layout).expect("decodes")
+    };
+    let (before, after) = (decoded(jpeg), decoded(&spliced.jpeg));
     let grid = index.scan().grid;
     let [w, h] = grid.unit.map(u32::from);
     let masked = |x: u32, y: u32| fills[(y / h * grid.columns + x / w) as usize].is_some();
-    let pixels = |of: &vigie::redact::Original<'_>| of.picture().stored().expect("decodes").into_owned();
-    let (before, after) = (pixels(&before), pixels(&after));
     for (x, y, pixel) in after.enumerate_pixels() {
         // Decoders mix chroma across the edge of an MCU.
         let around = [x.saturating_sub(2), (x + 2).min(before.width() - 1)];

@@ -155,11 +155,11 @@ impl From<crate::verify::Error> for Failure {
             error,
             [
                 "nothing could be checked",
-                "name a vault's folder or a sealed item that no running vigie uses",
+                "name a vault's folder or a sealed item that no running vigie uses, or a frame and its manifest",
             ],
             [
                 "rien n'a pu être vérifié",
-                "indiquez le dossier d'un coffre ou un élément scellé qu'aucune vigie n'utilise",
+                "indiquez le dossier d'un coffre ou un élément scellé qu'aucune vigie n'utilise, ou une image et son manifeste",
             ],
         )
     }

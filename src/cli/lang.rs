@@ -61,7 +61,7 @@ impl Lang {
             ("keys", "Crée et montre les clés"),
             (
                 "verify",
-                "Vérifie un coffre ou un élément scellé, sans réseau ni clé",
+                "Vérifie un coffre, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about

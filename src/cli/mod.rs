@@ -136,13 +136,16 @@ enum Command {
         command: KeysCommand,
     },
     #[cfg(feature = "verify")]
-    /// Check a vault or a sealed item; needs neither networks nor keys.
+    /// Check a vault, a sealed item or a redacted frame; needs neither networks nor keys.
     Verify {
-        /// A vault's folder, or one sealed item.
+        /// A vault's folder, one sealed item, or a redacted frame.
         path: PathBuf,
         /// The device's public key file that must have signed it.
         #[arg(long, value_name = "FILE")]
         device: Option<PathBuf>,
+        /// The manifest (JSON) of a redacted frame.
+        #[arg(long, value_name = "FILE", conflicts_with = "device")]
+        manifest: Option<PathBuf>,
     },
 }
 
@@ -234,7 +237,11 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, lang),
         #[cfg(feature = "verify")]
-        Command::Verify { path, device } => verify::run(path, device.as_deref(), a.json, lang),
+        Command::Verify {
+            path,
+            device,
+            manifest,
+        } => verify::run(path, device.as_deref(), manifest.as_deref(), a.json, lang),
     }
 }
 

@@ -46,7 +46,8 @@ pub fn run(
     let bytes = read_file(input).map_err(|why| Failure::file(input, &why))?;
     let witness = Witness {
         bytes: &bytes,
-        neighbours: Vec::new(),
+        digest: Digest::of(&bytes),
+        neighbours: None,
         now: box_time(),
     };
     let redacted = redact_witness(witness, &site, policy, &mut networks)?;

@@ -1,4 +1,5 @@
-//! `vigie verify`: whether a vault or an item is what its box signed. Needs neither networks nor keys.
+//! `vigie verify`: whether a vault or an item is what its box signed, or a redacted frame what its manifest
+//! says. Needs neither networks nor keys.
 
 use std::path::Path;
 
@@ -6,9 +7,17 @@ use super::{Exit, Failure, Lang, json_line, line};
 use crate::vault::DevicePublic;
 use crate::verify;
 
-pub fn run(path: &Path, device: Option<&Path>, json: bool, lang: Lang) -> Result<Exit, Failure> {
+pub fn run(
+    path: &Path,
+    device: Option<&Path>,
+    manifest: Option<&Path>,
+    json: bool,
+    lang: Lang,
+) -> Result<Exit, Failure> {
     let device = device.map(DevicePublic::read).transpose()?;
-    let report = if path.is_dir() {
+    let report = if let Some(manifest) = manifest {
+        verify::frame(path, manifest)?
+    } else if path.is_dir() {
         verify::store(path, device.as_ref())?
     } else {
         verify::item(path)?

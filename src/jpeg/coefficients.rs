@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn bits_are_hashed_from_the_first_on_and_filled_up_with_zeros() {
-        let bytes: Vec<u8> = (0..20_000u32).map(|n| (n * n >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..20_000u32).map(|n| ((n * n) >> 3) as u8).collect();
         for bits in [
             0..8,
             3..4,

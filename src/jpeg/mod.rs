@@ -5,29 +5,43 @@
 //! ends in an [`Error`], never in a picture with a grey or guessed part. Nothing but what a decoder
 //! needs to show the picture ([`Layout::essence`]) ever reaches a decoder.
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
+//! What only checks a file (up to `compare`) is there for `verify` too, without any decoder.
 
+#[cfg(feature = "trap")]
 pub mod bits;
+#[cfg(feature = "trap")]
 mod blocks;
 pub mod coefficients;
 pub mod compare;
+#[cfg(feature = "trap")]
 pub mod crop;
+#[cfg(feature = "trap")]
 mod decode;
+#[cfg(feature = "trap")]
 mod entropy;
+#[cfg(feature = "trap")]
 pub mod facts;
 pub mod head;
 pub mod huffman;
 pub mod index;
 pub mod markers;
+#[cfg(feature = "trap")]
 pub mod picture;
+mod scaled;
 pub mod scan;
+#[cfg(feature = "trap")]
 pub mod splice;
 
+#[cfg(feature = "trap")]
 pub use bits::BitWriter;
+#[cfg(feature = "trap")]
 pub use decode::decode;
+#[cfg(feature = "trap")]
 pub use facts::Facts;
 pub use head::Head;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
+#[cfg(feature = "trap")]
 pub use picture::{Part, Picture};
 pub use scan::Scan;
 

@@ -93,6 +93,7 @@ impl Run<'_, '_> {
         // Taken out while events are decided by it: after an error it is read anew.
         let mut timeline = match self.timeline.take() {
             Some(timeline) => timeline,
+            None if self.ledger().all_decided()? => return Ok(()),
             None => self.read_timeline(&rules)?,
         };
         let Some(last_arrival) = timeline.last_arrival() else {
@@ -261,7 +262,8 @@ impl Run<'_, '_> {
             let bytes = self.read_again(&frame.id)?;
             let witness = Witness {
                 bytes: &bytes,
-                neighbours: neighbours(event.frames, index),
+                digest: frame.id,
+                neighbours: Some(neighbours(event.frames, index)),
                 now: self.now(),
             };
             let redacted = redact_witness(witness, &site, None, self.round.detector)?;

@@ -171,8 +171,7 @@ impl<'a> Ledger<'a> {
     /// All rows in this state, in no particular order: the card's order is the caller's to know. Not for those that
     /// are gone: there are years of them.
     pub fn in_state(&self, state: State) -> rusqlite::Result<Vec<Row>> {
-        // The comparison with 'gone' is what lets SQLite use the index of the frames on the card.
-        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = ?2 AND state <> 'gone'");
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE {ON_CARD} AND state = ?2");
         let mut query = self.db.prepare_cached(&sql)?;
         let rows = query.query_map(params![self.camera.as_str(), state.name()], read_row)?;
         rows.collect()
@@ -261,9 +260,18 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Whether no frame waits for its event to be decided.
+    pub fn all_decided(&self) -> rusqlite::Result<bool> {
+        let any = self
+            .db
+            .prepare_cached(&format!("SELECT 1 FROM frame WHERE {UNDECIDED}"))?
+            .exists(params![self.camera.as_str()])?;
+        Ok(!any)
+    }
+
     /// The frames whose event is not decided yet, those discarded at the first look among them.
     pub fn undecided(&self) -> rusqlite::Result<Vec<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND event IS NULL");
+        let sql = format!("SELECT {COLUMNS} FROM frame WHERE {UNDECIDED}");
         let mut query = self.db.prepare_cached(&sql)?;
         query
             .query_map(params![self.camera.as_str()], read_row)?
@@ -274,10 +282,8 @@ impl<'a> Ledger<'a> {
     /// those that arrived since `recently`.
     pub fn decided_nearby(&self, recently: BoxTime) -> rusqlite::Result<Vec<Row>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state <> 'gone' AND event IS NOT NULL
-             UNION ALL
-             SELECT {COLUMNS} FROM frame WHERE camera = ?1 AND state = 'gone' AND event IS NOT NULL
-             AND arrived >= ?2"
+            "SELECT {COLUMNS} FROM frame WHERE {ON_CARD} AND event IS NOT NULL
+             UNION ALL SELECT {COLUMNS} FROM frame WHERE {GONE_SINCE}"
         );
         let mut query = self.db.prepare_cached(&sql)?;
         query
@@ -321,7 +327,7 @@ impl<'a> Ledger<'a> {
     pub fn on_card(&self) -> rusqlite::Result<BTreeSet<Digest>> {
         let mut query = self
             .db
-            .prepare_cached("SELECT digest FROM frame WHERE camera = ?1 AND state <> 'gone'")?;
+            .prepare_cached(&format!("SELECT digest FROM frame WHERE {ON_CARD}"))?;
         query
             .query_map(params![self.camera.as_str()], |row| {
                 row.get(0).map(Digest::from_bytes)
@@ -442,6 +448,13 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 }
+
+/// Frames without an event: `frame_undecided` finds them.
+const UNDECIDED: &str = "camera = ?1 AND event IS NULL";
+/// Frames that are not gone, in these very words or SQLite does not use `frame_on_card`.
+const ON_CARD: &str = "camera = ?1 AND state <> 'gone'";
+/// Of the frames that are gone, the last to arrive: `frame_arrived` finds them.
+const GONE_SINCE: &str = "camera = ?1 AND state = 'gone' AND event IS NOT NULL AND arrived >= ?2";
 
 const COLUMNS: &str =
     "digest, path, size, taken, arrived, sighting, state, verdict, reason, event, redaction";
@@ -567,5 +580,66 @@ mod tests {
         );
         assert_eq!((after.event, after.sighting), (Some(event), None));
         assert_eq!(ledger.undecided().expect("rows"), []);
+    }
+
+    #[test]
+    fn a_ledger_of_an_earlier_version_goes_on_and_knows_its_files_once_they_were_read() {
+        let (db, camera) = open();
+        db.execute_batch(
+            "DROP TABLE known_file; DROP INDEX frame_on_card; DROP INDEX frame_arrived;
+             CREATE INDEX frame_under_way ON frame (camera, state) WHERE state IN ('held', 'erasing');",
+        )
+        .expect("as it was");
+        let ledger = Ledger::of(&db, &camera);
+        let frame = row(1, b"a.jpg");
+        ledger.hold(&frame).expect("held");
+        prepare(&db).expect("brought up to date");
+        prepare(&db).expect("again");
+        assert_eq!(
+            ledger.in_state(State::Held).expect("rows"),
+            std::slice::from_ref(&frame)
+        );
+        let trusted = |path: &CardPath, size, modified| ledger.trusted(path, size, modified).expect("read");
+        assert_eq!(trusted(&frame.path, 7, 2), None);
+        let known = KnownFile {
+            path: frame.path.clone(),
+            size: 7,
+            modified: 2,
+            digest: frame.digest,
+        };
+        ledger.know(&known).expect("known");
+        assert_eq!(trusted(&frame.path, 7, 2), Some(frame.digest));
+        let other = CardPath::from_bytes(b"b.jpg").expect("below the card");
+        for (path, size, modified) in [(&other, 7, 2), (&frame.path, 8, 2), (&frame.path, 7, 3)] {
+            assert_eq!(trusted(path, size, modified), None);
+        }
+        ledger.forget(&frame.digest).expect("forgotten");
+        assert_eq!(
+            trusted(&frame.path, 7, 2),
+            None,
+            "nothing is known of a forgotten frame"
+        );
+    }
+
+    #[test]
+    fn what_every_round_asks_does_not_walk_the_frames_of_years() {
+        let (db, _) = open();
+        for which in [
+            UNDECIDED,
+            ON_CARD,
+            &format!("{ON_CARD} AND state = ?2"),
+            GONE_SINCE,
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM frame WHERE {which}");
+            let mut plan = db.prepare(&sql).expect("a plan");
+            let values = vec![""; plan.parameter_count()];
+            let step: String = plan
+                .query_row(rusqlite::params_from_iter(values), |row| row.get(3))
+                .expect("one step");
+            assert!(
+                step.starts_with("SEARCH frame USING INDEX frame_"),
+                "{which}: {step}"
+            );
+        }
     }
 }

@@ -4,13 +4,15 @@
 //! is no `Redacted`, and the frame stays where it is. The unmasked picture lives in this function's memory and nowhere
 //! else. Leaves choosing witnesses to `triage`, sealing to the caller.
 
+use image::RgbImage;
+
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, CameraId, CameraTime, Digest};
+use crate::frame::{BoxTime, CameraId, CameraTime, Digest, FrameSize};
 use crate::jpeg::{self, Picture};
 use crate::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use crate::redact::{self, Context, Fill, Original, Redacted, redact};
 use crate::vision::geometry::Polygon;
-use crate::vision::{self, Detection, Detector, Light};
+use crate::vision::{self, Detection, Detector, Light, View};
 
 /// Why a witness could not be redacted.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +95,11 @@ impl Site {
 pub struct Witness<'a> {
     /// The file's bytes.
     pub bytes: &'a [u8],
-    /// Persons the scout saw in this frame and in those up to two seconds before and after.
-    pub neighbours: Vec<Detection>,
+    /// Of these bytes.
+    pub digest: Digest,
+    /// Persons the scout saw in this frame and in those up to two seconds before and after; `None` where it has not
+    /// looked yet: then it looks at this frame now.
+    pub neighbours: Option<Vec<Detection>>,
     /// The box's clock.
     pub now: BoxTime,
 }
@@ -127,6 +132,19 @@ pub fn inspect(
     })
 }
 
+/// The persons that the scout sees.
+fn scouted(
+    small: &RgbImage,
+    frame: FrameSize,
+    detector: &mut dyn Detector,
+) -> Result<Vec<Detection>, vision::Error> {
+    let view = View {
+        picture: small,
+        frame,
+    };
+    Ok(detector.scout(view)?.persons)
+}
+
 /// Redacts one witness; `policy` overrides the site's.
 pub fn redact_witness(
     witness: Witness<'_>,
@@ -134,9 +152,15 @@ pub fn redact_witness(
     policy: Option<Policy>,
     detector: &mut dyn Detector,
 ) -> Result<Redacted, Error> {
-    let mut original = Original::read(witness.bytes)?;
-    let light = vision::light(&original.picture().reduced()?);
-    let seen = inspect(original.picture_mut(), witness.neighbours, detector)?;
+    let mut original = Original::read_named(witness.bytes, witness.digest)?;
+    let small = original.picture().reduced()?;
+    let light = vision::light(&small);
+    let neighbours = match witness.neighbours {
+        Some(seen) => seen,
+        None => scouted(&small, original.picture().frame(), detector)?,
+    };
+    drop(small);
+    let seen = inspect(original.picture_mut(), neighbours, detector)?;
     // What was looked at is not needed again, and redaction needs room of its own.
     original.picture_mut().forget_whole();
     let rules = Rules {
@@ -166,4 +190,108 @@ pub fn corrected(taken: CameraTime, correction: i64) -> Option<CameraTime> {
         .checked_add(jiff::SignedDuration::from_secs(correction))
         .ok()
         .map(CameraTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+    use image::codecs::jpeg::JpegEncoder;
+
+    use super::*;
+    use crate::redact::manifest::Manifest;
+    use crate::vision::geometry::Rect;
+    use crate::vision::{Objects, Painted, Plate, Silhouette};
+
+    /// A guard that sees nobody, behind a scout that does.
+    struct BlindGuard(Painted);
+
+    impl Detector for BlindGuard {
+        fn scout(&mut self, view: View<'_>) -> Result<Objects, vision::Error> {
+            self.0.scout(view)
+        }
+
+        fn guard(&mut self, _: &mut Picture) -> Result<Objects, vision::Error> {
+            Ok(Objects::default())
+        }
+
+        fn plates(
+            &mut self,
+            picture: &mut Picture,
+            vehicles: &[Detection],
+        ) -> Result<Vec<Plate>, vision::Error> {
+            self.0.plates(picture, vehicles)
+        }
+
+        fn silhouette(&mut self, picture: &mut Picture, person: Rect) -> Result<Silhouette, vision::Error> {
+            self.0.silhouette(picture, person)
+        }
+
+        fn networks(&self) -> Vec<(String, Digest)> {
+            self.0.networks()
+        }
+    }
+
+    const GREEN: Rgb<u8> = Rgb([0, 255, 0]);
+
+    fn frame() -> Vec<u8> {
+        let scene = RgbImage::from_fn(320, 240, |x, y| {
+            match (208..240).contains(&x) && (96..176).contains(&y) {
+                true => GREEN,
+                false => Rgb([120, 125, 130]),
+            }
+        });
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 90)
+            .encode_image(&scene)
+            .expect("encoded");
+        bytes
+    }
+
+    fn redacted(neighbours: Option<Vec<Detection>>, detector: &mut dyn Detector) -> (RgbImage, Manifest) {
+        let bytes = frame();
+        let witness = Witness {
+            bytes: &bytes,
+            digest: Digest::of(&bytes),
+            neighbours,
+            now: BoxTime(jiff::Timestamp::UNIX_EPOCH),
+        };
+        let site = Site {
+            camera: "quai".parse().expect("plain"),
+            day: Policy::Persons,
+            night: Policy::Persons,
+            occupants: Occupants::Leave,
+            fill: Fill::Flat,
+            privacy: Vec::new(),
+            waste: None,
+            zone: Digest::of(b""),
+            correction: 0,
+        };
+        let redacted = redact_witness(witness, &site, None, detector).expect("redacted");
+        let layout = jpeg::Layout::parse(redacted.jpeg()).expect("sound");
+        let shown = jpeg::decode(redacted.jpeg(), &layout).expect("sound");
+        (shown, redacted.manifest().clone())
+    }
+
+    fn shows_somebody(picture: &RgbImage) -> bool {
+        let green = |p: &Rgb<u8>| p.0[1] > 200 && p.0[0] < 90 && p.0[2] < 90;
+        picture.pixels().any(green)
+    }
+
+    #[test]
+    fn a_person_whom_only_the_scout_saw_is_masked() {
+        let mut detector = BlindGuard(Painted::new());
+        let (shown, manifest) = redacted(None, &mut detector);
+        assert!(!shows_somebody(&shown));
+        assert_eq!(manifest.flags, [redact::Flag::NeighbourCovered]);
+        assert!(manifest.found.persons.is_empty(), "the guard saw nobody");
+        assert_eq!(detector.0.calls().scout, 1);
+    }
+
+    #[test]
+    fn the_scout_is_not_asked_again_about_a_frame_it_has_seen() {
+        let mut detector = BlindGuard(Painted::new());
+        let (shown, _) = redacted(Some(Vec::new()), &mut detector);
+        assert!(shows_somebody(&shown), "nobody saw the person");
+        assert_eq!(detector.0.calls().scout, 0);
+    }
 }

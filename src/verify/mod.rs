@@ -1,7 +1,8 @@
 //! Checks that anyone can run: they need neither networks nor keys, and change nothing.
 //!
 //! Promises: any changed, missing, added, renamed or swapped item, any change to the journal and any
-//! changed bit in a closed store is found and named; no bytes, however damaged, make it panic or
+//! changed bit in a closed store is found and named, and so is any difference between a redacted frame
+//! and its manifest; no bytes, however damaged, make it panic or
 //! allocate without bound. A store that was cut off and not closed is checked for all it says, and
 //! the report remarks that it was cut off.
 //!
@@ -9,6 +10,7 @@
 //! store vouches for itself, and the report says so.
 
 mod database;
+mod frame;
 mod items;
 mod journal;
 mod store;
@@ -22,6 +24,7 @@ use serde::Serialize;
 use crate::vault::DevicePublic;
 use crate::vault::item::Header;
 
+pub use frame::frame;
 pub use store::store;
 
 /// Why nothing could be checked.

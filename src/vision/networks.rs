@@ -10,7 +10,7 @@ use image::RgbImage;
 
 use super::geometry::Rect;
 use super::listing::{Look, Looks};
-use super::manifest::{Manifest, NanoDetFile, Seer, read_pinned};
+use super::manifest::{Manifest, NanoDetFile, Seer, check_pinned, read_pinned};
 use super::nms::Limits;
 use super::runtime::{self, Network, Runtime};
 use super::ssd::{self, Anchor};
@@ -94,7 +94,7 @@ impl Networks {
         let library = runtime::find(self.loader.library.as_deref(), &self.loader.models, &pinned.file)?;
         Runtime::load(&library, pinned)?;
         for (_, file, digest) in self.manifest.used() {
-            read_pinned(&self.loader.models.join(file), &digest)?;
+            check_pinned(&self.loader.models.join(file), &digest)?;
         }
         Ok(())
     }

@@ -74,7 +74,8 @@ impl Runtime {
         if let Some(runtime) = loaded.as_ref().filter(|r| r.digest == expected) {
             return Ok(runtime.clone());
         }
-        let bytes = fs::read(path).map_err(|e| match e.kind() {
+        let read = fs::File::open(path).and_then(Digest::of_all);
+        let got = read.map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::RuntimeMissing {
                 looked: vec![path.to_owned()],
             },
@@ -83,8 +84,6 @@ impl Runtime {
                 message: e.to_string(),
             },
         })?;
-        let got = Digest::of(&bytes);
-        drop(bytes);
         if got != expected {
             return Err(Error::WrongHash {
                 path: path.to_owned(),

@@ -6,6 +6,7 @@
 //! proportional to their number and the picture's size, and reads none beyond the end.
 //! Leaves values of AC coefficients to `compare`, writing to `splice` and `crop`.
 
+#[cfg(feature = "trap")]
 mod eighth;
 mod stream;
 mod walk;

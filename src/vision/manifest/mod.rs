@@ -330,18 +330,21 @@ fn check_input(name: &str, input: &Input, fits: &[Fit]) -> Result<(), String> {
 /// The bytes of a file, if they are the pinned ones. What is hashed is what is handed out, so the
 /// file cannot change in between.
 pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Vec<u8>, Error> {
-    let bytes = fs::read(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Error::ModelMissing {
-            path: path.to_owned(),
-        },
-        _ => Error::Unreadable {
-            path: path.to_owned(),
-            message: e.to_string(),
-        },
-    })?;
-    let got = Digest::of(&bytes);
+    let bytes = fs::read(path).map_err(missing_or_unreadable(path))?;
+    as_pinned(path, expected, Digest::of(&bytes)).map(|()| bytes)
+}
+
+/// Whether a file is the pinned one; no more than a piece of it is in memory at a time.
+pub fn check_pinned(path: &Path, expected: &Digest) -> Result<(), Error> {
+    let got = fs::File::open(path)
+        .and_then(Digest::of_all)
+        .map_err(missing_or_unreadable(path))?;
+    as_pinned(path, expected, got)
+}
+
+fn as_pinned(path: &Path, expected: &Digest, got: Digest) -> Result<(), Error> {
     if got == *expected {
-        Ok(bytes)
+        Ok(())
     } else {
         Err(Error::WrongHash {
             path: path.to_owned(),
@@ -349,6 +352,18 @@ pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Vec<u8>, Error> {
             got,
             make: "make models",
         })
+    }
+}
+
+fn missing_or_unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |e| match e.kind() {
+        io::ErrorKind::NotFound => Error::ModelMissing {
+            path: path.to_owned(),
+        },
+        _ => Error::Unreadable {
+            path: path.to_owned(),
+            message: e.to_string(),
+        },
     }
 }
 
