@@ -1,6 +1,8 @@
 //! The fuzz targets hold on their seeds, and on what little mutations make of them; the seeds are what the maker makes.
 //! `VIGIE_MAKE_SEEDS=1 cargo test --test fuzz_seeds` writes them anew.
 #![cfg(feature = "trap")]
+// The plain decoder is a part of the fuzz crate, which knows nothing of this one, and of the maker.
+#![allow(clippy::duplicate_mod)]
 
 #[allow(dead_code)]
 #[path = "../fuzz/checks.rs"]
