@@ -45,7 +45,7 @@ impl BitWriter {
         self.waiting |= bits >> self.count;
         self.count += length;
         if self.count >= 64 {
-            self.flush_word();
+            self.write(self.waiting);
             self.count -= 64;
             // Those up to the 64th are out.
             self.waiting = bits << (length - self.count);
@@ -55,33 +55,60 @@ impl BitWriter {
     /// Appends these bits of `bytes`; what of them lies beyond the end of `bytes` is left out.
     pub fn append(&mut self, bytes: &[u8], bits: Range<u64>) {
         let end = bits.end.min(8 * bytes.len() as u64);
-        let Some(mut left) = end.checked_sub(bits.start) else {
+        let Some(left) = end.checked_sub(bits.start) else {
             return;
         };
-        let shift = (bits.start & 7) as u32;
-        let source = &bytes[(bits.start >> 3) as usize..];
-        // Eight bytes and the one behind them hold 64 bits from any bit of the first byte on.
-        let words = source.as_chunks::<8>().0.iter();
-        let behind = source.get(8..).unwrap_or_default().iter().step_by(8);
-        let mut taken = 0;
-        for (eight, &ninth) in words.zip(behind).take((left / 64) as usize) {
-            let word = u64::from_be_bytes(*eight) << shift | u64::from(ninth) << shift >> 8;
-            self.waiting |= word >> self.count;
-            self.flush_word();
-            // In two steps: a shift by 64 is none.
-            self.waiting = word << 1 << (63 - self.count);
-            taken += 1;
-        }
-        left -= 64 * taken as u64;
-        let mut at = bits.start + 64 * taken as u64;
-        while left > 0 {
+        // Up to a whole word here; from there on, words here are words there, all shifted alike.
+        let head = left.min(u64::from(64 - self.count) % 64);
+        self.append_few(bytes, bits.start..bits.start + head);
+        let at = bits.start + head;
+        let words = match self.count {
+            0 => self.append_words(&bytes[(at >> 3) as usize..], (at & 7) as u32, (left - head) / 64),
+            _ => 0,
+        };
+        self.append_few(bytes, at + 64 * words..end);
+    }
+
+    /// Appends bits byte by byte.
+    fn append_few(&mut self, bytes: &[u8], bits: Range<u64>) {
+        let mut at = bits.start;
+        while at < bits.end {
             let inside = (at & 7) as u32;
-            let length = left.min(u64::from(8 - inside)) as u32;
+            let length = (bits.end - at).min(u64::from(8 - inside)) as u32;
             let byte = bytes[(at >> 3) as usize] << inside;
             self.put(u64::from(byte) >> (8 - length), length);
             at += u64::from(length);
-            left -= u64::from(length);
         }
+    }
+
+    /// Appends up to `most` words from bit `shift` of `source` on, as far as it has nine bytes for each,
+    /// while no bits wait. How many they were.
+    fn append_words(&mut self, source: &[u8], shift: u32, most: u64) -> u64 {
+        // Eight bytes and the one behind them hold 64 bits from any bit of the first byte on.
+        let word = |nine: &[u8; 9]| {
+            let [eight @ .., ninth] = *nine;
+            u64::from_be_bytes(eight) << shift | u64::from(ninth) << shift >> 8
+        };
+        let words = most.min(source.len().saturating_sub(1) as u64 / 8);
+        let mut rest = source;
+        for _ in 0..words / 4 {
+            let Some(block) = rest.first_chunk::<33>() else {
+                break;
+            };
+            let four = [0, 8, 16, 24].map(|at| block[at..].first_chunk().map_or(0, word));
+            if four.iter().any(|word| has_mark(*word)) {
+                four.iter().for_each(|word| self.write(*word));
+            } else {
+                self.out
+                    .extend_from_slice(four.map(u64::to_be_bytes).as_flattened());
+            }
+            rest = &rest[32..];
+        }
+        for _ in 0..words % 4 {
+            self.write(rest.first_chunk().map_or(0, word));
+            rest = rest.get(8..).unwrap_or_default();
+        }
+        words
     }
 
     /// Fills up the byte in hand with 1-bits.
@@ -107,14 +134,10 @@ impl BitWriter {
         self.out
     }
 
-    /// Writes the 64 bits that wait.
+    /// Writes 64 bits.
     #[inline]
-    fn flush_word(&mut self) {
-        let word = self.waiting;
-        // A byte is FF where its complement is 0, and only from a 0 does the subtraction borrow.
-        let complement = !word;
-        let has_mark = complement.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0;
-        if has_mark {
+    fn write(&mut self, word: u64) {
+        if has_mark(word) {
             for byte in word.to_be_bytes() {
                 self.byte(byte);
             }
@@ -129,6 +152,13 @@ impl BitWriter {
             self.out.push(0);
         }
     }
+}
+
+/// Whether one of these eight bytes is FF.
+#[inline]
+fn has_mark(word: u64) -> bool {
+    // A byte is FF where its complement is 0, and only from a 0 does the subtraction borrow.
+    (!word).wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080 != 0
 }
 
 #[cfg(test)]
@@ -147,7 +177,7 @@ mod tests {
     fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         let word = (any::<u16>(), 1..=16u8).prop_map(|(bits, length)| Piece::Word(bits, length));
         let byte = prop_oneof![any::<u8>(), Just(0xFF)];
-        let copy = prop::collection::vec(byte, 0..60).prop_flat_map(|bytes| {
+        let copy = prop::collection::vec(byte, 0..120).prop_flat_map(|bytes| {
             let bits = 8 * bytes.len() as u64;
             (0..=bits, 0..=bits).prop_map(move |(a, b)| Piece::Copy(bytes.clone(), a.min(b)..a.max(b)))
         });

@@ -17,7 +17,7 @@ use crate::frame::Digest;
 const TAG: &[u8] = b"vigie coefficients 1\0";
 
 /// Bytes that are shifted at once on their way to the hash.
-const PIECE: usize = 1 << 13;
+const PIECE: usize = 1 << 12;
 
 /// A reader of single MCUs of an index.
 pub struct Coefficients<'a> {
@@ -160,30 +160,35 @@ pub fn hash(head: &Head, index: &Index, masked: impl Fn(usize) -> bool) -> Resul
     Ok(Digest::from_bytes(hash.finalize().into()))
 }
 
-/// These bits, from the first one on in whole bytes, the last filled up with zeros.
+/// These bits, from the first one on in whole bytes, the last filled up with zeros. Behind them are eight
+/// bytes more.
 fn hash_bits(hash: &mut Sha256, bytes: &[u8], bits: Range<u64>) {
     let mut piece = [0; PIECE];
-    let mut left = (bits.end - bits.start).div_ceil(8) as usize;
     let shift = (bits.start & 7) as u32;
     let mut from = bytes.get((bits.start >> 3) as usize..).unwrap_or_default();
-    while left > PIECE {
+    let count = bits.end - bits.start;
+    for _ in 0..count / (8 * PIECE as u64) {
         shift_left(&mut piece, from, shift);
         hash.update(piece);
         from = from.get(PIECE..).unwrap_or_default();
-        left -= PIECE;
     }
-    let last = &mut piece[..left];
-    shift_left(last, from, shift);
+    let left = count % (8 * PIECE as u64);
+    shift_left(&mut piece, from, shift);
+    let last = &mut piece[..left.div_ceil(8) as usize];
     if let Some(byte) = last.last_mut() {
-        *byte &= 0xFF << ((8 - (bits.end - bits.start) % 8) % 8);
+        *byte &= 0xFF << ((8 - left % 8) % 8);
     }
     hash.update(last);
 }
 
-/// `to` becomes the bits of `from` from bit `shift`, below 8, on.
-fn shift_left(to: &mut [u8], from: &[u8], shift: u32) {
-    for (to, two) in to.iter_mut().zip(from.windows(2)) {
-        *to = (u16::from_be_bytes([two[0], two[1]]) << shift >> 8) as u8;
+/// `to` becomes the bits of `from` from bit `shift`, below 8, on, as far as there are any.
+fn shift_left(to: &mut [u8; PIECE], from: &[u8], shift: u32) {
+    let words = from.as_chunks::<8>().0.iter();
+    let behind = from.get(8..).unwrap_or_default().iter().step_by(8);
+    let to = to.as_chunks_mut::<8>().0.iter_mut();
+    for ((to, eight), &ninth) in to.zip(words).zip(behind) {
+        let word = u64::from_be_bytes(*eight) << shift | u64::from(ninth) << shift >> 8;
+        *to = word.to_be_bytes();
     }
 }
 

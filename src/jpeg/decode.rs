@@ -3,7 +3,7 @@
 //! Promises: a decoder that fills the rest of a damaged file with grey does not get by; a mean is that
 //! of the pixels it stands for, rounded. Leaves to `picture` what is decoded, and how large.
 
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, Rgb, RgbImage};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -47,16 +47,20 @@ pub(super) fn turned(stored: RgbImage, orientation: Orientation) -> RgbImage {
     }
 }
 
-/// Appends to `out` the means over squares of `factor` x `factor` pixels of a picture of this width, row
-/// by row; narrower ones at the right and lower edge.
-pub(super) fn append_means(out: &mut Vec<u8>, pixels: &[u8], width: u32, factor: u32) {
+/// The picture of the means over squares of `factor` x `factor` pixels; narrower ones at the right and
+/// lower edge.
+pub(super) fn means(picture: &RgbImage, factor: u32) -> RgbImage {
     if factor == 1 {
-        return out.extend_from_slice(pixels);
+        return picture.clone();
     }
+    let (width, height) = picture.dimensions();
+    let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
+    let mut out = RgbImage::new(columns, rows);
     let line = 3 * width as usize;
     let square = 3 * factor as usize;
-    let mut sums = vec![[0u32; 3]; width.div_ceil(factor) as usize];
-    for band in pixels.chunks(line * factor as usize) {
+    let mut sums = vec![[0u32; 3]; columns as usize];
+    let bands = picture.as_raw().chunks((line * factor as usize).max(1));
+    for (row, band) in out.rows_mut().zip(bands) {
         sums.fill([0; 3]);
         for pixels in band.chunks_exact(line) {
             for (sum, part) in sums.iter_mut().zip(pixels.chunks(square)) {
@@ -68,26 +72,17 @@ pub(super) fn append_means(out: &mut Vec<u8>, pixels: &[u8], width: u32, factor:
             }
         }
         let down = (band.len() / line) as u32;
-        for (x, sum) in (0..).zip(&sums) {
+        for (x, (mean, sum)) in (0..).zip(row.zip(&sums)) {
             let count = down * factor.min(width - x * factor);
-            out.extend(sum.map(|s| ((s + count / 2) / count) as u8));
+            *mean = Rgb(sum.map(|s| ((s + count / 2) / count) as u8));
         }
     }
-}
-
-/// The picture of the means over squares of `factor` x `factor` pixels.
-pub(super) fn means(picture: &RgbImage, factor: u32) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let (columns, rows) = (width.div_ceil(factor), height.div_ceil(factor));
-    let mut pixels = Vec::with_capacity(3 * columns as usize * rows as usize);
-    append_means(&mut pixels, picture.as_raw(), width, factor);
-    RgbImage::from_raw(columns, rows, pixels).unwrap_or_default()
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
 
     #[test]
     fn a_mean_is_that_of_the_pixels_it_stands_for() {

@@ -27,6 +27,7 @@ pub mod index;
 pub mod markers;
 #[cfg(feature = "trap")]
 pub mod picture;
+mod scaled;
 pub mod scan;
 #[cfg(feature = "trap")]
 pub mod splice;

@@ -1,8 +1,9 @@
 //! A frame's pixels, in every part and size that is asked for.
 //!
-//! Promises: a [`Picture`] exists only where every MCU is there. One that has an [`Index`] is never
-//! decoded whole at its full size: what is asked for is decoded out of lossless cuts, band by band, so
-//! that beside what is returned no more than a band is held; every other picture is decoded once.
+//! Promises: a [`Picture`] exists only where every MCU is there. One that has an [`Index`] is decoded
+//! only as far as it is looked at: reduced from its coefficients, or a part at full size out of a
+//! lossless cut, and beside what is returned no more than a row of MCUs is held; every other picture
+//! is decoded once.
 //! A pixel of a smaller picture is the mean of those it stands for. Everything returned stands
 //! upright. Leaves what is in it to `vision`.
 
@@ -13,16 +14,14 @@ use std::ops::Range;
 use image::{RgbImage, imageops};
 
 use super::crop::Cutter;
-use super::decode::{append_means, decode, means, strict, turned};
+use super::decode::{decode, means, strict, turned};
+use super::scaled::scaled;
 use super::{Error, Index, Layout, Scan};
 use crate::frame::{FrameSize, Orientation, Region};
 
 /// The scout's picture has a long side of at least this many pixels (findings: an eighth of a 3 MP
 /// frame; below some 250 vehicles begin to be missed).
 const LEAST_LONG_SIDE: u32 = 400;
-
-/// A band that is decoded at once has about this many pixels: 1 MB.
-const BAND: u32 = 350_000;
 
 /// A frame's pixels.
 #[derive(Debug, Clone)]
@@ -270,9 +269,10 @@ impl Indexed {
     /// A region whose edges are multiples of `factor` or the picture's.
     fn part(&self, region: Region, factor: u32, size: FrameSize) -> Result<RgbImage, Error> {
         let grid = self.index.scan().grid;
-        // One MCU more on each side: a decoder mixes the chroma of neighbours.
+        // At full size one MCU more on each side: a decoder mixes the chroma of neighbours.
+        let more = u32::from(factor == 1);
         let around = |start: u32, length: u32, unit: u32, count: u32| {
-            (start / unit).saturating_sub(1)..((start + length).div_ceil(unit) + 1).min(count)
+            (start / unit).saturating_sub(more)..((start + length).div_ceil(unit) + more).min(count)
         };
         let [w, h] = grid.unit.map(u32::from);
         let columns = around(region.x, region.width, w, grid.columns);
@@ -292,32 +292,16 @@ impl Indexed {
         factor: u32,
         size: FrameSize,
     ) -> Result<RgbImage, Error> {
+        if factor > 1 {
+            return Ok(scaled(&self.index, columns, rows, factor, size));
+        }
         let [w, h] = self.index.scan().grid.unit.map(u32::from);
         let pixels =
             |mcus: &Range<u32>, unit: u32, side: u32| (mcus.end * unit).min(side) - mcus.start * unit;
-        let width = pixels(&columns, w, size.width);
-        let height = pixels(&rows, h, size.height);
-        // At full size a seam would show: the chroma of the rows on both of its sides is not mixed. In a mean that is
-        // nothing.
-        let band = match factor {
-            1 => rows.end - rows.start,
-            _ => (BAND / (width * h)).max(1),
-        };
+        let (width, height) = (pixels(&columns, w, size.width), pixels(&rows, h, size.height));
         let cutter = self.cutter.get_or_init(|| Cutter::new(self.index.scan(), size));
-        let (across, down) = (width.div_ceil(factor), height.div_ceil(factor));
-        let mut out = Vec::with_capacity(3 * across as usize * down as usize);
-        for first in rows.clone().step_by(band as usize) {
-            let rows = first..rows.end.min(first + band);
-            let jpeg = cutter.cut(&self.index, columns.clone(), rows.clone())?;
-            let height = pixels(&rows, h, size.height);
-            let decoded = strict(&jpeg, FrameSize { width, height })?;
-            match (factor, band) {
-                (1, _) => return Ok(decoded),
-                _ => append_means(&mut out, decoded.as_raw(), width, factor),
-            }
-        }
-        RgbImage::from_raw(across, down, out)
-            .ok_or_else(|| Error::Undecodable("fewer pixels than the header says".into()))
+        let jpeg = cutter.cut(&self.index, columns, rows)?;
+        strict(&jpeg, FrameSize { width, height })
     }
 }
 
@@ -365,6 +349,9 @@ mod tests {
         let pairs = one.as_raw().iter().zip(other.as_raw());
         pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
     }
+
+    /// A decoder blends colours that are coarser than the picture; a mean of them does not.
+    const COLOUR: u8 = 6;
 
     #[test]
     fn every_orientation_stands_upright_as_the_geometry_says() {
@@ -468,21 +455,22 @@ mod tests {
             prop_assert!((seen.y + seen.height) as f32 * sy + oy as f32 >= (wanted.y + wanted.height) as f32 - 0.01);
             let same = decoded.part(wanted, 20).expect("sound");
             prop_assert_eq!(part.covers, same.covers);
-            prop_assert!(largest_difference(&part.picture, &same.picture) <= 1);
+            prop_assert!(largest_difference(&part.picture, &same.picture) <= COLOUR);
         }
     }
 
     #[test]
-    fn a_frame_reduced_band_by_band_is_the_frame_decoded_whole_and_reduced() {
-        for (sampling, seam) in [(SamplingFactor::F_2_1, 0), (SamplingFactor::F_2_2, 2)] {
-            let jpeg = encoded(&scene(1_203, 901), sampling, 0);
+    fn a_frame_reduced_from_its_coefficients_is_the_frame_decoded_whole_and_reduced() {
+        use SamplingFactor::*;
+        for (sampling, restarts) in [(F_1_1, 0), (F_2_1, 7), (F_1_2, 0), (F_2_2, 0)] {
+            let jpeg = encoded(&scene(1_203, 901), sampling, restarts);
             let (mut indexed, mut decoded) = read(&jpeg, turn(3));
             for (least, factor) in [(151, 8), (152, 4), (600, 2), (1_000, 1)] {
-                let banded = indexed.whole(least).expect("sound").clone();
-                assert_eq!(banded.width(), 1_203u32.div_ceil(factor));
+                let reduced = indexed.whole(least).expect("sound").clone();
+                assert_eq!(reduced.width(), 1_203u32.div_ceil(factor));
                 let whole = decoded.whole(least).expect("sound");
-                let difference = largest_difference(&banded, whole);
-                assert!(difference <= seam, "1/{factor}, {sampling:?}: {difference}");
+                let difference = largest_difference(&reduced, whole);
+                assert!(difference <= COLOUR, "1/{factor}, {sampling:?}: {difference}");
             }
         }
     }

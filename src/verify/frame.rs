@@ -1,4 +1,4 @@
-//! A redacted frame against its manifest (docs/formats.md §8, §9): with neither the original nor a key.
+//! A redacted frame against its manifest (docs/formats.md §8): with neither the original nor a key.
 //!
 //! Promises: any changed byte of the frame is found; so is a manifest that claims what its frame does not
 //! bear out: a masked block that is not its fill, another mask, another size, coefficients outside the
