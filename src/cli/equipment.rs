@@ -12,8 +12,18 @@ pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
     Ok(config::Trap::read(&a.config)?)
 }
 
-/// Finds the networks, and has them checked and loaded when they are first needed.
+/// Finds the networks, and has them checked and loaded when they are first needed. They have all threads.
 pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks, Failure> {
+    let threads = config.map_or_else(Threads::of_this_machine, config::Trap::threads);
+    open_networks(a, config, threads.alone())
+}
+
+/// The same, for rounds over cards, which do other things beside.
+pub fn networks_of_rounds(a: &Arguments, config: &config::Trap) -> Result<Networks, Failure> {
+    open_networks(a, Some(config), config.threads().beside())
+}
+
+fn open_networks(a: &Arguments, config: Option<&config::Trap>, threads: usize) -> Result<Networks, Failure> {
     let configured = config.map(|config| config.models.clone());
     let models = a
         .models
@@ -24,10 +34,6 @@ pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks
         .runtime
         .as_deref()
         .or(config.and_then(|config| config.runtime.as_deref()));
-    let threads = match config {
-        Some(config) => config.threads().beside(),
-        None => Threads::of_this_machine().alone(),
-    };
     Ok(Networks::open(&models, library, threads)?)
 }
 

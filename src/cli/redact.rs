@@ -10,8 +10,8 @@ use crate::frame::Digest;
 use crate::redact::manifest;
 use crate::redact::mask::Runs;
 use crate::redact::plan::{Occupants, Policy};
-use crate::redact::{Fill, Manifest};
-use crate::trap::witness::{Site, Witness, redact_witness};
+use crate::redact::{Fill, Manifest, Original};
+use crate::trap::witness::{LookedAt, Site, Witness};
 
 #[derive(serde::Serialize)]
 struct Redaction<'a> {
@@ -45,12 +45,11 @@ pub fn run(
     let mut networks = equipment::networks(a, config.as_ref())?;
     let bytes = read_file(input).map_err(|why| Failure::file(input, &why))?;
     let witness = Witness {
-        bytes: &bytes,
-        digest: Digest::of(&bytes),
+        original: Original::read(&bytes)?,
         neighbours: None,
         now: box_time(),
     };
-    let redacted = redact_witness(witness, &site, policy, &mut networks)?;
+    let redacted = LookedAt::new(witness, &site, policy, &mut networks)?.redacted()?;
     write_new(output, redacted.jpeg())?;
     if let Some(path) = manifest {
         let json = serde_json::to_vec_pretty(redacted.manifest())

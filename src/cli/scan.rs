@@ -12,7 +12,7 @@ use crate::trap::{self, Summary};
 pub fn run(a: &Arguments, card: Option<&Path>, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     equipment::refuse_expired_trial(&config)?;
-    let mut networks = equipment::networks(a, Some(&config))?;
+    let mut networks = equipment::networks_of_rounds(a, &config)?;
     networks.check()?;
     let (mut store, recipients) = equipment::vault(&config, card)?;
     let stop = stop_on_signals();

@@ -9,7 +9,7 @@ use crate::trap::service::Service;
 pub fn run(a: &Arguments, until_idle: bool, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     equipment::refuse_expired_trial(&config)?;
-    let mut networks = equipment::networks(a, Some(&config))?;
+    let mut networks = equipment::networks_of_rounds(a, &config)?;
     networks.check()?;
     let (mut store, recipients) = equipment::vault(&config, None)?;
     let stop = stop_on_signals();

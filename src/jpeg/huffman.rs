@@ -127,6 +127,21 @@ impl Code {
         table
     }
 
+    /// The symbol whose code these 16 bits begin with, and the code's length; none if no code does. For
+    /// rare codes: it needs no table, but a step for each length.
+    pub fn first(&self, bits: u16) -> Option<(u8, u32)> {
+        let (mut next, mut rank) = (0, 0);
+        for (length, n) in (1u32..).zip(self.lengths) {
+            let within = (u32::from(bits) - next) >> (16 - length);
+            if within < u32::from(n) {
+                return Some((*self.symbols.get(rank + within as usize)?, length));
+            }
+            next += u32::from(n) << (16 - length);
+            rank += usize::from(n);
+        }
+        None
+    }
+
     /// For writing: the word of each symbol that has one.
     pub fn by_symbol(&self) -> [Option<Word>; 256] {
         let mut words = [None; 256];
@@ -207,5 +222,20 @@ mod tests {
         assert_eq!(look_up[0b0100_0000_0000_0000], 2 << 8 | 8);
         assert_eq!(look_up[0b1101_1111_1111_1111], 3 << 8 | 11);
         assert_eq!(look_up[0b1110_0000_0000_0000], 0);
+    }
+
+    #[test]
+    fn the_first_symbol_of_any_16_bits_is_the_one_looked_up() {
+        let usual = [0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125];
+        let symbols: Vec<u8> = (0..162).collect();
+        for (lengths, count) in [(lengths([0, 2, 3]), 5), (lengths([2, 0, 0]), 2), (usual, 162)] {
+            let code = Code::new(lengths, &symbols[..count]).expect("fits");
+            for (bits, entry) in (0..=u16::MAX).zip(code.look_up()) {
+                let first = code
+                    .first(bits)
+                    .map_or(0, |(s, length)| (length as u16) << 8 | u16::from(s));
+                assert_eq!(first, entry, "{bits:016b}");
+            }
+        }
     }
 }

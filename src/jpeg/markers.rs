@@ -253,10 +253,7 @@ fn next_marker(bytes: &[u8], mut at: usize) -> Result<(u8, usize), Error> {
 fn end_of_scan(bytes: &[u8], mut at: usize) -> Result<usize, Error> {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        let skip = rest
-            .iter()
-            .position(|&b| b == 0xFF)
-            .ok_or(Error::Truncated { at: bytes.len() })?;
+        let skip = memchr::memchr(0xFF, rest).ok_or(Error::Truncated { at: bytes.len() })?;
         let first = at + skip;
         at = first + 1;
         while bytes.get(at) == Some(&0xFF) {

@@ -38,10 +38,15 @@ const fn zigzag() -> [[u8; 2]; 64] {
     order
 }
 
+/// Most codes are no longer than this.
+const SHORT: u16 = 10;
+
 /// What is read and written of one component.
 struct Plane {
     dc: LookUp,
     ac: LookUp,
+    /// The same by the first bits alone, small enough for the fastest cache; 0 where they do not tell.
+    short: LookUp,
     /// Blocks of one MCU, across and down.
     blocks: [usize; 2],
     /// Means of one block, across and down.
@@ -70,9 +75,14 @@ impl Plane {
             }
         }
         let mcu: usize = unit.iter().map(|blocks| blocks * 8 / factor).product();
+        let ac = part.ac.look_up();
+        let short = ac.iter().step_by(1 << (16 - SHORT));
         Self {
             dc: part.dc.look_up(),
-            ac: part.ac.look_up(),
+            short: short
+                .map(|entry| if entry >> 8 <= SHORT { *entry } else { 0 })
+                .collect(),
+            ac,
             blocks: part.blocks,
             means,
             repeat: [0, 1].map(|axis| pixels[axis] / means[axis]),
@@ -81,15 +91,13 @@ impl Plane {
         }
     }
 
-    /// Reads one block; the bit behind it. The index was built of these codes: they are sound.
-    fn read(&self, stream: &Stream, mut bit: u64, dc: i16, means: &mut [f32]) -> u64 {
-        let count = means.len();
-        let add = |means: &mut [f32], k: usize, value: f32| {
-            let shares = &self.shares[k * count..(k + 1) * count];
-            means
-                .iter_mut()
-                .zip(shares)
-                .for_each(|(m, share)| *m += share * value);
+    /// Reads one block of `N` means; the bit behind it. The index was built of these codes: they are sound.
+    fn read<const N: usize>(&self, stream: &Stream, mut bit: u64, dc: i16, means: &mut [f32; N]) -> u64 {
+        let shares = self.shares.as_chunks::<N>().0;
+        let add = |means: &mut [f32; N], k: usize, value: f32| {
+            if let Some(shares) = shares.get(k) {
+                (0..N).for_each(|i| means[i] += shares[i] * value);
+            }
         };
         means.fill(128.0);
         add(means, 0, f32::from(dc));
@@ -98,21 +106,42 @@ impl Plane {
         let mut k = 1;
         while k < 64 {
             let window = stream.peek(bit);
-            let entry = u32::from(self.ac[(window >> 48) as usize]);
+            let entry = match self.short[(window >> (64 - SHORT)) as usize] {
+                0 => self.ac[(window >> 48) as usize],
+                entry => entry,
+            };
+            let entry = u32::from(entry);
             let (length, run, size) = (entry >> 8, (entry >> 4 & 15) as usize, entry & 15);
             bit += u64::from(length + size);
-            if size == 0 {
-                match run {
-                    15 => k += 16,
-                    _ => break,
-                }
-                continue;
-            }
-            k += run;
-            if k < 64 {
+            if size > 0 {
+                k += run;
                 add(means, k, extended(window << length, size) as f32);
+                k += 1;
+            } else if run == 15 {
+                k += 16;
+            } else {
+                break;
             }
-            k += 1;
+        }
+        bit
+    }
+
+    /// Reads the `at`-th MCU of a row of them, all of this component's blocks, and puts them in their places.
+    fn read_blocks<const N: usize>(
+        &mut self,
+        index: &Index,
+        mut bit: u64,
+        dcs: &[i16],
+        at: usize,
+        width: usize,
+    ) -> u64 {
+        let [across, down] = [0, 1].map(|axis| self.means[axis] * self.repeat[axis]);
+        let columns = self.blocks[0];
+        let mut means = [0.0; N];
+        for (block, &dc) in dcs.iter().enumerate() {
+            bit = self.read(index.stream(), bit, dc, &mut means);
+            let (column, row) = (block % columns, block / columns);
+            self.put(&means, (at * columns + column) * across, row * down, width);
         }
         bit
     }
@@ -190,19 +219,23 @@ pub(super) fn scaled(
 }
 
 /// Reads one MCU into the planes, as the `at`-th of its row.
-fn read_mcu(index: &Index, mcu: usize, planes: &mut [Plane], at: usize, stride: usize) {
+fn read_mcu(index: &Index, mcu: usize, planes: &mut [Plane], at: usize, width: usize) {
     let mut bit = index.bits(mcu..mcu + 1).start;
-    let mut dcs = index.dcs(mcu).iter();
-    let mut means = [0.0; 64];
+    let mut dcs = index.dcs(mcu);
     for plane in planes {
-        let [across, down] = [0, 1].map(|axis| plane.means[axis] * plane.repeat[axis]);
-        let [columns, rows] = plane.blocks;
-        let means = &mut means[..plane.means[0] * plane.means[1]];
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-            let dc = dcs.next().copied().unwrap_or_default();
-            bit = plane.read(index.stream(), bit, dc, means);
-            plane.put(means, (at * columns + column) * across, row * down, stride);
-        }
+        let (own, others) = dcs.split_at(plane.blocks[0] * plane.blocks[1]);
+        dcs = others;
+        // Known to the compiler, the number of means makes one addition of several.
+        let read = match plane.means[0] * plane.means[1] {
+            1 => Plane::read_blocks::<1>,
+            2 => Plane::read_blocks::<2>,
+            4 => Plane::read_blocks::<4>,
+            8 => Plane::read_blocks::<8>,
+            16 => Plane::read_blocks::<16>,
+            32 => Plane::read_blocks::<32>,
+            _ => Plane::read_blocks::<64>,
+        };
+        bit = read(plane, index, bit, own, at, width);
     }
 }
 

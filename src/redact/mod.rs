@@ -18,6 +18,8 @@ pub use mask::{Canvas, Mask};
 pub use plan::{Evidence, Flag, Occupants, Person, Plan, Policy, Rules, Seen};
 pub use re_encode::Fault;
 
+use std::borrow::Cow;
+
 use crate::frame::{BoxTime, CameraId, Digest};
 use crate::jpeg::compare::{self, compare};
 use crate::jpeg::splice::{self, Tables, splice};
@@ -48,7 +50,7 @@ pub enum Error {
 /// picture can be sealed under another file's name.
 #[derive(Debug, Clone)]
 pub struct Original<'a> {
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
     digest: Digest,
     layout: Layout,
     facts: Facts,
@@ -62,10 +64,11 @@ impl<'a> Original<'a> {
     }
 
     /// Reads a file whose digest, of these very bytes, is known already.
-    pub fn read_named(bytes: &'a [u8], digest: Digest) -> Result<Self, jpeg::Error> {
-        let layout = Layout::parse(bytes)?;
-        let facts = Facts::read(bytes, &layout);
-        let picture = Picture::read(bytes, &layout, facts.orientation)?;
+    pub fn read_named(bytes: impl Into<Cow<'a, [u8]>>, digest: Digest) -> Result<Self, jpeg::Error> {
+        let bytes = bytes.into();
+        let layout = Layout::parse(&bytes)?;
+        let facts = Facts::read(&bytes, &layout);
+        let picture = Picture::read(&bytes, &layout, facts.orientation)?;
         Ok(Self {
             bytes,
             digest,
@@ -212,7 +215,7 @@ pub fn redact(
 
 /// The camera's own bits but for the masked MCUs; none if they cannot be said with any tables.
 fn spliced(original: &Original<'_>, index: &Index, plan: &Plan, fill: Fill) -> Result<Option<Made>, Error> {
-    let head = Head::of(original.bytes, &original.layout);
+    let head = Head::of(&original.bytes, &original.layout);
     let exif = original.facts.exif();
     let levels = fill::levels(index, plan, fill);
     let splice::Spliced { jpeg, tables } = match splice(&head, index, &levels, &exif) {

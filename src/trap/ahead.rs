@@ -1,8 +1,10 @@
-//! Reading ahead: the next files of a card, read, hashed and made ready while the networks look at the one before.
+//! What runs beside the networks: the next files of a card are read, hashed and made ready while they look at the one
+//! before ([`ahead`]); a witness is masked and sealed while they look at the next ([`one_beside`]).
 //!
-//! Promises: files come out in the order in which they were asked for; at most [`AHEAD`] of them are more than read,
-//! whatever the card holds, and their bytes lie in one buffer that is used again; with one thread nothing runs beside
-//! the caller. What is known already is hashed and not decoded. Leaves looking and the ledger to [`super::taking`].
+//! Promises: everything comes out in the order in which it went in; at most [`AHEAD`] frames wait for the networks,
+//! whatever the card holds, and the files' bytes lie in one buffer that is used again; with one thread nothing runs
+//! beside the caller. What is known already is hashed and not decoded. Leaves looking and the ledger to
+//! [`super::taking`], verdicts to [`super::closing`].
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::sync_channel;
@@ -89,6 +91,51 @@ pub(super) fn ahead<T>(
     })
 }
 
+/// Does `second` to each thing in turn, on `bench`; with `beside` on a thread of its own, while the next thing is made.
+/// The first failure, of the making or of `second`, ends it.
+pub(super) fn one_beside<B: Send, T: Send, E: Send>(
+    bench: B,
+    things: impl Iterator<Item = Result<T, E>>,
+    beside: bool,
+    second: impl Fn(&mut B, T) -> Result<(), E> + Sync,
+) -> Result<B, E> {
+    let worked = |mut bench: B, thing: T| second(&mut bench, thing).map(|()| bench);
+    if !beside {
+        let mut bench = bench;
+        for thing in things {
+            bench = worked(bench, thing?)?;
+        }
+        return Ok(bench);
+    }
+    let worked = &worked;
+    thread::scope(|scope| {
+        let mut at_work = Work::Done(bench);
+        for thing in things {
+            let thing = thing?;
+            let bench = at_work.end()?;
+            at_work = Work::Running(scope.spawn(move || worked(bench, thing)));
+        }
+        at_work.end()
+    })
+}
+
+/// Work that another thread may be at.
+enum Work<'s, B, E> {
+    Done(B),
+    Running(thread::ScopedJoinHandle<'s, Result<B, E>>),
+}
+
+impl<B, E> Work<'_, B, E> {
+    fn end(self) -> Result<B, E> {
+        match self {
+            Self::Done(bench) => Ok(bench),
+            Self::Running(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -163,5 +210,20 @@ mod tests {
         let mut reader = Reader::new(&card, &known);
         let prepared = files.iter().map(|file| reader.read(file).expect("read").prepared);
         assert_eq!(prepared.map(|p| p.is_some()).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn what_is_done_beside_is_done_in_order_and_ends_with_the_first_failure() {
+        for beside in [false, true] {
+            let done = one_beside(Vec::new(), (0..20).map(Ok::<_, u32>), beside, |done, thing| {
+                done.push(thing);
+                Ok(())
+            });
+            assert_eq!(done, Ok((0..20).collect()));
+            let second = |_: &mut (), thing| if thing == 7 { Err(thing) } else { Ok(()) };
+            assert_eq!(one_beside((), (0..20).map(Ok), beside, second), Err(7));
+            let making = (0..20).map(|thing| if thing == 3 { Err(thing) } else { Ok(thing) });
+            assert_eq!(one_beside((), making, beside, second), Err(3));
+        }
     }
 }

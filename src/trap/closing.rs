@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Error;
+use super::ahead::one_beside;
 use super::ledger::{Ledger, Row, State};
 use super::outcome::word;
 use super::round::Run;
 use super::timeline::{Stand, Timeline};
-use super::witness::{self, Site, Witness, corrected, redact_witness};
+use super::witness::{self, LookedAt, Site, Witness, corrected};
 use crate::card;
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, Digest, EventId};
+use crate::redact::Original;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
-use crate::vault::{Entry, EventSealer, Kind, Staged};
+use crate::vault::{Entry, EventSealer, Kind, Staged, Staging};
 use crate::vision::{Detection, Light, Objects, Sighting};
 
 /// Frames this close together show the same people: each other's boxes are masked too.
@@ -81,9 +83,28 @@ struct Complete<'a> {
 
 /// What was made of an event's witnesses, durable but not on record yet.
 #[derive(Default)]
-struct Sealing {
+struct Made {
     items: Vec<Staged>,
     redactions: Vec<(Digest, String)>,
+}
+
+/// Where the witnesses of one event are masked and sealed, one after the other.
+struct Sealing {
+    sealer: EventSealer,
+    staging: Staging,
+    made: Made,
+}
+
+impl Sealing {
+    fn seal(&mut self, id: Digest, witness: &LookedAt<'_>) -> Result<(), Error> {
+        let redacted = witness.redacted()?;
+        for sealed in self.sealer.seal_frame(&redacted)? {
+            self.made.items.push(self.staging.stage(sealed)?);
+        }
+        let redaction = word(&redacted.manifest().redaction);
+        self.made.redactions.push((id, redaction));
+        Ok(())
+    }
 }
 
 impl Run<'_, '_> {
@@ -116,13 +137,10 @@ impl Run<'_, '_> {
             }
             let frames = span.of(timeline.frames());
             // A frame not met in this round yet may be gone from the card: the end of the round will tell.
-            let all_met = |run: &Self| {
-                frames
-                    .iter()
-                    .all(|f| !timeline.is_held(&f.id) || run.under_way.contains_key(&f.id))
-            };
+            let is_met = |f: &Facts| !timeline.is_held(&f.id) || self.under_way.contains_key(&f.id);
+            let all_met = frames.iter().all(is_met);
             // What is decided on was read in this round: the ledger's word for a file's bytes is not enough.
-            if !all_met(self) || !self.are_there(frames.iter().map(|f| f.id))? {
+            if !all_met || !self.are_there(frames.iter().map(|f| f.id))? {
                 continue;
             }
             let memory = self.memory()?;
@@ -182,8 +200,8 @@ impl Run<'_, '_> {
     /// Puts one verdict on record, with everything it must leave behind, and then lets the frames go. `false` where the
     /// event cannot be sealed: it waits.
     fn decide(&mut self, event: Complete<'_>) -> Result<bool, Error> {
-        let Sealing { items, redactions } = match self.seal(&event) {
-            Ok(sealing) => sealing,
+        let Made { items, redactions } = match self.seal(&event) {
+            Ok(made) => made,
             // One event that cannot be sealed must not keep the others from being.
             Err(Error::Witness(failure)) => {
                 tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
@@ -244,36 +262,36 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
-    /// Redacts and seals the witnesses, one at a time; nothing is on record yet.
-    fn seal(&mut self, event: &Complete<'_>) -> Result<Sealing, Error> {
-        let mut sealing = Sealing::default();
+    /// Redacts and seals the witnesses; nothing is on record yet. With more than one thread, one is masked and sealed
+    /// while the networks look at the next; never are more than these two in memory.
+    fn seal(&mut self, event: &Complete<'_>) -> Result<Made, Error> {
         if !event.verdict.keep {
-            return Ok(sealing);
+            return Ok(Made::default());
         }
         let site = Site::of(self.round.config, self.round.camera);
-        let mut sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
-        for (index, frame) in event
-            .verdict
-            .frames
-            .iter()
-            .enumerate()
-            .filter(|(_, frame)| frame.keep)
-        {
-            let bytes = self.read_again(&frame.id)?;
+        let sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
+        let staging = self.round.store.staging();
+        let overlap = self.round.config.threads().overlap();
+        let kept = event.verdict.frames.iter().enumerate();
+        let kept = kept.filter(|(_, frame)| frame.keep);
+        let looked_at = kept.map(|(index, frame)| {
             let witness = Witness {
-                bytes: &bytes,
-                digest: frame.id,
+                original: Original::read_named(self.read_again(&frame.id)?, frame.id)
+                    .map_err(witness::Error::from)?,
                 neighbours: Some(neighbours(event.frames, index)),
                 now: self.now(),
             };
-            let redacted = redact_witness(witness, &site, None, self.round.detector)?;
-            for sealed in sealer.seal_frame(&redacted)? {
-                sealing.items.push(self.round.store.stage(sealed)?);
-            }
-            sealing
-                .redactions
-                .push((frame.id, word(&redacted.manifest().redaction)));
-        }
+            let looked_at = LookedAt::new(witness, &site, None, self.round.detector)?;
+            Ok::<_, Error>((frame.id, looked_at))
+        });
+        let sealing = Sealing {
+            sealer,
+            staging,
+            made: Made::default(),
+        };
+        let mut sealing = one_beside(sealing, looked_at, overlap, |sealing, (id, looked_at)| {
+            sealing.seal(id, &looked_at)
+        })?;
         let record = Record {
             record: 1,
             event: event.id,
@@ -293,10 +311,9 @@ impl Run<'_, '_> {
                 })
                 .collect(),
         };
-        sealing
-            .items
-            .push(self.round.store.stage(sealer.seal_record(&record)?)?);
-        Ok(sealing)
+        let sealed = sealing.sealer.seal_record(&record)?;
+        sealing.made.items.push(sealing.staging.stage(sealed)?);
+        Ok(sealing.made)
     }
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.

@@ -171,7 +171,7 @@ impl<'a> Ledger<'a> {
     /// All rows in this state, in no particular order: the card's order is the caller's to know. Not for those that
     /// are gone: there are years of them.
     pub fn in_state(&self, state: State) -> rusqlite::Result<Vec<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM frame WHERE {ON_CARD} AND state = ?2");
+        let sql = format!("SELECT {COLUMNS} FROM {ON_CARD} AND state = ?2");
         let mut query = self.db.prepare_cached(&sql)?;
         let rows = query.query_map(params![self.camera.as_str(), state.name()], read_row)?;
         rows.collect()
@@ -264,14 +264,14 @@ impl<'a> Ledger<'a> {
     pub fn all_decided(&self) -> rusqlite::Result<bool> {
         let any = self
             .db
-            .prepare_cached(&format!("SELECT 1 FROM frame WHERE {UNDECIDED}"))?
+            .prepare_cached(&format!("SELECT 1 FROM {UNDECIDED}"))?
             .exists(params![self.camera.as_str()])?;
         Ok(!any)
     }
 
     /// The frames whose event is not decided yet, those discarded at the first look among them.
     pub fn undecided(&self) -> rusqlite::Result<Vec<Row>> {
-        let sql = format!("SELECT {COLUMNS} FROM frame WHERE {UNDECIDED}");
+        let sql = format!("SELECT {COLUMNS} FROM {UNDECIDED}");
         let mut query = self.db.prepare_cached(&sql)?;
         query
             .query_map(params![self.camera.as_str()], read_row)?
@@ -282,8 +282,8 @@ impl<'a> Ledger<'a> {
     /// those that arrived since `recently`.
     pub fn decided_nearby(&self, recently: BoxTime) -> rusqlite::Result<Vec<Row>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM frame WHERE {ON_CARD} AND event IS NOT NULL
-             UNION ALL SELECT {COLUMNS} FROM frame WHERE {GONE_SINCE}"
+            "SELECT {COLUMNS} FROM {ON_CARD} AND event IS NOT NULL
+             UNION ALL SELECT {COLUMNS} FROM {GONE_SINCE}"
         );
         let mut query = self.db.prepare_cached(&sql)?;
         query
@@ -325,9 +325,7 @@ impl<'a> Ledger<'a> {
 
     /// The digests of all frames that lie on the card.
     pub fn on_card(&self) -> rusqlite::Result<BTreeSet<Digest>> {
-        let mut query = self
-            .db
-            .prepare_cached(&format!("SELECT digest FROM frame WHERE {ON_CARD}"))?;
+        let mut query = self.db.prepare_cached(&format!("SELECT digest FROM {ON_CARD}"))?;
         query
             .query_map(params![self.camera.as_str()], |row| {
                 row.get(0).map(Digest::from_bytes)
@@ -449,12 +447,14 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// Frames without an event: `frame_undecided` finds them.
-const UNDECIDED: &str = "camera = ?1 AND event IS NULL";
-/// Frames that are not gone, in these very words or SQLite does not use `frame_on_card`.
-const ON_CARD: &str = "camera = ?1 AND state <> 'gone'";
-/// Of the frames that are gone, the last to arrive: `frame_arrived` finds them.
-const GONE_SINCE: &str = "camera = ?1 AND state = 'gone' AND event IS NOT NULL AND arrived >= ?2";
+/// Frames without an event. Here and below the index is named: SQLite, which knows nothing of how many frames are gone,
+/// would walk all of a camera's instead.
+const UNDECIDED: &str = "frame INDEXED BY frame_undecided WHERE camera = ?1 AND event IS NULL";
+/// Frames that are not gone.
+const ON_CARD: &str = "frame INDEXED BY frame_on_card WHERE camera = ?1 AND state <> 'gone'";
+/// Of the frames that are gone, the last to arrive.
+const GONE_SINCE: &str = "frame INDEXED BY frame_arrived \
+    WHERE camera = ?1 AND state = 'gone' AND event IS NOT NULL AND arrived >= ?2";
 
 const COLUMNS: &str =
     "digest, path, size, taken, arrived, sighting, state, verdict, reason, event, redaction";
@@ -630,7 +630,7 @@ mod tests {
             &format!("{ON_CARD} AND state = ?2"),
             GONE_SINCE,
         ] {
-            let sql = format!("EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM frame WHERE {which}");
+            let sql = format!("EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM {which}");
             let mut plan = db.prepare(&sql).expect("a plan");
             let values = vec![""; plan.parameter_count()];
             let step: String = plan

@@ -93,10 +93,8 @@ impl Site {
 
 /// A frame about to be looked at in full.
 pub struct Witness<'a> {
-    /// The file's bytes.
-    pub bytes: &'a [u8],
-    /// Of these bytes.
-    pub digest: Digest,
+    /// The file.
+    pub original: Original<'a>,
     /// Persons the scout saw in this frame and in those up to two seconds before and after; `None` where it has not
     /// looked yet: then it looks at this frame now.
     pub neighbours: Option<Vec<Detection>>,
@@ -145,42 +143,62 @@ fn scouted(
     Ok(detector.scout(view)?.persons)
 }
 
-/// Redacts one witness; `policy` overrides the site's.
-pub fn redact_witness(
-    witness: Witness<'_>,
-    site: &Site,
-    policy: Option<Policy>,
-    detector: &mut dyn Detector,
-) -> Result<Redacted, Error> {
-    let mut original = Original::read_named(witness.bytes, witness.digest)?;
-    let small = original.picture().reduced()?;
-    let light = vision::light(&small);
-    let neighbours = match witness.neighbours {
-        Some(seen) => seen,
-        None => scouted(&small, original.picture().frame(), detector)?,
-    };
-    drop(small);
-    let seen = inspect(original.picture_mut(), neighbours, detector)?;
-    // What was looked at is not needed again, and redaction needs room of its own.
-    original.picture_mut().forget_whole();
-    let rules = Rules {
-        policy: policy.unwrap_or(match light {
-            Light::Day => site.day,
-            Light::Night => site.night,
-        }),
-        occupants: site.occupants,
-        privacy: &site.privacy,
-        waste: site.waste.as_ref(),
-    };
-    let plan = Plan::new(original.canvas(), &rules, &Evidence::Seen(seen));
-    let context = Context {
-        camera: site.camera.clone(),
-        now: witness.now,
-        correction: site.correction,
-        networks: detector.networks(),
-        zone: site.zone,
-    };
-    Ok(redact(&original, &plan, site.fill, &context)?)
+/// A witness that every network has looked at. What is left to do needs none of them, and can be done on another
+/// thread while they look at the next one.
+#[derive(Debug)]
+pub struct LookedAt<'a> {
+    original: Original<'a>,
+    plan: Plan,
+    fill: Fill,
+    context: Context,
+}
+
+impl<'a> LookedAt<'a> {
+    /// Has the networks look at one witness, and draws its mask; `policy` overrides the site's.
+    pub fn new(
+        witness: Witness<'a>,
+        site: &Site,
+        policy: Option<Policy>,
+        detector: &mut dyn Detector,
+    ) -> Result<Self, Error> {
+        let mut original = witness.original;
+        let small = original.picture().reduced()?;
+        let light = vision::light(&small);
+        let neighbours = match witness.neighbours {
+            Some(seen) => seen,
+            None => scouted(&small, original.picture().frame(), detector)?,
+        };
+        drop(small);
+        let seen = inspect(original.picture_mut(), neighbours, detector)?;
+        // What was looked at is not needed again, and redaction needs room of its own.
+        original.picture_mut().forget_whole();
+        let rules = Rules {
+            policy: policy.unwrap_or(match light {
+                Light::Day => site.day,
+                Light::Night => site.night,
+            }),
+            occupants: site.occupants,
+            privacy: &site.privacy,
+            waste: site.waste.as_ref(),
+        };
+        Ok(Self {
+            plan: Plan::new(original.canvas(), &rules, &Evidence::Seen(seen)),
+            original,
+            fill: site.fill,
+            context: Context {
+                camera: site.camera.clone(),
+                now: witness.now,
+                correction: site.correction,
+                networks: detector.networks(),
+                zone: site.zone,
+            },
+        })
+    }
+
+    /// Masks it.
+    pub fn redacted(&self) -> Result<Redacted, Error> {
+        Ok(redact(&self.original, &self.plan, self.fill, &self.context)?)
+    }
 }
 
 /// The corrected hour: what the camera's clock said, and the seconds the city measured it to be wrong by.
@@ -250,8 +268,7 @@ mod tests {
     fn redacted(neighbours: Option<Vec<Detection>>, detector: &mut dyn Detector) -> (RgbImage, Manifest) {
         let bytes = frame();
         let witness = Witness {
-            bytes: &bytes,
-            digest: Digest::of(&bytes),
+            original: Original::read(&bytes).expect("a whole JPEG"),
             neighbours,
             now: BoxTime(jiff::Timestamp::UNIX_EPOCH),
         };
@@ -266,7 +283,9 @@ mod tests {
             zone: Digest::of(b""),
             correction: 0,
         };
-        let redacted = redact_witness(witness, &site, None, detector).expect("redacted");
+        let redacted = LookedAt::new(witness, &site, None, detector)
+            .and_then(|looked_at| looked_at.redacted())
+            .expect("redacted");
         let layout = jpeg::Layout::parse(redacted.jpeg()).expect("sound");
         let shown = jpeg::decode(redacted.jpeg(), &layout).expect("sound");
         (shown, redacted.manifest().clone())

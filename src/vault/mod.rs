@@ -28,4 +28,4 @@ pub use item::ItemId;
 pub use journal::{Entry, Kind};
 pub use keys::{DeviceId, DeviceKey, DevicePublic, Epoch, Fingerprint, OfficeKey, Recipient, Role};
 pub use seal::{EventSealer, Sealed};
-pub use store::{Staged, Store, Tx};
+pub use store::{Staged, Staging, Store, Tx};

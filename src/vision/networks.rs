@@ -12,7 +12,7 @@ use super::geometry::Rect;
 use super::listing::{Look, Looks};
 use super::manifest::{Manifest, NanoDetFile, Seer, check_pinned, read_pinned};
 use super::nms::Limits;
-use super::runtime::{self, Network, Runtime};
+use super::runtime::{self, Network, Runtime, Use};
 use super::ssd::{self, Anchor};
 use super::tensor::Canvas;
 use super::tiles::tiles;
@@ -48,6 +48,7 @@ impl Loader {
         name: &'static str,
         (file, digest): (&Path, Digest),
         manifest: &Manifest,
+        use_of: Use,
     ) -> Result<&'n mut Network, Error> {
         if let Some(network) = slot {
             return Ok(network);
@@ -61,7 +62,7 @@ impl Loader {
             }
         };
         let bytes = read_pinned(&self.models.join(file), &digest)?;
-        Ok(slot.insert(runtime.network(name, &bytes, self.threads)?))
+        Ok(slot.insert(runtime.network(name, &bytes, self.threads, use_of)?))
     }
 }
 
@@ -144,7 +145,9 @@ impl Networks {
     fn see_ssd(&mut self, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
         let file = &self.manifest.network.ssd;
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self.loader.ready(&mut self.ssd, "ssd", pinned, &self.manifest)?;
+        let network = self
+            .loader
+            .ready(&mut self.ssd, "ssd", pinned, &self.manifest, Use::Always)?;
         let place = self.canvas.paint(picture, region, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let boxes = answer.tensor(&file.outputs.boxes, &[1, ssd::ANCHORS, 4])?;
@@ -168,12 +171,14 @@ impl Networks {
         region: Region,
     ) -> Result<Objects, Error> {
         let table = &self.manifest.network;
-        let (file, slot): (&NanoDetFile, _) = match seer {
-            Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large),
-            _ => (&table.nanodet_256x416, &mut self.nanodet_small),
+        let (file, slot, use_of): (&NanoDetFile, _, _) = match seer {
+            Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large, Use::Seldom),
+            _ => (&table.nanodet_256x416, &mut self.nanodet_small, Use::Always),
         };
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self.loader.ready(slot, seer.name(), pinned, &self.manifest)?;
+        let network = self
+            .loader
+            .ready(slot, seer.name(), pinned, &self.manifest, use_of)?;
         let place = self.canvas.paint(picture, region, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let mut objects = Objects::default();
@@ -193,7 +198,7 @@ impl Networks {
         let pinned = (file.file.as_path(), file.sha256);
         let network = self
             .loader
-            .ready(&mut self.plates, "plates", pinned, &self.manifest)?;
+            .ready(&mut self.plates, "plates", pinned, &self.manifest, Use::Seldom)?;
         let place = self.canvas.paint_corner(picture, region, &file.input, side);
         let shape = self.canvas.shape();
         let (height, width) = match file.input.layout {
@@ -287,7 +292,7 @@ impl Detector for Networks {
         let pinned = (file.file.as_path(), file.sha256);
         let network = self
             .loader
-            .ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
+            .ready(&mut self.pose, "pose_lite", pinned, &self.manifest, Use::Seldom)?;
         let (centre, side) = pose::square(&person, self.manifest.silhouette.crop);
         let around = pose::surroundings(centre, side);
         let least = f64::from(file.input.width) * f64::from(around.long_side()) / f64::from(side);

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::ep::CPU;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionOutputs};
@@ -110,9 +111,15 @@ impl Runtime {
     }
 
     /// Builds a network from its bytes.
-    pub(super) fn network(&self, name: &'static str, bytes: &[u8], threads: usize) -> Result<Network, Error> {
+    pub(super) fn network(
+        &self,
+        name: &'static str,
+        bytes: &[u8],
+        threads: usize,
+        use_of: Use,
+    ) -> Result<Network, Error> {
         let build = || -> Result<Session, ort::Error> {
-            let mut builder = tuned(SessionBuilder::new(&self.environment)?, threads)?;
+            let mut builder = tuned(SessionBuilder::new(&self.environment)?, threads, use_of)?;
             builder.commit_from_memory(bytes)
         };
         let session = build().map_err(|e| Error::Network {
@@ -140,11 +147,24 @@ fn start(path: &Path) -> Result<Environment, String> {
     Ok(environment)
 }
 
+/// How often a network runs: what it keeps in memory between two runs depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// On every frame. It keeps an arena of its own: without one each tensor is asked of the system, at a twentieth to a
+    /// quarter more time.
+    Always,
+    /// On witnesses alone. Arenas of several networks are never full at once, and are never given back: without them
+    /// the process is some 30 MB smaller (docs/decisions/0008-memory-of-the-networks.md).
+    Seldom,
+}
+
 /// One picture at a time on a small machine: no threads between operators, none that spin while they
 /// wait, and no plan of memory per input size, which costs some 30 MB over the four jobs and gains no
-/// time. The arena stays: without it each tensor is mapped anew, a quarter more time.
-fn tuned(builder: SessionBuilder, threads: usize) -> Result<SessionBuilder, ort::Error> {
+/// time.
+fn tuned(builder: SessionBuilder, threads: usize, use_of: Use) -> Result<SessionBuilder, ort::Error> {
+    let arena = CPU::default().with_arena_allocator(use_of == Use::Always);
     Ok(builder
+        .with_execution_providers([arena.build()])?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?

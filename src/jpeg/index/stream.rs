@@ -10,9 +10,12 @@ use crate::jpeg::{Error, Scan};
 
 /// Zero bytes behind the end.
 const ZEROS: usize = 16;
+/// Bytes of the longest scan: some 27 bits for each pixel of the largest picture. Its bits can be counted
+/// in 32 bits.
+const LONGEST: usize = (1 << 28) + (1 << 26);
 
 /// The bits of a scan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Stream {
     bytes: Vec<u8>,
     /// Whole bytes of each restart interval.
@@ -20,48 +23,59 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Copies the scan's data out of the file.
-    pub(super) fn read(bytes: &[u8], scan: &Scan) -> Result<Self, Error> {
+    /// Copies the scan's data out of the file, over what was here before.
+    pub(super) fn read(&mut self, bytes: &[u8], scan: &Scan) -> Result<(), Error> {
         let data = bytes.get(scan.data.clone()).unwrap_or_default();
-        let announced = scan.intervals().count();
-        let mut stream = Self {
-            bytes: Vec::with_capacity(data.len() + ZEROS),
-            intervals: Vec::with_capacity(announced),
+        let corrupt = |at, what| Error::Corrupt {
+            at: scan.data.start + at,
+            what,
         };
+        if data.len() > LONGEST {
+            return Err(corrupt(0, "more image data than any image has room for"));
+        }
+        self.bytes.clear();
+        self.bytes.reserve_exact(data.len() + ZEROS);
+        self.intervals.clear();
+        let announced = scan.intervals().count();
+        // An interval that is not the last ends in a marker of two bytes.
+        self.intervals.reserve_exact(announced.min(data.len() / 2 + 1));
         let (mut at, mut start) = (0, 0);
         for number in 0..announced {
-            let marker = stream.read_interval(data, &mut at);
-            stream.intervals.push(start..stream.bytes.len());
-            start = stream.bytes.len();
+            let marker = self.read_interval(data, &mut at);
+            self.intervals.push(start..self.bytes.len());
+            start = self.bytes.len();
             let expected = (number + 1 < announced).then_some(0xD0 + (number % 8) as u8);
             if marker != expected {
-                return Err(Error::Corrupt {
-                    at: scan.data.start + at,
-                    what: "a restart marker missing, or out of place",
-                });
+                return Err(corrupt(at, "a restart marker missing, or out of place"));
             }
         }
-        stream.bytes.extend_from_slice(&[0; ZEROS]);
-        Ok(stream)
+        self.bytes.extend_from_slice(&[0; ZEROS]);
+        Ok(())
     }
 
     /// Copies up to the next RSTn, which is returned, or the end.
     fn read_interval(&mut self, data: &[u8], at: &mut usize) -> Option<u8> {
-        while let Some(skip) = data[*at..].iter().position(|&b| b == 0xFF) {
+        let mut copied = *at;
+        while let Some(skip) = memchr::memchr(0xFF, &data[*at..]) {
             let mark = *at + skip;
-            self.bytes.extend_from_slice(&data[*at..mark]);
-            *at = mark + 1;
-            while data.get(*at) == Some(&0xFF) {
-                *at += 1;
+            if data.get(mark + 1) == Some(&0) {
+                // The stuffed zero is left out when what follows is copied.
+                self.bytes.extend_from_slice(&data[copied..=mark]);
+                copied = mark + 2;
+                *at = copied;
+                continue;
             }
-            let next = data.get(*at).copied();
-            *at = (*at + 1).min(data.len());
+            self.bytes.extend_from_slice(&data[copied..mark]);
+            let fill = data[mark..].iter().take_while(|b| **b == 0xFF).count();
+            let next = data.get(mark + fill).copied();
+            *at = data.len().min(mark + fill + 1);
+            copied = *at;
             match next {
                 Some(0) => self.bytes.push(0xFF),
                 marker => return marker,
             }
         }
-        self.bytes.extend_from_slice(&data[*at..]);
+        self.bytes.extend_from_slice(&data[copied..]);
         *at = data.len();
         None
     }
@@ -77,12 +91,18 @@ impl Stream {
     }
 
     /// At least 57 bits from this one on, left-aligned; zeros behind the end.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&self, bit: u64) -> u64 {
-        let at = (bit >> 3) as usize;
-        match self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(eight) => u64::from_be_bytes(*eight) << (bit & 7),
-            None => 0,
-        }
+        peek(&self.bytes, bit)
+    }
+}
+
+/// At least 57 bits of [`Stream::bytes`] from this one on, left-aligned; zeros behind the end.
+#[inline(always)]
+pub(super) fn peek(bytes: &[u8], bit: u64) -> u64 {
+    let at = (bit >> 3) as usize;
+    match bytes.get(at..at + 8).and_then(|eight| eight.first_chunk::<8>()) {
+        Some(eight) => u64::from_be_bytes(*eight) << (bit & 7),
+        None => 0,
     }
 }

@@ -1,118 +1,207 @@
-//! The plain walk: MCU after MCU, code after code (ITU-T T.81 F.2.2).
+//! The plain walk: MCU after MCU, each from the bit where the one before ended (ITU-T T.81 F.2.2).
 //!
 //! Promises: a code that does not exist, a 65th coefficient, a DC coefficient that 8-bit samples cannot
-//! have (F.1.2.1), missing and surplus data are found.
+//! have (F.1.2.1), missing and surplus data are found, in the order in which they stand. Whatever else
+//! reads ahead may only [hand over](Walk::take) blocks that begin where this walk stands.
 
-use super::Stream;
-use crate::jpeg::huffman::LookUp;
+use super::tables::{Damage, Tables};
+use super::{Found, Stream};
 use crate::jpeg::{Error, Scan};
 
-/// What a walk tells.
-pub(super) struct Walked {
-    pub starts: Vec<u32>,
-    pub ends: Vec<u32>,
-    pub dcs: Vec<i16>,
+/// A walk on its way: all that lies behind it is found and sound.
+pub(super) struct Walk<'a> {
+    scan: &'a Scan,
+    stream: &'a Stream,
+    tables: &'a Tables,
+    found: &'a mut Found,
+    /// The restart interval in which it stands; the MCU behind it; the bit behind its data.
+    interval: usize,
+    last: usize,
+    end: u64,
+    /// The MCU before which it stands, and the bit at which that begins.
+    mcu: usize,
+    bit: u64,
+    /// The DC coefficients of the block before, by part (F.1.1.5.1).
+    dcs: [i32; 3],
 }
 
-struct Tables {
-    part: usize,
-    dc: LookUp,
-    ac: LookUp,
-}
-
-pub(super) fn walk(scan: &Scan, stream: &Stream) -> Result<Walked, Error> {
-    let mut blocks = Vec::with_capacity(scan.blocks_per_mcu());
-    let tables: Vec<_> = scan
-        .parts
-        .iter()
-        .enumerate()
-        .map(|(part, p)| Tables {
-            part,
-            dc: p.dc.look_up(),
-            ac: p.ac.look_up(),
-        })
-        .collect();
-    for (tables, part) in tables.iter().zip(&scan.parts) {
-        blocks.extend(std::iter::repeat_n(tables, part.count()));
+impl<'a> Walk<'a> {
+    /// Before the first MCU.
+    pub(super) fn new(scan: &'a Scan, stream: &'a Stream, tables: &'a Tables, found: &'a mut Found) -> Self {
+        found.starts.clear();
+        found.starts.reserve_exact(scan.mcus());
+        found.ends.clear();
+        found.ends.reserve_exact(stream.intervals().len());
+        found.dcs.resize(scan.mcus() * scan.blocks_per_mcu(), 0);
+        let mut walk = Self {
+            scan,
+            stream,
+            tables,
+            found,
+            interval: 0,
+            last: 0,
+            end: 0,
+            mcu: 0,
+            bit: 0,
+            dcs: [0; 3],
+        };
+        walk.begin(0);
+        walk
     }
-    let corrupt = |what| Error::Corrupt {
+
+    fn begin(&mut self, interval: usize) {
+        let bytes = self.stream.intervals().get(interval).cloned().unwrap_or_default();
+        let step = self.scan.restart_interval.unwrap_or(self.scan.mcus());
+        self.interval = interval;
+        self.last = self.scan.mcus().min(self.mcu + step);
+        self.end = 8 * bytes.end as u64;
+        self.bit = 8 * bytes.start as u64;
+        self.dcs = [0; 3];
+    }
+
+    /// The bit before which it stands.
+    pub(super) fn bit(&self) -> u64 {
+        self.bit
+    }
+
+    /// What it reads.
+    pub(super) fn reads(&self) -> (&'a Stream, &'a Tables) {
+        (self.stream, self.tables)
+    }
+
+    /// Blocks of an MCU.
+    pub(super) fn blocks(&self) -> usize {
+        self.tables.blocks().len()
+    }
+
+    /// Whether all MCUs of the restart interval lie behind it.
+    pub(super) fn is_through(&self) -> bool {
+        self.mcu == self.last
+    }
+
+    /// Goes on to the start of this restart interval, which is not behind it.
+    pub(super) fn advance_to(&mut self, interval: usize) -> Result<(), Error> {
+        while self.interval < interval {
+            self.finish_interval()?;
+            self.begin(self.interval + 1);
+        }
+        Ok(())
+    }
+
+    /// Goes on to the end of the scan.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        self.advance_to(self.stream.intervals().len().saturating_sub(1))?;
+        self.finish_interval()
+    }
+
+    fn finish_interval(&mut self) -> Result<(), Error> {
+        while !self.is_through() {
+            self.step()?;
+        }
+        self.found.ends.push(self.bit as u32);
+        match self.end - self.bit {
+            0..8 => Ok(()),
+            _ => Err(corrupt(self.scan, "more image data than the image has room for")),
+        }
+    }
+
+    /// Walks one MCU.
+    pub(super) fn step(&mut self) -> Result<(), Error> {
+        let corrupt = |what| corrupt(self.scan, what);
+        let mut bit = self.bit;
+        let blocks = self.tables.blocks().len();
+        let out = self.found.dcs[self.mcu * blocks..].iter_mut();
+        for ((tables, part), out) in self.tables.blocks().zip(parts(self.scan)).zip(out) {
+            let dc = &mut self.dcs[part];
+            *dc += tables.difference(self.stream.peek(bit)).map_err(corrupt)?;
+            if !is_dc(*dc) {
+                return Err(corrupt("a block brighter than white or darker than black"));
+            }
+            *out = *dc as i16;
+            let end = tables.block_end(&self.tables.strides, self.stream.bytes(), bit, 0);
+            bit = end.map_err(|(_, what)| corrupt(what))?;
+        }
+        if bit > self.end {
+            return Err(corrupt("the image data end before the image does"));
+        }
+        self.found.starts.push(self.bit as u32);
+        self.mcu += 1;
+        self.bit = bit;
+        Ok(())
+    }
+
+    /// Takes over the blocks that begin at these bits, the first of which is the bit before which it
+    /// stands, as far as they make up whole MCUs of this restart interval and are sound. How many MCUs
+    /// that were.
+    pub(super) fn take(&mut self, starts: &[u32]) -> usize {
+        match self.tables.blocks().len() {
+            1 => self.take_mcus::<1>(starts),
+            3 => self.take_mcus::<3>(starts),
+            4 => self.take_mcus::<4>(starts),
+            6 => self.take_mcus::<6>(starts),
+            _ => 0,
+        }
+    }
+
+    /// [`Walk::take`] of MCUs of so many blocks: all of luma but one of each chroma component.
+    fn take_mcus<const BLOCKS: usize>(&mut self, starts: &[u32]) -> usize {
+        // The last start only tells where the block before it ends.
+        let mut whole = (starts.len().saturating_sub(1) / BLOCKS).min(self.last - self.mcu);
+        while whole > 0 && u64::from(starts[whole * BLOCKS]) > self.end {
+            whole -= 1;
+        }
+        let mut tables = self.tables.blocks();
+        let Some(luma) = tables.next() else { return 0 };
+        let chroma = [tables.len().checked_sub(2), tables.len().checked_sub(1)]
+            .map(|n| n.and_then(|n| tables.clone().nth(n)).unwrap_or(luma));
+        let out = self.found.dcs[self.mcu * BLOCKS..].as_chunks_mut::<BLOCKS>().0;
+        let mut taken = 0;
+        let mut dcs = self.dcs;
+        for (mcu, out) in starts[..whole * BLOCKS].as_chunks::<BLOCKS>().0.iter().zip(out) {
+            let mut is_sound = true;
+            for (n, (start, out)) in mcu.iter().zip(out).enumerate() {
+                let part = if BLOCKS < 3 {
+                    0
+                } else {
+                    (n + 3).saturating_sub(BLOCKS)
+                };
+                let tables = if part == 0 { luma } else { chroma[part - 1] };
+                let difference = tables.difference(self.stream.peek((*start).into()));
+                is_sound &= difference.is_ok();
+                dcs[part] += difference.unwrap_or(0);
+                is_sound &= is_dc(dcs[part]);
+                *out = dcs[part] as i16;
+            }
+            if !is_sound {
+                break;
+            }
+            self.dcs = dcs;
+            taken += 1;
+        }
+        let begun = starts[..taken * BLOCKS].iter().step_by(BLOCKS);
+        self.found.starts.extend(begun);
+        self.mcu += taken;
+        if let Some(next) = starts.get(taken * BLOCKS) {
+            self.bit = (*next).into();
+        }
+        taken
+    }
+}
+
+/// The part to which each block of an MCU belongs.
+fn parts(scan: &Scan) -> impl Iterator<Item = usize> {
+    let parts = scan.parts.iter().enumerate();
+    parts.flat_map(|(part, p)| std::iter::repeat_n(part, p.count()))
+}
+
+fn corrupt(scan: &Scan, what: Damage) -> Error {
+    Error::Corrupt {
         at: scan.data.start,
         what,
-    };
-    let mut walked = Walked {
-        starts: Vec::with_capacity(scan.mcus()),
-        ends: Vec::with_capacity(stream.intervals().len()),
-        dcs: Vec::with_capacity(scan.mcus() * blocks.len()),
-    };
-    for (mcus, bytes) in scan.intervals().zip(stream.intervals()) {
-        let mut bit = 8 * bytes.start as u64;
-        let end = 8 * bytes.end as u64;
-        let mut dcs = [0i32; 3];
-        for _ in mcus {
-            walked.starts.push(bit as u32);
-            for tables in &blocks {
-                let dc = &mut dcs[tables.part];
-                bit = block(stream, bit, tables, dc).map_err(corrupt)?;
-                walked.dcs.push(*dc as i16);
-            }
-            if bit > end {
-                return Err(corrupt("the image data end before the image does"));
-            }
-        }
-        walked.ends.push(bit as u32);
-        if end - bit >= 8 {
-            return Err(corrupt("more image data than the image has room for"));
-        }
     }
-    Ok(walked)
 }
 
-/// Walks one block; the bit behind it.
-fn block(stream: &Stream, mut bit: u64, tables: &Tables, dc: &mut i32) -> Result<u64, &'static str> {
-    const NO_CODE: &str = "a Huffman code that does not exist";
-    let window = stream.peek(bit);
-    let entry = u32::from(tables.dc[(window >> 48) as usize]);
-    let (length, size) = (entry >> 8, entry & 0xFF);
-    if length == 0 {
-        return Err(NO_CODE);
-    }
-    if size > 11 {
-        return Err("a DC difference that is too large");
-    }
-    *dc += difference(window << length, size);
-    if dc.abs() > 2047 {
-        return Err("a block brighter than white or darker than black");
-    }
-    bit += u64::from(length + size);
-    let mut k = 1;
-    while k < 64 {
-        let entry = u32::from(tables.ac[(stream.peek(bit) >> 48) as usize]);
-        let (length, run, size) = (entry >> 8, entry >> 4 & 15, entry & 15);
-        if length == 0 {
-            return Err(NO_CODE);
-        }
-        bit += u64::from(length + size);
-        k += match (run, size) {
-            (15, 0) => 16,
-            (_, 0) => return Ok(bit),
-            _ => run + 1,
-        };
-        if k > 64 {
-            return Err("a block of more coefficients than there are");
-        }
-    }
-    Ok(bit)
-}
-
-/// EXTEND of T.81 F.2.2.1, of the first `size` bits.
-fn difference(bits: u64, size: u32) -> i32 {
-    if size == 0 {
-        return 0;
-    }
-    let value = (bits >> (64 - size)) as i32;
-    if value < 1 << (size - 1) {
-        value - (1 << size) + 1
-    } else {
-        value
-    }
+/// 11 bits and a sign (F.1.2.1), whatever the quantiser.
+fn is_dc(dc: i32) -> bool {
+    dc.abs() < 2048
 }

@@ -166,6 +166,34 @@ impl Drop for Staged {
     }
 }
 
+/// The part of a store that makes sealed items durable: it needs no database.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    items: PathBuf,
+}
+
+impl Staging {
+    /// Makes a sealed item durable, as yet without a row.
+    pub fn stage(&self, sealed: Sealed) -> Result<Staged, Error> {
+        let path = self.items.join(sealed.id().to_string());
+        durable::write(&path, sealed.bytes(), 0o600, Existing::Refuse).map_err(|source| {
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => Error::Duplicate(sealed.id()),
+                _ => io_at(&path)(source),
+            }
+        })?;
+        Ok(Staged {
+            sealed: StagedFacts {
+                id: sealed.id(),
+                kind: sealed.kind(),
+                size: sealed.bytes().len() as u64,
+                digest: sealed.digest(),
+            },
+            path: Some(path),
+        })
+    }
+}
+
 /// What opening found of a session that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovery {
@@ -258,22 +286,14 @@ impl Store {
 
     /// Makes a sealed item durable, as yet without a row.
     pub fn stage(&self, sealed: Sealed) -> Result<Staged, Error> {
-        let path = self.dir.join(ITEMS).join(sealed.id().to_string());
-        durable::write(&path, sealed.bytes(), 0o600, Existing::Refuse).map_err(|source| {
-            match source.kind() {
-                io::ErrorKind::AlreadyExists => Error::Duplicate(sealed.id()),
-                _ => io_at(&path)(source),
-            }
-        })?;
-        Ok(Staged {
-            sealed: StagedFacts {
-                id: sealed.id(),
-                kind: sealed.kind(),
-                size: sealed.bytes().len() as u64,
-                digest: sealed.digest(),
-            },
-            path: Some(path),
-        })
+        self.staging().stage(sealed)
+    }
+
+    /// What makes items durable, for another thread to have.
+    pub fn staging(&self) -> Staging {
+        Staging {
+            items: self.dir.join(ITEMS),
+        }
     }
 
     /// Does `work` in one transaction: all of it is committed and durable, with a signed head, or
