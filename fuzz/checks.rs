@@ -9,6 +9,7 @@ mod decoder;
 
 use decoder::{Coefficients, decode};
 use vigie::jpeg::compare::compare as compare_files;
+use vigie::jpeg::index::{Walker, Way};
 use vigie::jpeg::splice::splice as splice_file;
 use vigie::jpeg::{Facts, Head, Index, Layout, Limits, Scan};
 
@@ -164,11 +165,38 @@ fn damage(file: &mut [u8], by: &[u8]) {
     }
 }
 
-/// The index, if the file has one.
+/// The index, if the file has one: all walks must say the same.
 fn both_walks(data: &[u8], limits: &Limits) -> Option<(Layout, Index)> {
     let layout = Layout::parse_within(data, limits).ok()?;
     let scan = Scan::of(data, &layout).ok()??;
-    Index::build(data, scan).ok().map(|index| (layout, index))
+    let mut walker = Walker::default();
+    let plain = walker.index_by(Way::Plain, data, scan.clone());
+    // Segments of a few MCUs, and of many.
+    for segment in [16, 100, 1_500] {
+        let interleaved = walker.index_by(Way::Interleaved(segment), data, scan.clone());
+        match (&plain, interleaved) {
+            (Ok(plain), Ok(interleaved)) => {
+                assert_same(plain, &interleaved);
+                walker.recycle(interleaved);
+            }
+            (Err(_), Err(_)) => {}
+            (plain, other) => panic!(
+                "plain: {:?}, interleaved: {:?}",
+                plain.as_ref().err(),
+                other.err()
+            ),
+        }
+    }
+    plain.ok().map(|index| (layout, index))
+}
+
+fn assert_same(plain: &Index, other: &Index) {
+    assert_eq!(plain.mcus(), other.mcus());
+    for mcu in 0..plain.mcus() {
+        assert_eq!(plain.bits(mcu..mcu + 1), other.bits(mcu..mcu + 1));
+        assert_eq!(plain.dcs(mcu), other.dcs(mcu));
+        assert_eq!(plain.predictors(mcu), other.predictors(mcu));
+    }
 }
 
 /// The same MCUs again and again, one picture below the other, until there are 64 kB of them.

@@ -7,6 +7,7 @@ mod jpeg_oracle;
 use jpeg_oracle::maker::{self, SAMPLINGS, Style, Texture};
 use jpeg_oracle::{Coefficients, Decoded, decode};
 use proptest::prelude::*;
+use vigie::jpeg::index::{Walker, Way};
 use vigie::jpeg::{Error, Index, Layout, Scan};
 
 fn index(file: &[u8]) -> Result<Option<Index>, Error> {
@@ -47,6 +48,33 @@ proptest! {
         prop_assert_eq!(index.is_some(), has_an_index(&picture));
         if let Some(index) = index {
             assert_is_index(&index, &decode(&file).expect("sound"));
+        }
+    }
+
+    #[test]
+    fn walks_from_many_bits_find_what_the_plain_walk_finds(
+        (picture, style) in maker::any_file(200),
+        segments in prop::collection::vec(8..3_000usize, 1..4),
+        damage in prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let mut file = maker::write(&picture, &style);
+        let layout = Layout::parse(&file).expect("sound");
+        let Some(scan) = Scan::of(&file, &layout).expect("sound") else { return Ok(()) };
+        if let Some((at, value)) = damage {
+            file[scan.data.start + at.index(scan.data.len())] = value;
+        }
+        let mut walker = Walker::default();
+        let plain = walker.index_by(Way::Plain, &file, scan.clone());
+        for segment in segments {
+            let other = walker.index_by(Way::Interleaved(segment), &file, scan.clone());
+            prop_assert_eq!(plain.is_ok(), other.is_ok());
+            if let (Ok(plain), Ok(other)) = (&plain, other) {
+                for mcu in 0..plain.mcus() {
+                    prop_assert_eq!(plain.bits(mcu..mcu + 1), other.bits(mcu..mcu + 1));
+                    prop_assert_eq!(plain.dcs(mcu), other.dcs(mcu));
+                }
+                walker.recycle(other);
+            }
         }
     }
 
