@@ -27,6 +27,7 @@ pub mod index;
 pub mod markers;
 #[cfg(feature = "trap")]
 pub mod picture;
+#[cfg(feature = "trap")]
 mod scaled;
 pub mod scan;
 #[cfg(feature = "trap")]
