@@ -8,6 +8,9 @@ use super::tables::{Damage, Tables};
 use super::{Found, Stream};
 use crate::jpeg::{Error, Scan};
 
+/// The most bits that may be left behind the last MCU.
+const STRAY: u64 = 64;
+
 /// A walk on its way: all that lies behind it is found and sound.
 pub(super) struct Walk<'a> {
     scan: &'a Scan,
@@ -99,10 +102,22 @@ impl<'a> Walk<'a> {
             self.step()?;
         }
         self.found.ends.push(self.bit as u32);
-        match self.end - self.bit {
-            0..8 => Ok(()),
-            _ => Err(corrupt(self.scan, "more image data than the image has room for")),
+        match self.end - self.bit < 8 || self.has_stray_bytes() {
+            true => Ok(()),
+            false => Err(corrupt(self.scan, "more image data than the image has room for")),
         }
+    }
+
+    /// Whether what lies behind the last MCU is a few stray bytes of an encoder: no MCU can be read there,
+    /// as it could if one that lies before were missing or damaged.
+    fn has_stray_bytes(&self) -> bool {
+        let mut bit = self.bit;
+        let is_an_mcu = self.tables.blocks().all(|tables| {
+            let end = tables.block_end(&self.tables.strides, self.stream.bytes(), bit, 0);
+            bit = end.unwrap_or(u64::MAX);
+            bit <= self.end
+        });
+        self.scan.restart_interval.is_none() && self.end - self.bit <= STRAY && !is_an_mcu
     }
 
     /// Walks one MCU.
