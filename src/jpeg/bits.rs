@@ -95,7 +95,10 @@ impl BitWriter {
             let Some(block) = rest.first_chunk::<33>() else {
                 break;
             };
-            let four = [0, 8, 16, 24].map(|at| block[at..].first_chunk().map_or(0, word));
+            let mut four = [0; 4];
+            for (to, at) in four.iter_mut().zip([0, 8, 16, 24]) {
+                *to = block[at..].first_chunk().map_or(0, word);
+            }
             if four.iter().any(|word| has_mark(*word)) {
                 four.iter().for_each(|word| self.write(*word));
             } else {

@@ -128,6 +128,8 @@ fn is_usual(layout: &Layout) -> bool {
             matches!(luma, [1 | 2, 1 | 2] | [4, 1])
                 && chroma.iter().all(|c| [c.horizontal, c.vertical] == [1, 1])
                 && layout.adobe_transform != Some(0)
+                // Without Adobe's segment, decoders take these names for the colours themselves.
+                && !layout.components.iter().map(|c| c.id).eq(*b"RGB")
         }
         [] => false,
     }
@@ -187,5 +189,31 @@ impl Tables {
             payload = rest;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jpeg_encoder::{ColorType, Encoder};
+
+    #[test]
+    fn components_named_for_colours_are_no_luma_and_go_the_long_way() {
+        let mut jpeg = Vec::new();
+        Encoder::new(&mut jpeg, 90)
+            .encode(&[90; 3 * 16 * 16], 16, 16, ColorType::Rgb)
+            .expect("encoded");
+        let layout = Layout::parse(&jpeg).expect("sound");
+        assert!(Scan::of(&jpeg, &layout).expect("sound").is_some());
+        // Names stand every three bytes in the frame header (T.81 B.2.2), every two in the scan's (B.2.3).
+        let named = |s: &&super::super::Segment| matches!(s.marker, 0xC0 | SOS);
+        for segment in layout.segments.iter().filter(named) {
+            let (first, step) = if segment.marker == SOS { (5, 2) } else { (10, 3) };
+            for (name, at) in b"RGB".iter().zip((segment.range.start + first..).step_by(step)) {
+                jpeg[at] = *name;
+            }
+        }
+        let layout = Layout::parse(&jpeg).expect("sound");
+        assert!(Scan::of(&jpeg, &layout).expect("sound").is_none());
     }
 }

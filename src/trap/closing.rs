@@ -96,8 +96,10 @@ struct Sealing {
 }
 
 impl Sealing {
-    fn seal(&mut self, id: Digest, witness: &LookedAt<'_>) -> Result<(), Error> {
+    fn seal(&mut self, id: Digest, witness: LookedAt<'_>) -> Result<(), Error> {
         let redacted = witness.redacted()?;
+        // Sealing needs the room that the original takes.
+        drop(witness);
         for sealed in self.sealer.seal_frame(&redacted)? {
             self.made.items.push(self.staging.stage(sealed)?);
         }
@@ -290,7 +292,7 @@ impl Run<'_, '_> {
             made: Made::default(),
         };
         let mut sealing = one_beside(sealing, looked_at, overlap, |sealing, (id, looked_at)| {
-            sealing.seal(id, &looked_at)
+            sealing.seal(id, looked_at)
         })?;
         let record = Record {
             record: 1,
