@@ -96,7 +96,13 @@ proptest! {
             Err(_) => None,
         };
         match (index, decode(&file)) {
-            (Some(index), decoded) => assert_is_index(&index, &decoded.expect("the index took it")),
+            (Some(index), Ok(decoded)) => assert_is_index(&index, &decoded),
+            (Some(index), Err(why)) => {
+                // A few stray bytes behind the last MCU are an encoder's, and the plain decoder takes none.
+                let end = index.bits(index.mcus() - 1..index.mcus()).end;
+                let behind = 8 * index.stream().intervals().last().expect("one").end as u64 - end;
+                prop_assert!(layout.restart_interval == 0 && (8..=64).contains(&behind), "{why}");
+            }
             (None, Ok(decoded)) => {
                 // Only the index knows what samples of 8 bits can be (T.81 F.1.2.1).
                 let dcs = decoded.picture.components.iter().flat_map(|c| &c.blocks).map(|b| b[0]);

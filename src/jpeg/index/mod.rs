@@ -19,6 +19,7 @@ use std::ops::Range;
 
 use lanes::Lanes;
 pub use stream::Stream;
+pub(super) use stream::equal_bits;
 use tables::Tables;
 use walk::Walk;
 
@@ -83,6 +84,36 @@ impl Walker {
         })
     }
 
+    /// Walks the scan of `bytes`, the same as [`index`](Self::index) does. It need not read what is known: these runs of
+    /// MCUs of another picture, each of one restart interval, where the same bits stand here and the codes are the same.
+    fn index_beside(
+        &mut self,
+        bytes: &[u8],
+        scan: Scan,
+        other: &Index,
+        runs: &[Range<usize>],
+    ) -> Result<Index, Error> {
+        let alike = |a: &Scan, b: &Scan| {
+            a.grid == b.grid && a.restart_interval == b.restart_interval && a.parts == b.parts
+        };
+        if !alike(&scan, &other.scan) {
+            return self.index(bytes, scan);
+        }
+        self.stream.read(bytes, &scan)?;
+        self.tables.fit(&scan);
+        let mut walk = Walk::new(&scan, &self.stream, &self.tables, &mut self.found);
+        for run in runs {
+            walk.advance_to_mcu(run.start)?;
+            walk.take_alike(other, run.clone());
+        }
+        walk.finish()?;
+        Ok(Index {
+            scan,
+            stream: std::mem::take(&mut self.stream),
+            found: std::mem::take(&mut self.found),
+        })
+    }
+
     /// Takes back the memory of an index that is no longer needed.
     pub fn recycle(&mut self, index: Index) {
         self.stream = index.stream;
@@ -93,11 +124,26 @@ impl Walker {
 impl Index {
     /// Walks the scan of `bytes`, with the tables of this thread's last scan where they are the same.
     pub fn build(bytes: &[u8], scan: Scan) -> Result<Self, Error> {
+        Self::with_walker(|walker| walker.index(bytes, scan))
+    }
+
+    /// The same, sooner: where `bytes` hold the bits of these runs of MCUs of `other`, all in their order and each of one
+    /// restart interval, they are compared and not walked.
+    pub(super) fn build_beside(
+        bytes: &[u8],
+        scan: Scan,
+        other: &Self,
+        runs: &[Range<usize>],
+    ) -> Result<Self, Error> {
+        Self::with_walker(|walker| walker.index_beside(bytes, scan, other, runs))
+    }
+
+    fn with_walker(walk: impl FnOnce(&mut Walker) -> Result<Self, Error>) -> Result<Self, Error> {
         thread_local! {
             static WALKER: RefCell<Walker> = RefCell::default();
         }
         WALKER.with_borrow_mut(|walker| {
-            let index = walker.index(bytes, scan);
+            let index = walk(walker);
             // What a damaged scan left, however long it was, is not kept.
             (walker.stream, walker.found) = Default::default();
             index
@@ -496,6 +542,40 @@ pub(super) mod tests {
             let again = walker.index(jpeg, scan).expect("sound");
             assert_eq!(again.found, alone.found);
             walker.recycle(again);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_index_built_beside_another_is_the_one_that_is_walked(
+            restarts in 0u16..9,
+            other in any::<bool>(),
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cuts in proptest::collection::vec(0usize..48, 0..9),
+        ) {
+            let (_, first) = made([100, 60], SamplingFactor::F_2_1, restarts);
+            let (_, second) = made([100, 60], SamplingFactor::F_2_1, if other { 5 } else { restarts });
+            let beside = index(&first).expect("sound");
+            let mut jpeg = second;
+            let data = Layout::parse(&jpeg).expect("sound").scans().next().expect("one").data.clone();
+            for (at, value) in damage {
+                jpeg[data.start + at.index(data.len())] = value;
+            }
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            cuts.dedup();
+            let interval = beside.scan().restart_interval.unwrap_or(usize::MAX);
+            let runs: Vec<_> = (cuts.windows(2).map(|w| w[0]..w[1]))
+                .filter(|r| r.start / interval == (r.end - 1) / interval && r.end <= beside.mcus())
+                .collect();
+            let Ok(layout) = Layout::parse(&jpeg) else { return Ok(()) };
+            let Ok(Some(scan)) = Scan::of(&jpeg, &layout) else { return Ok(()) };
+            let walked = Index::build(&jpeg, scan.clone());
+            let built = Index::build_beside(&jpeg, scan, &beside, &runs);
+            prop_assert_eq!(
+                walked.as_ref().map(|i| &i.found).map_err(Clone::clone),
+                built.as_ref().map(|i| &i.found).map_err(Clone::clone)
+            );
         }
     }
 }

@@ -106,3 +106,83 @@ pub(super) fn peek(bytes: &[u8], bit: u64) -> u64 {
         None => 0,
     }
 }
+
+/// Whether two places hold the same bits. Behind both stand eight bytes more than are compared.
+pub(in crate::jpeg) fn equal_bits((a, at_a): (&[u8], u64), (b, at_b): (&[u8], u64), count: u64) -> bool {
+    let from = |bytes, at: u64| <[u8]>::get(bytes, (at >> 3) as usize..).unwrap_or_default();
+    let (mut a, mut b) = (from(a, at_a), from(b, at_b));
+    let shifts = [at_a, at_b].map(|at| (at & 7) as u32);
+    let word = |nine: &[u8; 9], shift: u32| {
+        let [eight @ .., ninth] = *nine;
+        u64::from_be_bytes(eight) << shift | u64::from(ninth) << shift >> 8
+    };
+    let mut left = count;
+    while let (256.., Some(x), Some(y)) = (left, a.first_chunk::<33>(), b.first_chunk::<33>()) {
+        let mut difference = 0;
+        for at in [0, 8, 16, 24] {
+            if let (Some(x), Some(y)) = (x[at..].first_chunk(), y[at..].first_chunk()) {
+                difference |= word(x, shifts[0]) ^ word(y, shifts[1]);
+            }
+        }
+        if difference != 0 {
+            return false;
+        }
+        left -= 256;
+        (a, b) = (&a[32..], &b[32..]);
+    }
+    while left > 0 {
+        let (Some(x), Some(y)) = (a.first_chunk(), b.first_chunk()) else {
+            return false;
+        };
+        let step = left.min(64);
+        if (word(x, shifts[0]) ^ word(y, shifts[1])) >> (64 - step) != 0 {
+            return false;
+        }
+        left -= step;
+        (a, b) = (&a[8..], &b[8..]);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_equal_where_each_of_them_is() {
+        let bytes: Vec<u8> = (0..200u32).map(|n| ((n * n * 37) >> 3) as u8).collect();
+        for shift in 0..8 {
+            // The same bits, `shift` further on.
+            let mut moved = vec![0; 201];
+            for bit in 0..1_600 {
+                moved[(bit + shift) / 8] |= (bytes[bit / 8] >> (7 - bit % 8) & 1) << (7 - (bit + shift) % 8);
+            }
+            for (start, count) in [
+                (0, 1),
+                (3, 61),
+                (5, 64),
+                (6, 255),
+                (1, 256),
+                (7, 257),
+                (2, 1_200),
+                (0, 1_500),
+            ] {
+                let equal = |moved: &[u8]| equal_bits((&bytes, start), (moved, start + shift as u64), count);
+                assert!(equal(&moved), "{shift} {start} {count}");
+                for bit in [start, start + count / 2, start + count - 1] {
+                    let at = bit as usize + shift;
+                    let mut other = moved.clone();
+                    other[at / 8] ^= 0x80 >> (at % 8);
+                    assert!(!equal(&other), "{shift} {start} {count}: bit {bit}");
+                }
+                let behind = (start + count) as usize + shift;
+                let mut other = moved.clone();
+                other[behind / 8] ^= 0x80 >> (behind % 8);
+                assert!(
+                    equal(&other),
+                    "{shift} {start} {count}: what is behind does not count"
+                );
+            }
+        }
+    }
+}

@@ -4,8 +4,11 @@
 //! have (F.1.2.1), missing and surplus data are found, in the order in which they stand. Whatever else
 //! reads ahead may only [hand over](Walk::take) blocks that begin where this walk stands.
 
+use std::ops::Range;
+
+use super::stream::equal_bits;
 use super::tables::{Damage, Tables};
-use super::{Found, Stream};
+use super::{Found, Index, Stream};
 use crate::jpeg::{Error, Scan};
 
 /// The most bits that may be left behind the last MCU.
@@ -156,6 +159,47 @@ impl<'a> Walk<'a> {
             6 => self.take_mcus::<6>(starts),
             _ => 0,
         }
+    }
+
+    /// Goes on to this MCU, which is not behind it.
+    pub(super) fn advance_to_mcu(&mut self, mcu: usize) -> Result<(), Error> {
+        self.advance_to(mcu / self.scan.restart_interval.unwrap_or(usize::MAX))?;
+        while self.mcu < mcu && !self.is_through() {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Takes over these MCUs of another scan of the same codes, all of one restart interval, if it stands
+    /// before the first of them and the bits that code them there lie ahead: the same codes read the same
+    /// out of the same bits (F.2.2.3), and the same differences from the same predictors give the same.
+    pub(super) fn take_alike(&mut self, other: &Index, mcus: Range<usize>) {
+        let Some(last) = mcus.end.checked_sub(1).filter(|last| *last >= mcus.start) else {
+            return;
+        };
+        let bits = other.bits(mcus.clone());
+        let count = bits.end - bits.start;
+        let same_place = self.mcu == mcus.start
+            && mcus.end <= self.last
+            && self.bit + count <= self.end
+            && self.dcs == other.predictors(mcus.start).map(i32::from);
+        let mine = (self.stream.bytes(), self.bit);
+        if !same_place || !equal_bits(mine, (other.stream.bytes(), bits.start), count) {
+            return;
+        }
+        let blocks = self.blocks();
+        let range = mcus.start * blocks..mcus.end * blocks;
+        self.found.dcs[range.clone()].copy_from_slice(&other.found.dcs[range]);
+        let starts = &other.found.starts[mcus.clone()];
+        let moved = |start: &u32| (u64::from(*start) - bits.start + self.bit) as u32;
+        self.found.starts.extend(starts.iter().map(moved));
+        let mut next = 0;
+        for (dc, part) in self.dcs.iter_mut().zip(&self.scan.parts) {
+            next += part.count();
+            *dc = other.dcs(last)[next - 1].into();
+        }
+        self.mcu = mcus.end;
+        self.bit += count;
     }
 
     /// [`Walk::take`] of MCUs of so many blocks: all of luma but one of each chroma component.
