@@ -61,7 +61,10 @@ pub fn peaks(repository: &Path, frames: &Path, count: usize) -> Result<Peaks, St
         let is_busy = (number / BURST.0) % 2 == 1;
         put(&rig, number, if is_busy { &busy } else { &empty });
     }
-    rig.write_config();
+    // One thread, as everything here: two hold a second frame.
+    let config = rig.write_config();
+    let text = fs::read_to_string(&config).map_err(|e| e.to_string())?;
+    fs::write(&config, format!("threads = 1\n{text}")).map_err(|e| e.to_string())?;
     let mut scan = rig.vigie(&["scan", "--json"]);
     if let Ok(library) = repository.join("runtime").canonicalize() {
         scan.env("VIGIE_RUNTIME", library);
@@ -102,10 +105,9 @@ fn alone() -> Result<f64, String> {
         .map_err(|_| format!("networks alone: {told:?}"))
 }
 
-/// Builds and runs all networks as a scan does by default, and prints the peak.
+/// Builds and runs all networks as such a scan does, and prints the peak.
 pub fn load_networks(repository: &Path) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut all = Networks::open(&repository.join("models"), None, threads).expect("networks");
+    let mut all = Networks::open(&repository.join("models"), None, 1).expect("networks");
     networks::run_all(&mut all).expect("they run");
     println!("{}", peak_memory_mb().expect("VmHWM"));
 }
