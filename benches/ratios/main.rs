@@ -336,7 +336,9 @@ fn eighth(bytes: &[u8]) -> image::RgbImage {
         .expect("sound")
         .expect("one sequential scan");
     let index = Index::build(bytes, scan).expect("sound");
-    index.eighth(layout.size.width, layout.size.height)
+    let small = index.eighth(layout.size.width, layout.size.height);
+    index.recycle();
+    small
 }
 
 fn main_size() -> FrameSize {

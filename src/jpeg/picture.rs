@@ -189,6 +189,13 @@ impl Picture {
         Ok(&self.whole.insert(kept).1)
     }
 
+    /// Lets it go; its memory serves the next picture that this thread reads.
+    pub fn recycle(self) {
+        if let Source::Indexed(indexed) = self.source {
+            indexed.index.recycle();
+        }
+    }
+
     /// Forgets what [`whole`](Self::whole) kept.
     pub fn forget_whole(&mut self) {
         self.whole = None;

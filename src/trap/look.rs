@@ -28,9 +28,10 @@ pub fn prepare(bytes: &[u8]) -> Result<Prepared, jpeg::Error> {
     let layout = Layout::parse(bytes)?;
     let exif = Facts::read(bytes, &layout);
     let picture = Picture::read(bytes, &layout, exif.orientation)?;
-    let small = picture.reduced()?;
+    let (small, size) = (picture.reduced()?, picture.frame());
+    picture.recycle();
     Ok(Prepared {
-        size: picture.frame(),
+        size,
         light: vision::light(&small),
         small,
         exif,

@@ -53,6 +53,10 @@ pub struct Walker {
     found: Found,
 }
 
+thread_local! {
+    static WALKER: RefCell<Walker> = RefCell::default();
+}
+
 /// How a scan is walked. All ways find the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -138,14 +142,18 @@ impl Index {
         Self::with_walker(|walker| walker.index_beside(bytes, scan, other, runs))
     }
 
+    /// Gives its memory to the next index of this thread: frame after frame lies in the same place.
+    pub fn recycle(self) {
+        WALKER.with_borrow_mut(|walker| walker.recycle(self));
+    }
+
     fn with_walker(walk: impl FnOnce(&mut Walker) -> Result<Self, Error>) -> Result<Self, Error> {
-        thread_local! {
-            static WALKER: RefCell<Walker> = RefCell::default();
-        }
         WALKER.with_borrow_mut(|walker| {
             let index = walk(walker);
-            // What a damaged scan left, however long it was, is not kept.
-            (walker.stream, walker.found) = Default::default();
+            if index.is_err() {
+                // What a damaged scan left, however long it was, is not kept.
+                (walker.stream, walker.found) = Default::default();
+            }
             index
         })
     }
