@@ -30,7 +30,7 @@ check:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features verify -- -D warnings
 	@if command -v cargo-deny >/dev/null 2>&1; \
-	    then cargo deny --offline check licenses bans sources; \
+	    then $(CARGO) fetch --locked --quiet && cargo deny --offline check licenses bans sources; \
 	    else echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"; fi
 	@if command -v cargo-fuzz >/dev/null 2>&1; \
 	    then $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20; \
