@@ -7,7 +7,7 @@
 #[path = "../tests/jpeg_oracle/decoder.rs"]
 mod decoder;
 
-use decoder::{Coefficients, decode};
+use decoder::{Coefficients, Decoded, decode};
 use vigie::jpeg::compare::compare as compare_files;
 use vigie::jpeg::index::{Walker, Way};
 use vigie::jpeg::splice::splice as splice_file;
@@ -55,7 +55,9 @@ pub fn index(data: &[u8]) {
     let Some((layout, index)) = both_walks(data, &LIMITS) else {
         return;
     };
-    let decoded = decode(&layout.essence(data)).expect("the walk took it");
+    let Some(decoded) = decoded(&layout.essence(data), &index) else {
+        return;
+    };
     let [columns, _] = decoded.picture.mcus();
     for mcu in 0..index.mcus() {
         assert_eq!(index.bits(mcu..mcu + 1).start, decoded.starts[mcu]);
@@ -82,11 +84,10 @@ pub fn splice(data: &[u8]) {
     };
     compare_files(&original.head, &original.index, &fills, b"", &spliced.jpeg)
         .expect("it passes its own check");
-    let before = decode(&original.layout.essence(data))
-        .expect("the walk took it")
-        .picture;
     let after = decode(&spliced.jpeg).expect("what was written is sound").picture;
-    assert_outcome(&before, &after, &fills);
+    if let Some(before) = decoded(&original.layout.essence(data), &original.index) {
+        assert_outcome(&before.picture, &after, &fills);
+    }
 }
 
 /// What `compare` lets pass a plain decoder lets pass: any bytes, and what was spliced and then damaged.
@@ -103,12 +104,19 @@ pub fn compare(data: &[u8]) {
         files.push(damaged);
     }
     for file in files.iter().filter(|file| passes(file)) {
-        let before = decode(&original.layout.essence(data))
-            .expect("the walk took it")
-            .picture;
         let after = decode(file).expect("it passed").picture;
-        assert_outcome(&before, &after, &fills);
+        if let Some(before) = decoded(&original.layout.essence(data), &original.index) {
+            assert_outcome(&before.picture, &after, &fills);
+        }
     }
+}
+
+/// What the plain decoder makes of a file with this index; none where a few stray bits lie behind the last MCU, which the
+/// walk takes for an encoder's and the plain decoder does not take.
+fn decoded(data: &[u8], index: &Index) -> Option<Decoded> {
+    let end = index.bits(index.mcus() - 1..index.mcus()).end;
+    let bytes = index.stream().intervals().last().map_or(0, |last| last.end);
+    (8 * (bytes as u64) < end + 8).then(|| decode(data).expect("the walk took it"))
 }
 
 struct Original {
