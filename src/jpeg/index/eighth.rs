@@ -1,22 +1,46 @@
 //! The 1/8 picture: the mean of each block, from its DC coefficient alone (ITU-T T.81 A.3.3: the DC
 //! coefficient is eight times the mean of the block, less 128), in colour (T.871 clause 7).
 //!
-//! Promises: what a decoder that scales by 1/8 gives, but for rounding: means are kept to an eighth of a
-//! level until they are a colour. A chroma block that spans several luma blocks gives each its colour.
+//! Promises: what a decoder that scales by 1/8 gives, but for rounding: colours are kept to a sixteenth of
+//! a level until all of them is summed up. A chroma block that spans several luma blocks gives each its colour.
 
 use image::RgbImage;
 
 use super::Index;
+use super::tables::boxed;
 
-/// An eighth of a level: what a DC coefficient counts in, once it is multiplied by its quantiser.
-const WHITE: i32 = 8 * 255;
-const GREY: i32 = 8 * 128;
+/// What colours are summed up in: so many to a level, so that rounding a block's luma and its tints apart
+/// is not seen.
+const FINE: f64 = 16.0;
+/// Added to each colour by each of the two tints, lest a sum be negative.
+const BIAS: u16 = 4096;
 
-/// The colour transform's factors, in 1 / 2^16.
-const RED_OF_CR: i32 = 91_881;
-const GREEN_OF_CB: i32 = -22_554;
-const GREEN_OF_CR: i32 = -46_802;
-const BLUE_OF_CB: i32 = 116_130;
+/// What a component's DC coefficients bring to the colours of their pixels: red, green and blue side by
+/// side, 16 bits each, so that all are summed up at once and none reaches into the next.
+struct Share(Box<[u64; 4096]>);
+
+impl Share {
+    /// By `factors` times how far the mean is above `zero`, of coefficients in steps of this quantiser.
+    fn new(step: u16, zero: f64, factors: [f64; 3], bias: u16) -> Self {
+        let share = |dc: i16| {
+            let mean = (128.0 + f64::from(dc) * f64::from(step) / 8.0).clamp(0.0, 255.0);
+            let colours = factors.map(|factor| ((mean - zero) * factor * FINE).round() + f64::from(bias));
+            colours
+                .into_iter()
+                .rev()
+                .fold(0, |share, colour| share << 16 | colour as u64)
+        };
+        // As `of` finds them: those below zero stand behind the others.
+        let all = (0..2048).chain(-2048..0).map(share);
+        Self(boxed(all.collect()))
+    }
+
+    /// Of this DC coefficient, which is one of 8-bit samples (T.81 F.1.2.1).
+    #[inline(always)]
+    fn of(&self, dc: i16) -> u64 {
+        self.0[usize::from(dc as u16 % 4096)]
+    }
+}
 
 impl Index {
     /// One pixel for each 8 x 8 of the stored picture, of which this is the size; those at its right and
@@ -36,8 +60,13 @@ impl Index {
             // No scan has any other (`Scan`).
             _ => return picture,
         };
-        let steps = [0, 1, 2].map(|part| self.scan.parts.get(part).map_or(0, |p| p.quantiser[0].into()));
-        let mut eighths = vec![0; line];
+        let step = |part: usize| self.scan.parts.get(part).map_or(0, |part| part.quantiser[0]);
+        let shares = [
+            Share::new(step(0), 0.0, [1.0; 3], 0),
+            Share::new(step(1), 128.0, [0.0, -0.344_136, 1.772], BIAS),
+            Share::new(step(2), 128.0, [1.402, -0.714_136, 0.0], BIAS),
+        ];
+        let mut sums = vec![0; 2 * line];
         let bands = picture.chunks_mut((luma[1] * line).max(1));
         let dcs = self
             .found
@@ -45,9 +74,11 @@ impl Index {
             .chunks_exact(self.scan.grid.columns as usize * blocks);
         for (band, dcs) in bands.zip(dcs) {
             for (v, out) in band.chunks_exact_mut(line).enumerate() {
-                row(dcs, v, steps, &mut eighths);
-                for (level, eighths) in out.iter_mut().zip(&eighths) {
-                    *level = ((eighths + 4) >> 3).clamp(0, 255) as u8;
+                row(dcs, v, &shares, &mut sums);
+                for (level, sum) in out.iter_mut().zip(sums.as_chunks().0) {
+                    let half = FINE as u16 / 2;
+                    let sum = u16::from_le_bytes(*sum).saturating_sub(2 * BIAS - half);
+                    *level = (sum / FINE as u16).min(255) as u8;
                 }
             }
         }
@@ -55,28 +86,24 @@ impl Index {
     }
 }
 
-/// One row of pixels, in eighths of a level, out of a row of MCUs of so many blocks, of which luma has so
-/// many across: those of its `v`-th row of luma blocks. `steps` are the quantisers', by part.
-fn row<const ACROSS: usize, const BLOCKS: usize>(dcs: &[i16], v: usize, steps: [i32; 3], out: &mut [i16]) {
-    let mean = |dc: i16, step: i32| (GREY + i32::from(dc) * step).clamp(0, WHITE);
+/// One row of pixels, the sums of their [`Share`]s, out of a row of MCUs of so many blocks, of which luma
+/// has so many across: those of its `v`-th row of luma blocks.
+fn row<const ACROSS: usize, const BLOCKS: usize>(
+    dcs: &[i16],
+    v: usize,
+    [luma, cb, cr]: &[Share; 3],
+    out: &mut [u8],
+) {
     let mcus = dcs.as_chunks::<BLOCKS>().0;
-    for (mcu, pixels) in mcus.iter().zip(out.chunks_mut(3 * ACROSS)) {
-        let tint = match mcu.last_chunk::<2>() {
-            Some(&[cb, cr]) if BLOCKS > 2 => {
-                let (cb, cr) = (mean(cb, steps[1]) - GREY, mean(cr, steps[2]) - GREY);
-                let factors = [
-                    RED_OF_CR * cr,
-                    GREEN_OF_CB * cb + GREEN_OF_CR * cr,
-                    BLUE_OF_CB * cb,
-                ];
-                factors.map(|sum| ((sum + (1 << 15)) >> 16) as i16)
-            }
-            _ => [0; 3],
+    for (mcu, pixels) in mcus.iter().zip(out.chunks_mut(6 * ACROSS)) {
+        let tint = match mcu.last_chunk() {
+            Some([blue, red]) if BLOCKS > 2 => cb.of(*blue) + cr.of(*red),
+            _ => cb.of(0) + cr.of(0),
         };
-        let luma = mcu.as_chunks::<ACROSS>().0.get(v).unwrap_or(&[0; ACROSS]);
-        for (dc, pixel) in luma.iter().zip(pixels.as_chunks_mut::<3>().0) {
-            let level = mean(*dc, steps[0]) as i16;
-            *pixel = tint.map(|tint| level + tint);
+        let levels = mcu.as_chunks::<ACROSS>().0.get(v).unwrap_or(&[0; ACROSS]);
+        for (dc, pixel) in levels.iter().zip(pixels.as_chunks_mut::<6>().0) {
+            let [colours @ .., _, _] = (luma.of(*dc) + tint).to_le_bytes();
+            *pixel = colours;
         }
     }
 }

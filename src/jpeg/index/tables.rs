@@ -283,7 +283,7 @@ fn extended(bits: u64, size: u32) -> i32 {
 }
 
 /// An array that is too large for the stack.
-fn boxed<T, const N: usize>(values: Vec<T>) -> Box<[T; N]> {
+pub(super) fn boxed<T, const N: usize>(values: Vec<T>) -> Box<[T; N]> {
     values
         .try_into()
         .unwrap_or_else(|_| unreachable!("made of N values"))
