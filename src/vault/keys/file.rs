@@ -33,6 +33,7 @@ pub(super) enum Half {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
     Device,
+    Desk,
     Office(Role, Epoch),
 }
 
@@ -40,7 +41,41 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device => f.write_str("box"),
+            Self::Desk => f.write_str("desk"),
             Self::Office(role, epoch) => write!(f, "{role} of {epoch}"),
+        }
+    }
+}
+
+/// Who signs with a key, and so what its file must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signer {
+    Device,
+    Desk,
+}
+
+impl Signer {
+    pub(super) const fn holder(self) -> Holder {
+        match self {
+            Self::Device => Holder::Device,
+            Self::Desk => Holder::Desk,
+        }
+    }
+
+    /// The stem of its two files' names.
+    pub(super) const fn stem(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Desk => "desk",
+        }
+    }
+
+    const fn wanted(self, half: Half) -> &'static str {
+        match (self, half) {
+            (Self::Device, Half::Secret) => "box's secret key",
+            (Self::Device, Half::Public) => "box's public key",
+            (Self::Desk, Half::Secret) => "desk's secret key",
+            (Self::Desk, Half::Public) => "desk's public key",
         }
     }
 }
@@ -102,11 +137,12 @@ impl KeyText {
         };
         let holder = match field("kind: ", "the line `kind:` is missing")? {
             "device" => Holder::Device,
+            "desk" => Holder::Desk,
             kind => {
                 let role = match kind {
                     "service" => Role::Service,
                     "recovery" => Role::Recovery,
-                    _ => return Err(wrong("its kind is not device, service or recovery")),
+                    _ => return Err(wrong("its kind is not device, desk, service or recovery")),
                 };
                 let epoch = field("epoch: ", "the line `epoch:` is missing")?.parse();
                 let epoch = epoch.map_err(|_| wrong("its epoch is no quarter such as 2026-Q4"))?;
@@ -131,11 +167,12 @@ impl KeyText {
         })
     }
 
-    /// This key, if it is that half of a box's.
-    pub(super) fn device(self, half: Half, wanted: &'static str) -> Result<Self, Error> {
-        match self.holder {
-            Holder::Device if self.half == half => Ok(self),
-            _ => Err(self.wrong_key(wanted)),
+    /// This key, if it is that half of the signing key of that signer.
+    pub(super) fn signing(self, half: Half, signer: Signer) -> Result<Self, Error> {
+        if self.half == half && self.holder == signer.holder() {
+            Ok(self)
+        } else {
+            Err(self.wrong_key(signer.wanted(half)))
         }
     }
 
@@ -209,6 +246,7 @@ fn write_new(
     };
     let holder = match holder {
         Holder::Device => "kind: device".to_owned(),
+        Holder::Desk => "kind: desk".to_owned(),
         Holder::Office(role, epoch) => format!("kind: {role}\nepoch: {epoch}"),
     };
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_FILE));

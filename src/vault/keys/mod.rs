@@ -1,4 +1,4 @@
-//! Keys: the device's own signing key, and the service's and the recovery recipient.
+//! Keys: the box's and the desk's own signing keys, and the service's and the recovery recipients.
 //!
 //! Promises: a secret key file is never overwritten, is readable by its owner alone and is refused
 //! when it is not; a secret is never printed and is wiped from memory when dropped; a public key file
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub(super) use file::lower_hex;
-use file::{Half, KeyText};
-pub use init::{DeviceIdentity, KeyFiles, OfficeIdentity, office_init, trap_init};
+use file::{Half, KeyText, Signer};
+pub use init::{DeviceIdentity, KeyFiles, OfficeIdentity, desk_init, office_init, trap_init};
 #[cfg(test)]
 pub(super) use init::{office_init_from, trap_init_from};
 
@@ -147,7 +147,7 @@ impl From<Fingerprint> for String {
     }
 }
 
-/// A box: the fingerprint of its signing key.
+/// A box, or the desk: the fingerprint of its signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceId(pub Fingerprint);
@@ -266,7 +266,8 @@ impl fmt::Display for Role {
     }
 }
 
-/// The box's signing key. Signs the journal's heads; opens nothing.
+/// A signing key: the box's or, read with [`DeviceKey::read_desk`], the desk's. Signs what its holder
+/// writes down; opens nothing.
 #[derive(Clone)]
 pub struct DeviceKey {
     signing: SigningKey,
@@ -282,13 +283,22 @@ impl DeviceKey {
 
     /// Reads `device.key`.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let key = KeyText::read(path, Half::Secret)?.device(Half::Secret, "box's secret key")?;
+        Self::read_of(path, Signer::Device)
+    }
+
+    /// Reads `desk.key`: a desk keeps a store as a box does, and signs it with its own key.
+    pub fn read_desk(path: &Path) -> Result<Self, Error> {
+        Self::read_of(path, Signer::Desk)
+    }
+
+    fn read_of(path: &Path, signer: Signer) -> Result<Self, Error> {
+        let key = KeyText::read(path, Half::Secret)?.signing(Half::Secret, signer)?;
         let device = Self::new(&key.bytes);
         key.check_fingerprint(device.id().0)?;
         Ok(device)
     }
 
-    /// The box's name.
+    /// Its holder's name.
     pub fn id(&self) -> DeviceId {
         self.public.id()
     }
@@ -310,7 +320,7 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
-/// The public half of a box's signing key; in JSON its 64 hexadecimal digits.
+/// The public half of a signing key; in JSON its 64 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DevicePublic(VerifyingKey);
@@ -333,22 +343,27 @@ impl DevicePublic {
 
     /// Reads `device.pub`.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::from_text(KeyText::read(path, Half::Public)?)
+        Self::from_text(KeyText::read(path, Half::Public)?, Signer::Device)
     }
 
-    /// The box's name.
+    /// Reads `desk.pub`.
+    pub fn read_desk(path: &Path) -> Result<Self, Error> {
+        Self::from_text(KeyText::read(path, Half::Public)?, Signer::Desk)
+    }
+
+    /// Its holder's name.
     pub fn id(&self) -> DeviceId {
         DeviceId(Fingerprint::of(self.as_bytes()))
     }
 
-    /// Whether `signature` is this box's over `message` (strict: RFC 8032 §5.1.7, canonical only).
+    /// Whether `signature` is this key's over `message` (strict: RFC 8032 §5.1.7, canonical only).
     pub fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).is_ok()
     }
 
-    fn from_text(text: KeyText) -> Result<Self, Error> {
-        let key = text.device(Half::Public, "box's public key")?;
+    fn from_text(text: KeyText, signer: Signer) -> Result<Self, Error> {
+        let key = text.signing(Half::Public, signer)?;
         let public = Self::from_bytes(&key.bytes)
             .ok_or_else(|| key.malformed("these 32 bytes are no usable Ed25519 key"))?;
         key.check_fingerprint(public.id().0)?;
@@ -365,7 +380,7 @@ impl fmt::Debug for DevicePublic {
 impl FromStr for DevicePublic {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::from_text(KeyText::parse("key".to_owned(), text)?)
+        Self::from_text(KeyText::parse("key".to_owned(), text)?, Signer::Device)
     }
 }
 
