@@ -102,8 +102,9 @@ pub struct Entry {
     pub body: Value,
 }
 
-/// A line as it stands in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A line as it stands in the table; in JSON, its texts as they were hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Line {
     /// From 1, without gaps.
     pub seq: u64,
@@ -158,7 +159,8 @@ pub fn genesis(device: &DevicePublic) -> Digest {
 }
 
 /// The end of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// The last line's number; 0 before the first line.
     pub seq: u64,

@@ -14,7 +14,8 @@
 //! business; carrying it to the desk is the transfer's.
 
 pub mod closing;
-mod durable;
+pub(crate) mod durable;
+pub mod export;
 pub mod item;
 pub mod journal;
 pub mod keys;
