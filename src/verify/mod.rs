@@ -10,6 +10,7 @@
 //! store vouches for itself, and the report says so.
 
 mod database;
+mod export;
 mod frame;
 mod items;
 mod journal;
@@ -24,8 +25,9 @@ use serde::Serialize;
 use crate::vault::DevicePublic;
 use crate::vault::item::Header;
 
+pub use export::{export, write_export};
 pub use frame::frame;
-pub use store::store;
+pub use store::{store, store_with};
 
 /// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +65,9 @@ pub struct Report {
     pub path: String,
     /// No faults.
     pub ok: bool,
+    /// The journal's head, if the box signed it: whoever keeps it can ask for it later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// What is not as it was written.
     pub faults: Vec<Fault>,
     /// What a reader should know, and is no fault.
@@ -75,6 +80,7 @@ impl Report {
         Self {
             path: path.display().to_string(),
             ok: true,
+            head: None,
             faults: Vec::new(),
             remarks: Vec::new(),
         }
