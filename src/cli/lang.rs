@@ -58,6 +58,10 @@ impl Lang {
             ("redact", "Masque les personnes d'un fichier JPEG"),
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
+            (
+                "attest",
+                "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
+            ),
             ("keys", "Crée et montre les clés"),
             (
                 "verify",

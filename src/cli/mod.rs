@@ -5,6 +5,8 @@
 //! Leaves every decision to the modules it calls.
 
 #[cfg(feature = "trap")]
+mod attest;
+#[cfg(feature = "trap")]
 mod detect;
 #[cfg(feature = "trap")]
 mod equipment;
@@ -130,6 +132,22 @@ enum Command {
     /// Say how the box is doing.
     Status,
     #[cfg(feature = "trap")]
+    /// Attest what became of a camera's recordings of a given time; without personal data.
+    Attest {
+        /// Which camera.
+        #[arg(long, value_name = "ID")]
+        camera: String,
+        /// First moment, by the camera's corrected clock: 2026-10-20T08:00.
+        #[arg(long, value_name = "TIME")]
+        from: jiff::civil::DateTime,
+        /// Last moment.
+        #[arg(long, value_name = "TIME")]
+        to: jiff::civil::DateTime,
+        /// Also write the signed attestation here, and its page beside it (.txt).
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    #[cfg(feature = "trap")]
     /// Make and show keys.
     Keys {
         #[command(subcommand)]
@@ -234,6 +252,22 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         } => open::run(a, event, key, store.as_deref(), out.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Status => status::run(a, lang),
+        #[cfg(feature = "trap")]
+        Command::Attest {
+            camera,
+            from,
+            to,
+            out,
+        } => {
+            let (from, to, out) = (*from, *to, out.as_deref());
+            let asked = attest::Asked {
+                camera,
+                from,
+                to,
+                out,
+            };
+            attest::run(a, &asked, lang)
+        }
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, lang),
         #[cfg(feature = "verify")]

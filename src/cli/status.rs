@@ -179,7 +179,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
 }
 
 /// The vault's database, for reading only; `None` where there is none yet.
-fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
+pub(super) fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
     let path = store.join(store::DATABASE);
     if !path.exists() {
         return Ok(None);
