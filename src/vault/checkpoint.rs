@@ -8,6 +8,7 @@
 
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
+use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Head;
@@ -54,6 +55,13 @@ impl Checkpoint {
 
     pub(super) fn sign(&self, device: &DeviceKey) -> Result<String, signed::Error> {
         signed::sign(self, device)
+    }
+
+    /// The text of the checkpoint with which the journal in a vault's database begins; nothing if it
+    /// begins with line 1.
+    pub fn text(sql: &Connection) -> rusqlite::Result<Option<String>> {
+        let text = sql.query_row("SELECT text FROM checkpoint", [], |row| row.get(0));
+        text.optional()
     }
 
     /// Reads a checkpoint that `device` must have signed.

@@ -2,7 +2,7 @@
 //!
 //! Promises: a line's hash covers everything in it and the line before, the first one its box; so no
 //! line can be changed, dropped, added or moved without breaking the chain, and none cut off the end
-//! without the box's signature over the head. Pure: no database, no clock; time is passed in.
+//! without the box's signature over the head. No clock; time is passed in.
 //! (LIL art. 101: the journal serves to check that the processing is lawful, and its integrity.)
 //!
 //! Leaves to the callers to name frames, events and cards by opaque ids only, never by a plate or a
@@ -145,6 +145,28 @@ impl Line {
             seq: self.seq,
             hash: self.hash,
         }
+    }
+
+    /// Reads all lines of a vault's database, in order.
+    pub fn each(db: &rusqlite::Connection, mut take: impl FnMut(Self)) -> rusqlite::Result<()> {
+        let mut query = db.prepare("SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            take(Self::of_row(row)?);
+        }
+        Ok(())
+    }
+
+    /// A row of these columns, in this order.
+    pub fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            time: row.get(1)?,
+            kind: row.get(2)?,
+            body: row.get(3)?,
+            prev: Digest::from_bytes(row.get(4)?),
+            hash: Digest::from_bytes(row.get(5)?),
+        })
     }
 
     /// SHA-256 over everything in the line; texts are preceded by their length (8 bytes, big-endian),

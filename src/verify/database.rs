@@ -242,17 +242,11 @@ pub(super) fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u
     .optional()
 }
 
-/// The text of the checkpoint with which the journal begins; nothing if it begins with line 1.
-pub(super) fn checkpoint(sql: &Connection) -> rusqlite::Result<Option<String>> {
-    let text = sql.query_row("SELECT text FROM checkpoint", [], |row| row.get(0));
-    text.optional()
-}
-
 /// The line after which the walk begins, as the box signed it, and the digest of what it signed.
 fn start(sql: &Connection, device: &DevicePublic, report: &mut Report) -> (Head, Option<Digest>) {
     let here = place(": table checkpoint");
     let genesis = (Head::empty(device), None);
-    let text = match checkpoint(sql) {
+    let text = match Checkpoint::text(sql) {
         Ok(Some(text)) => text,
         Ok(None) => return genesis,
         Err(error) => {
@@ -298,7 +292,7 @@ fn walk(
         sql,
         "SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq",
         |row| {
-            let line = match line(row) {
+            let line = match Line::of_row(row) {
                 Ok(line) => line,
                 Err(error) => {
                     let after = walk.head().seq;
@@ -368,17 +362,6 @@ fn each_row(sql: &Connection, query: &str, mut each: impl FnMut(&Row<'_>)) -> ru
         each(row);
     }
     Ok(())
-}
-
-pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
-        seq: row.get(0)?,
-        time: row.get(1)?,
-        kind: row.get(2)?,
-        body: row.get(3)?,
-        prev: Digest::from_bytes(row.get(4)?),
-        hash: Digest::from_bytes(row.get(5)?),
-    })
 }
 
 /// What the body of a `sealed` line says, if it says all of it and no more.

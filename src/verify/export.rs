@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::database::{self, Snapshot};
 use super::journal::{Milestone, Walk};
@@ -18,8 +18,11 @@ use crate::frame::Digest;
 use crate::vault::DevicePublic;
 use crate::vault::checkpoint::Checkpoint;
 use crate::vault::export::{self, FORMAT, Header, Last, Reader, Record, Signed, write_line};
-use crate::vault::journal::{Head, genesis};
+use crate::vault::journal::{Head, Line, genesis};
 use crate::vault::store::LOG;
+
+/// How every export begins.
+pub(super) const START: &[u8] = b"{\"export\":";
 
 /// Writes the journal of the store in `dir` to `out`, a new file: all of it, or the lines from `from` on.
 /// Gives how many lines, and the head.
@@ -59,14 +62,16 @@ fn ends(sql: &Connection, from: Option<u64>) -> Result<(Header, Last), database:
     let missing = |what: &str| io::Error::other(format!("{what} is missing"));
     let device_key = database::device(sql)?.ok_or_else(|| missing("the box's key"))?;
     let (head, signature) = database::signed_head(sql)?.ok_or_else(|| missing("the signed head"))?;
-    let checkpoint = database::checkpoint(sql)?;
+    let checkpoint = Checkpoint::text(sql)?;
     let first = "SELECT seq, prev FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1";
     let after = sql.query_row(first, [from.unwrap_or(0)], |row| {
         Ok(Head {
             seq: row.get::<_, u64>(0)?.saturating_sub(1),
             hash: Digest::from_bytes(row.get(1)?),
         })
-    })?;
+    });
+    // From beyond the end on there is nothing but the head.
+    let after = after.optional()?.unwrap_or(head);
     let header = Header {
         export: FORMAT.to_owned(),
         device: device_key.id(),
@@ -89,7 +94,7 @@ fn copy(sql: &Connection, header: &Header, head: &Last, out: &mut impl io::Write
     let mut lines = sql.prepare(lines).map_err(io::Error::other)?;
     let mut rows = lines.query([header.after.seq]).map_err(io::Error::other)?;
     while let Some(row) = rows.next().map_err(io::Error::other)? {
-        write_line(out, &database::line(row).map_err(io::Error::other)?)?;
+        write_line(out, &Line::of_row(row).map_err(io::Error::other)?)?;
         count += 1;
     }
     write_line(out, head)?;
@@ -198,9 +203,4 @@ fn told(path: &Path, place: &str, error: export::Error, report: &mut Report) -> 
         export::Error::Io(source) => return Err(io_at(path, source)),
     }
     Ok(())
-}
-
-/// Whether a file that begins so is an export.
-pub(super) fn is_export(start: &[u8]) -> bool {
-    start.starts_with(b"{\"export\":")
 }

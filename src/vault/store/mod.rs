@@ -59,6 +59,43 @@ pub const SCHEMA_VERSION: i32 = 1;
 /// The tables, as they are made.
 pub const SCHEMA: &str = include_str!("schema.sql");
 
+/// What the store keeps free of its disk: room for one event's witnesses, the journal's next lines and
+/// SQLite's own files, so that whatever was begun can be ended.
+pub const HEAD_ROOM: Room = Room {
+    bytes: 64 << 20,
+    files: 256,
+};
+
+/// What may still be written to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files; file systems that know no such bound have room for any number.
+    pub files: u64,
+}
+
+impl Room {
+    /// On the disk of the folder `dir`.
+    pub fn of(dir: &Path) -> io::Result<Self> {
+        let disk = rustix::fs::statvfs(dir)?;
+        let files = if disk.f_files == 0 {
+            u64::MAX
+        } else {
+            disk.f_favail
+        };
+        Ok(Self {
+            bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            files,
+        })
+    }
+
+    /// Whether there is at least as much of both.
+    pub fn holds(self, needed: Self) -> bool {
+        self.bytes >= needed.bytes && self.files >= needed.files
+    }
+}
+
 /// Why the store cannot be had, or did not take something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -222,6 +259,19 @@ impl Store {
     /// The database, for reading. Writing goes through [`Store::transaction`].
     pub fn sql(&self) -> &Connection {
         &self.sql
+    }
+
+    /// [`Error::Full`] unless there is [`HEAD_ROOM`]: asked before anything is begun that must be ended.
+    pub fn check_room(&self) -> Result<(), Error> {
+        match Room::of(&self.dir).map_err(io_at(&self.dir))?.holds(HEAD_ROOM) {
+            true => Ok(()),
+            false => Err(Error::Full(self.dir.clone())),
+        }
+    }
+
+    /// When the journal's last line was written, if it says so in a way that can be read.
+    pub fn last_time(&self) -> Result<Option<BoxTime>, Error> {
+        last_time(&self.sql)
     }
 
     /// How many items the store holds.

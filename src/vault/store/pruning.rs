@@ -145,7 +145,7 @@ impl Store {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         let device = self.device.public();
-        let first = match self.checkpoint()? {
+        let first = match Checkpoint::text(&self.sql)? {
             Some(text) => {
                 let before = Checkpoint::read(&text, device);
                 before.map_err(|_| broken("its checkpoint is damaged"))?.first
@@ -164,14 +164,5 @@ impl Store {
             pruned: now,
             seq: to,
         })
-    }
-
-    /// The text of the checkpoint with which the journal begins; nothing if it begins with line 1.
-    fn checkpoint(&self) -> Result<Option<String>, Error> {
-        use rusqlite::OptionalExtension as _;
-        let text = self
-            .sql
-            .query_row("SELECT text FROM checkpoint", [], |row| row.get(0));
-        Ok(text.optional()?)
     }
 }
