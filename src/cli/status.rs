@@ -12,10 +12,13 @@ use crate::config::{self, Mode};
 use crate::frame::{BoxTime, EventId};
 use crate::trap::ledger::Ledger;
 use crate::triage::deadlines::{Due, Mark, due};
-use crate::vault::store;
+use crate::vault::store::{self, HEAD_ROOM, Room};
 
-/// Below this, the next event may not fit.
-const LEAST_ROOM: u64 = 100_000_000;
+/// Below this, soon no event will fit.
+const LITTLE_ROOM: Room = Room {
+    bytes: 4 * HEAD_ROOM.bytes,
+    files: 4 * HEAD_ROOM.files,
+};
 
 #[derive(Serialize)]
 struct Status {
@@ -24,9 +27,11 @@ struct Status {
     cameras: Vec<CameraStatus>,
     events: Vec<Event>,
     journal_lines: u64,
+    journal_head: Option<Head>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
     free_bytes: Option<u64>,
+    free_files: Option<u64>,
     degraded: Vec<Concern>,
 }
 
@@ -59,6 +64,7 @@ enum Concern {
     RegimeNotInForce,
     WipeOverdue,
     LittleRoom,
+    StoreFull,
 }
 
 impl Concern {
@@ -83,6 +89,10 @@ impl Concern {
                 "le vidage de la carte est en retard",
             ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
+            Self::StoreFull => lang.pick(
+                "the disk is full: frames stay on the card until there is room",
+                "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
+            ),
         }
     }
 }
@@ -100,6 +110,7 @@ pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
 
 fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
     let today = now.0.to_zoned(TimeZone::UTC).date();
+    let room = room(&config.store);
     let mut status = Status {
         mode: match config.mode {
             Mode::Trial { .. } => "trial",
@@ -112,9 +123,11 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         cameras: Vec::new(),
         events: Vec::new(),
         journal_lines: 0,
+        journal_head: None,
         wipe_due: None,
         wipe_overdue: false,
-        free_bytes: free_bytes(&config.store),
+        free_bytes: room.map(|room| room.bytes),
+        free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -150,8 +163,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         ),
         (status.wipe_overdue, Concern::WipeOverdue),
         (
-            status.free_bytes.is_some_and(|free| free < LEAST_ROOM),
+            room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
             Concern::LittleRoom,
+        ),
+        (
+            room.is_some_and(|room| !room.holds(HEAD_ROOM)),
+            Concern::StoreFull,
         ),
     ];
     status.degraded.extend(
@@ -164,7 +181,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
 }
 
 /// The vault's database, for reading only; `None` where there is none yet.
-fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
+pub(super) fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
     let path = store.join(store::DATABASE);
     if !path.exists() {
         return Ok(None);
@@ -221,6 +238,15 @@ fn read_vault(
         })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
+    status.journal_head = db
+        .query_row("SELECT seq, hash FROM head", [], |row| {
+            Ok(Head {
+                seq: row.get(0)?,
+                hash: Digest::from_bytes(row.get(1)?),
+            })
+        })
+        .optional()
+        .map_err(store::Error::from)?;
     if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
         let term: Duration = config.wipe_period.into();
         status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
@@ -232,10 +258,9 @@ fn read_vault(
     Ok(())
 }
 
-fn free_bytes(store: &Path) -> Option<u64> {
+fn room(store: &Path) -> Option<Room> {
     let there = store.ancestors().find(|folder| folder.exists())?;
-    let fs = rustix::fs::statvfs(there).ok()?;
-    fs.f_bavail.checked_mul(fs.f_frsize)
+    Room::of(there).ok()
 }
 
 fn tell(status: &Status, lang: Lang) {

@@ -13,6 +13,8 @@
 //! `docs/formats.md` says byte by byte what lies on the disk. What is sealed, and when, is the trap's
 //! business; carrying it to the desk is the transfer's.
 
+pub mod attestation;
+pub mod checkpoint;
 pub mod closing;
 pub(crate) mod durable;
 pub mod export;

@@ -4,6 +4,7 @@
 //! - a row exists only for an item file that is durable, whole and under its name;
 //! - an item's row, its journal line, what the trap writes beside them and the signed head are one
 //!   transaction: all or nothing;
+//! - the journal is only added to; its oldest lines go only behind a signed checkpoint;
 //! - an item leaves only with its row and a journal line that says why, and its file is overwritten;
 //! - whatever moment the power goes, opening again finds what was committed, removes what was not,
 //!   and writes down that it did;
@@ -15,6 +16,7 @@
 
 mod erasing;
 mod opening;
+mod pruning;
 mod staging;
 
 use std::collections::BTreeSet;
@@ -23,17 +25,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde_json::json;
 
 use super::closing::{self, Announced, Closing, Fixed};
 use super::durable;
 use super::item::ItemId;
-use super::journal::{Entry, Head, Kind, Line};
+use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
 pub use erasing::Cause;
+pub use pruning::{Prunable, Why};
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
     refuse_damaged_log,
@@ -55,6 +58,43 @@ pub const APPLICATION: i32 = 0x7667_6965;
 pub const SCHEMA_VERSION: i32 = 1;
 /// The tables, as they are made.
 pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// What the store keeps free of its disk: room for one event's witnesses, the journal's next lines and
+/// SQLite's own files, so that whatever was begun can be ended.
+pub const HEAD_ROOM: Room = Room {
+    bytes: 64 << 20,
+    files: 256,
+};
+
+/// What may still be written to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files; file systems that know no such bound have room for any number.
+    pub files: u64,
+}
+
+impl Room {
+    /// On the disk of the folder `dir`.
+    pub fn of(dir: &Path) -> io::Result<Self> {
+        let disk = rustix::fs::statvfs(dir)?;
+        let files = if disk.f_files == 0 {
+            u64::MAX
+        } else {
+            disk.f_favail
+        };
+        Ok(Self {
+            bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            files,
+        })
+    }
+
+    /// Whether there is at least as much of both.
+    pub fn holds(self, needed: Self) -> bool {
+        self.bytes >= needed.bytes && self.files >= needed.files
+    }
+}
 
 /// Why the store cannot be had, or did not take something.
 #[derive(Debug, thiserror::Error)]
@@ -229,6 +269,19 @@ impl Store {
         &self.sql
     }
 
+    /// [`Error::Full`] unless there is [`HEAD_ROOM`]: asked before anything is begun that must be ended.
+    pub fn check_room(&self) -> Result<(), Error> {
+        match Room::of(&self.dir).map_err(io_at(&self.dir))?.holds(HEAD_ROOM) {
+            true => Ok(()),
+            false => Err(Error::Full(self.dir.clone())),
+        }
+    }
+
+    /// When the journal's last line was written, if it says so in a way that can be read.
+    pub fn last_time(&self) -> Result<Option<BoxTime>, Error> {
+        last_time(&self.sql)
+    }
+
     /// How many items the store holds.
     pub fn items(&self) -> Result<u64, Error> {
         let count = |row: &rusqlite::Row<'_>| row.get(0);
@@ -296,7 +349,9 @@ impl Store {
             head: self.head,
         };
         if !self.written {
-            let body = json!({"program": env!("CARGO_PKG_VERSION")});
+            let last = last_time(&tx.sql)?;
+            let clock = Clock::judge(self.opened, last);
+            let body = json!({"clock": clock, "program": env!("CARGO_PKG_VERSION")});
             let kind = Kind::Opened;
             tx.journal(self.opened, &Entry { kind, body })?;
         }
@@ -514,11 +569,22 @@ fn create(sql: &mut Connection, device: &DeviceKey, now: BoxTime) -> Result<(), 
     };
     let entry = Entry {
         kind: Kind::Created,
-        body: json!({"device": public, "program": env!("CARGO_PKG_VERSION")}),
+        body: json!({
+            "clock": Clock::judge(now, None),
+            "device": public,
+            "program": env!("CARGO_PKG_VERSION"),
+        }),
     };
     tx.journal(now, &entry)?;
     write_head(&tx.sql, tx.head, device)?;
     Ok(tx.sql.commit()?)
+}
+
+/// When the last line was written; nothing if it does not say so in a way that can be read.
+fn last_time(sql: &Connection) -> Result<Option<BoxTime>, Error> {
+    let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
+    let time: Option<String> = sql.query_row(last, [], |row| row.get(0)).optional()?;
+    Ok(time.and_then(|time| time.parse().ok()).map(BoxTime))
 }
 
 fn write_head(sql: &Connection, head: Head, device: &DeviceKey) -> rusqlite::Result<()> {
