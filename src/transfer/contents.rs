@@ -171,6 +171,14 @@ impl Contents {
         if !self.damaged.is_sorted_by(|a, b| a < b) {
             faults.push("a damaged item is listed twice, or out of order".to_owned());
         }
+        let damaged = |id: ItemId| {
+            self.damaged
+                .binary_search_by_key(&id, |name| ItemId::from(*name))
+                .is_ok()
+        };
+        if self.items.iter().any(|item| damaged(item.id())) {
+            faults.push("an item is both here and damaged".to_owned());
+        }
         for item in self.items.iter().filter(|item| item.size > LONGEST_ITEM) {
             faults.push(format!(
                 "{}: {} bytes are more than any item has",

@@ -60,13 +60,21 @@ impl Inspection {
             what: what.to_string(),
         });
     }
+
+    /// What is missing was named as missing.
+    fn unless_missing(&mut self, name: &str, checked: io::Result<()>) {
+        match checked {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => self.fault(name, error),
+            _ => {}
+        }
+    }
 }
 
-/// Looks at the bundle in `folder`, called `name`. `signer` finds the key of the box that a contents document
+/// Looks at the bundle in `folder`, which must be called `name` where that counts. `signer` finds the key of the box that a contents document
 /// names; `line` is the number of a journal line whose hash is wanted.
 pub fn inspect(
     folder: &Folder,
-    name: BundleName,
+    name: Option<BundleName>,
     signer: impl FnOnce(&Contents) -> Option<DevicePublic>,
     line: u64,
 ) -> Inspection {
@@ -96,7 +104,7 @@ pub fn inspect(
             return found;
         }
     };
-    if contents.name() != name {
+    if name.is_some_and(|name| contents.name() != name) {
         found.other_name = true;
         found.fault(
             CONTENTS,
@@ -134,17 +142,14 @@ fn files_against(folder: &Folder, contents: &Contents, found: &mut Inspection) {
     for item in &contents.items {
         let name = item.id().to_string();
         let facts = item.facts(contents.device);
-        if let Err(error) = item_file(folder, &name, facts.size, facts.digest, |header| {
-            (header.device, header.id, header.kind) == (facts.device, facts.id, facts.kind)
-        }) {
-            found.fault(name, error);
-        }
+        let own =
+            |header: &Header| (header.device, header.id, header.kind) == (facts.device, facts.id, facts.kind);
+        let checked = item_file(folder, &name, facts.size, facts.digest, own);
+        found.unless_missing(&name, checked);
     }
     let FileFacts { sha256, size } = contents.drill;
     let own = |header: &Header| header.device == contents.device && header.kind == ItemKind::Record;
-    if let Err(error) = item_file(folder, DRILL, size, sha256, own) {
-        found.fault(DRILL, error);
-    }
+    found.unless_missing(DRILL, item_file(folder, DRILL, size, sha256, own));
 }
 
 fn item_file(

@@ -74,7 +74,7 @@ pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime
     let pinned = desk.pinned(&device)?;
     let found = inspect(
         &folder,
-        name,
+        Some(name),
         |contents| desk.traps.get(&contents.device).cloned(),
         pinned.seq,
     );
