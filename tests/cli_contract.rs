@@ -126,6 +126,7 @@ fn status_is_one_object_and_needs_no_vault() {
             "degraded",
             "events",
             "free_bytes",
+            "free_files",
             "journal_lines",
             "mode",
             "trial_ends",

@@ -12,10 +12,13 @@ use crate::config::{self, Mode};
 use crate::frame::{BoxTime, EventId};
 use crate::trap::ledger::Ledger;
 use crate::triage::deadlines::{Due, Mark, due};
-use crate::vault::store;
+use crate::vault::store::{self, HEAD_ROOM, Room};
 
-/// Below this, the next event may not fit.
-const LEAST_ROOM: u64 = 100_000_000;
+/// Below this, soon no event will fit.
+const LITTLE_ROOM: Room = Room {
+    bytes: 4 * HEAD_ROOM.bytes,
+    files: 4 * HEAD_ROOM.files,
+};
 
 #[derive(Serialize)]
 struct Status {
@@ -27,6 +30,7 @@ struct Status {
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
     free_bytes: Option<u64>,
+    free_files: Option<u64>,
     degraded: Vec<Concern>,
 }
 
@@ -59,6 +63,7 @@ enum Concern {
     RegimeNotInForce,
     WipeOverdue,
     LittleRoom,
+    StoreFull,
 }
 
 impl Concern {
@@ -83,6 +88,10 @@ impl Concern {
                 "le vidage de la carte est en retard",
             ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
+            Self::StoreFull => lang.pick(
+                "the disk is full: frames stay on the card until there is room",
+                "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
+            ),
         }
     }
 }
@@ -100,6 +109,7 @@ pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
 
 fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
     let today = now.0.to_zoned(TimeZone::UTC).date();
+    let room = room(&config.store);
     let mut status = Status {
         mode: match config.mode {
             Mode::Trial { .. } => "trial",
@@ -114,7 +124,8 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         journal_lines: 0,
         wipe_due: None,
         wipe_overdue: false,
-        free_bytes: free_bytes(&config.store),
+        free_bytes: room.map(|room| room.bytes),
+        free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -150,8 +161,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         ),
         (status.wipe_overdue, Concern::WipeOverdue),
         (
-            status.free_bytes.is_some_and(|free| free < LEAST_ROOM),
+            room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
             Concern::LittleRoom,
+        ),
+        (
+            room.is_some_and(|room| !room.holds(HEAD_ROOM)),
+            Concern::StoreFull,
         ),
     ];
     status.degraded.extend(
@@ -232,10 +247,9 @@ fn read_vault(
     Ok(())
 }
 
-fn free_bytes(store: &Path) -> Option<u64> {
+fn room(store: &Path) -> Option<Room> {
     let there = store.ancestors().find(|folder| folder.exists())?;
-    let fs = rustix::fs::statvfs(there).ok()?;
-    fs.f_bavail.checked_mul(fs.f_frsize)
+    Room::of(there).ok()
 }
 
 fn tell(status: &Status, lang: Lang) {

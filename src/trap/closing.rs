@@ -270,6 +270,7 @@ impl Run<'_, '_> {
         if !event.verdict.keep {
             return Ok(Made::default());
         }
+        self.round.store.check_room()?;
         let site = Site::of(self.round.config, self.round.camera);
         let sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
         let staging = self.round.store.staging();

@@ -92,6 +92,7 @@ impl Round<'_> {
     /// Goes over the card once.
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
+        self.store.check_room()?;
         ledger::prepare(self.store.sql())?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         let mut run = Run {

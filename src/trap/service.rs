@@ -17,7 +17,7 @@ use crate::card::watch::Watch;
 use crate::card::{self, Card};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId};
-use crate::vault::{Recipient, Store};
+use crate::vault::{Recipient, Store, store};
 use crate::vision::Detector;
 
 /// The timer's rescan.
@@ -102,7 +102,13 @@ impl Service<'_> {
                         ended.rounds.insert(camera.id.clone(), summary);
                     }
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
-                    Err(trouble @ (Error::Card(_) | Error::Vanished(_) | Error::Changed(_))) => {
+                    // So is a full disk: frames wait on their card until there is room again.
+                    Err(
+                        trouble @ (Error::Card(_)
+                        | Error::Vanished(_)
+                        | Error::Changed(_)
+                        | Error::Store(store::Error::Full(_))),
+                    ) => {
                         tracing::warn!(camera = %camera.id, %trouble);
                         ended.absent.push((camera.id.clone(), trouble));
                     }

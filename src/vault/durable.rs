@@ -12,6 +12,9 @@ use std::path::Path;
 /// How the name of a file that is still being written begins.
 pub(super) const UNFINISHED: &str = ".new-";
 
+/// Bytes that are written at once.
+const PIECE: usize = 1 << 16;
+
 /// What to do about a file that already has the name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
@@ -49,6 +52,25 @@ pub(super) fn finish(
         Existing::Replace => file.persist(path),
     }
     .map_err(|failed| failed.error)?;
+    sync_folder(folder_of(path))
+}
+
+/// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:
+/// its name alone goes.
+pub(super) fn erase(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_file() {
+        let mut file = File::options().write(true).open(path)?;
+        let mut left = file.metadata()?.len();
+        let mut bytes = vec![0; PIECE];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        while left > 0 {
+            let length = left.min(PIECE as u64);
+            file.write_all(&bytes[..length as usize])?;
+            left -= length;
+        }
+        file.sync_all()?;
+    }
+    std::fs::remove_file(path)?;
     sync_folder(folder_of(path))
 }
 

@@ -51,6 +51,14 @@ pub enum Kind {
     Left,
     /// A card was wiped.
     Wiped,
+    /// Items are no longer in the store (written by the store).
+    Erased,
+    /// A bundle was written for the desk.
+    Transferred,
+    /// The desk's return file was taken.
+    Returned,
+    /// A box's bundle was taken, at the desk.
+    Imported,
 }
 
 impl Kind {
@@ -71,6 +79,10 @@ impl Kind {
             Self::Discarded => "discarded",
             Self::Left => "left",
             Self::Wiped => "wiped",
+            Self::Erased => "erased",
+            Self::Transferred => "transferred",
+            Self::Returned => "returned",
+            Self::Imported => "imported",
         }
     }
 }

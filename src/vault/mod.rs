@@ -20,6 +20,7 @@ pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod seal;
+pub mod signed;
 pub mod store;
 #[cfg(test)]
 mod vectors;

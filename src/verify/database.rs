@@ -15,7 +15,7 @@ use crate::frame::Digest;
 use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
-use crate::vault::keys::DevicePublic;
+use crate::vault::keys::{DeviceId, DevicePublic};
 use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
@@ -82,6 +82,8 @@ pub(super) struct Expected {
     pub(super) kind: String,
     pub(super) size: u64,
     pub(super) sha256: Digest,
+    /// The box that sealed it, where that is not the one that keeps the store.
+    pub(super) by_another: Option<DeviceId>,
 }
 
 /// What the database says, as far as it could be read.
@@ -266,6 +268,16 @@ fn walk(
                     None => report.fault(&here, "it does not say what was sealed"),
                 }
             }
+            if line.kind == Kind::Erased.as_str() {
+                match erased_items(&line.body) {
+                    Some(ids) => {
+                        for id in ids.filter(|id| sealed.remove(id).is_none()) {
+                            report.fault(&here, format!("{id} was not there to be erased"));
+                        }
+                    }
+                    None => report.fault(&here, "it does not say what was erased"),
+                }
+            }
         },
     );
     if let Err(error) = found {
@@ -307,9 +319,28 @@ fn sealed_item(body: &str) -> Option<(ItemId, Expected)> {
         kind: text("kind")?.to_owned(),
         size: value.get("size")?.as_u64()?,
         sha256: text("sha256")?.parse().ok()?,
+        by_another: match value.get("device") {
+            Some(device) => Some(DeviceId(device.as_str()?.parse().ok()?)),
+            None => None,
+        },
     };
-    let whole = sealed_body(id, &expected.kind, expected.size, expected.sha256);
+    let whole = sealed_body(
+        id,
+        &expected.kind,
+        expected.size,
+        expected.sha256,
+        expected.by_another,
+    );
     (canonical(&whole) == body).then_some((id, expected))
+}
+
+/// What the body of an `erased` line says.
+fn erased_items(body: &str) -> Option<impl Iterator<Item = ItemId>> {
+    let value: Value = serde_json::from_str(body).ok()?;
+    let event = value.get("event")?.as_str()?.parse().ok()?;
+    let number = |number: &Value| number.as_u64()?.try_into().ok();
+    let numbers: Option<Vec<u32>> = value.get("numbers")?.as_array()?.iter().map(number).collect();
+    Some(numbers?.into_iter().map(move |number| ItemId { event, number }))
 }
 
 /// Every row must be the one that its line tells of, every line must have its row.
@@ -325,7 +356,11 @@ fn rows_against_lines(
             let here = place(&format!(": item {id}"));
             match sealed.remove(&id) {
                 Some((told, by_line)) => {
-                    if (told, &by_line) != (line, &expected) {
+                    let by_row = Expected {
+                        by_another: by_line.by_another,
+                        ..expected
+                    };
+                    if (told, &by_line) != (line, &by_row) {
                         report.fault(here, format!("its row is not what line {told} says"));
                     }
                     // The journal is signed, the row is not.
@@ -356,6 +391,7 @@ fn item_row(row: &Row<'_>) -> Option<(ItemId, u64, Expected)> {
         kind: text(2)?,
         size: row.get(3).ok()?,
         sha256: text(4)?.parse().ok()?,
+        by_another: None,
     };
     Some((id, row.get(5).ok()?, expected))
 }
