@@ -58,7 +58,7 @@ impl Lang {
             ("redact", "Masque les personnes d'un fichier JPEG"),
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
-            ("keys", "Crée et montre les clés"),
+            ("keys", "Crée, montre, éprouve, révoque et détruit les clés"),
             (
                 "verify",
                 "Vérifie un coffre, un élément scellé ou une image masquée, sans réseau ni clé",
