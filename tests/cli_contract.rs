@@ -128,6 +128,7 @@ fn status_is_one_object_and_needs_no_vault() {
             "free_bytes",
             "free_files",
             "journal_lines",
+            "keys",
             "mode",
             "trial_ends",
             "wipe_due",

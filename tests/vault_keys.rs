@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use vigie::vault::keys::{Error, office_init, trap_init};
+use vigie::vault::keys::{Error, desk_init, office_init, trap_init};
 use vigie::vault::{DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient};
 
 fn mode(path: &Path) -> u32 {
@@ -42,6 +42,26 @@ fn both_halves_name_the_same_key() {
         assert_eq!(key.recipient(), &recipient);
         assert_eq!(recipient.epoch(), epoch());
     }
+}
+
+#[test]
+fn the_desk_signs_with_a_key_of_its_own_kind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (desk, device) = (desk_init(dir.path()), trap_init(dir.path()));
+    let (desk, device) = (desk.expect("made"), device.expect("made"));
+    let key = DeviceKey::read_desk(&desk.files.secret).expect("read");
+    let public = DevicePublic::read_desk(&desk.files.public).expect("read");
+    assert_eq!((key.id(), key.public()), (desk.id, &public));
+    let taken_for_another = [
+        DeviceKey::read(&desk.files.secret).map(drop),
+        DeviceKey::read_desk(&device.files.secret).map(drop),
+        DevicePublic::read(&desk.files.public).map(drop),
+        DevicePublic::read_desk(&device.files.public).map(drop),
+    ];
+    for result in taken_for_another {
+        assert!(matches!(result, Err(Error::WrongKey { .. })), "{result:?}");
+    }
+    assert!(matches!(desk_init(dir.path()), Err(Error::Exists(_))));
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Lang {
                 "attest",
                 "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
             ),
-            ("keys", "Crée et montre les clés"),
+            ("keys", "Crée, montre, éprouve, révoque et détruit les clés"),
             (
                 "verify",
                 "Vérifie un coffre, un élément scellé ou une image masquée, sans réseau ni clé",
