@@ -62,7 +62,10 @@ impl Lang {
                 "attest",
                 "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
             ),
-            ("journal", "Exporte le journal, ou en retire les lignes les plus anciennes"),
+            (
+                "journal",
+                "Exporte le journal, ou en retire les lignes les plus anciennes",
+            ),
             ("keys", "Crée et montre les clés"),
             (
                 "verify",

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::Serialize;
 
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line};
 use crate::config::{self, Mode};
-use crate::frame::{BoxTime, EventId};
+use crate::frame::{BoxTime, Digest, EventId};
 use crate::trap::ledger::Ledger;
 use crate::triage::deadlines::{Due, Mark, due};
+use crate::vault::journal::Head;
 use crate::vault::store::{self, HEAD_ROOM, Room};
 
 /// Below this, soon no event will fit.
@@ -27,7 +28,7 @@ struct Status {
     cameras: Vec<CameraStatus>,
     events: Vec<Event>,
     journal_lines: u64,
-    journal_head: Option<Head>,
+    journal_head: Option<String>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
     free_bytes: Option<u64>,
@@ -246,7 +247,8 @@ fn read_vault(
             })
         })
         .optional()
-        .map_err(store::Error::from)?;
+        .map_err(store::Error::from)?
+        .map(|head| head.to_string());
     if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
         let term: Duration = config.wipe_period.into();
         status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
@@ -311,6 +313,12 @@ fn tell(status: &Status, lang: Lang) {
             ["ligne de journal", "lignes de journal"]
         )
     ));
+    if let Some(head) = &status.journal_head {
+        line(&format!(
+            "{}{colon} {head}",
+            lang.pick("the journal's head", "dernière ligne du journal")
+        ));
+    }
     for event in &status.events {
         let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
         line(&format!("  {}  {}  {items}", event.event, event.sealed));

@@ -120,7 +120,11 @@ mod tests {
 
     #[test]
     fn the_front_goes_up_to_the_first_line_that_is_too_young() {
-        let times = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"];
+        let times = [
+            "2026-01-01T00:00:00Z",
+            "2026-01-02T00:00:00Z",
+            "2026-01-03T00:00:00Z",
+        ];
         assert_eq!(cut(&times, "2026-01-03T00:00:00Z"), Some(2));
         assert_eq!(cut(&times, "2026-01-01T00:00:00Z"), None);
         assert_eq!(cut(&times, "2030-01-01T00:00:00Z"), Some(3));
@@ -129,15 +133,25 @@ mod tests {
 
     #[test]
     fn an_old_hour_behind_a_young_line_proves_nothing() {
-        let times = ["2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
+        let times = [
+            "2026-01-01T00:00:00Z",
+            "2028-01-01T00:00:00Z",
+            "2026-01-02T00:00:00Z",
+        ];
         assert_eq!(cut(&times, "2027-01-01T00:00:00Z"), Some(1));
-        assert_eq!(cut(&["2026-01-01T00:00:00Z", "no hour"], "2027-01-01T00:00:00Z"), Some(1));
+        assert_eq!(
+            cut(&["2026-01-01T00:00:00Z", "no hour"], "2027-01-01T00:00:00Z"),
+            Some(1)
+        );
     }
 
     #[test]
     fn a_line_from_before_the_clock_was_set_goes_with_the_next_one_that_can_be_believed() {
         let unset = "1970-01-01T00:00:05Z";
-        assert_eq!(cut(&[unset, "2026-01-01T00:00:00Z", unset], "2027-01-01T00:00:00Z"), Some(2));
+        assert_eq!(
+            cut(&[unset, "2026-01-01T00:00:00Z", unset], "2027-01-01T00:00:00Z"),
+            Some(2)
+        );
         assert_eq!(cut(&[unset, unset], "2027-01-01T00:00:00Z"), None);
     }
 }

@@ -119,9 +119,7 @@ pub(super) struct Known<'a> {
 
 /// Reads and checks everything in the database that is the vault's.
 pub(super) fn check(snapshot: &Snapshot, known: Known<'_>, report: &mut Report) -> Records {
-    let Known {
-        trusted, closing, ..
-    } = known;
+    let Known { trusted, closing, .. } = known;
     let sql = &snapshot.sql;
     let mut records = Records {
         device: None,

@@ -133,7 +133,12 @@ pub fn export(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) 
             Ok(Some(Record::Last(last))) => break Some(last.head),
             Ok(None) => break None,
             Err(error) => {
-                told(path, &format!("the line for journal line {next}"), error, &mut report)?;
+                told(
+                    path,
+                    &format!("the line for journal line {next}"),
+                    error,
+                    &mut report,
+                )?;
                 return Ok(report);
             }
         }

@@ -128,7 +128,9 @@ impl Milestone {
                 end.seq
             ))
         } else {
-            Some(format!("set back or forked: line {seq} is not the one that was there once"))
+            Some(format!(
+                "set back or forked: line {seq} is not the one that was there once"
+            ))
         }
     }
 }

@@ -22,11 +22,7 @@ pub fn store(dir: &Path, device: Option<&DevicePublic>) -> Result<Report, Error>
 
 /// The same; and its journal must contain the line `pinned`, which someone has kept elsewhere since it
 /// was the last one. Only so is a whole store found that was set back to an older copy of itself.
-pub fn store_with(
-    dir: &Path,
-    device: Option<&DevicePublic>,
-    pinned: Option<Head>,
-) -> Result<Report, Error> {
+pub fn store_with(dir: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) -> Result<Report, Error> {
     let mut report = Report::new(dir);
     let folder = Folder::read(dir)?;
     let _alone = hold(dir)?;
@@ -141,12 +137,7 @@ fn read_closing(dir: &Path, folder: &Folder, report: &mut Report) -> Option<Clos
     })
 }
 
-fn read_database(
-    dir: &Path,
-    folder: &Folder,
-    known: Known<'_>,
-    report: &mut Report,
-) -> Option<Records> {
+fn read_database(dir: &Path, folder: &Folder, known: Known<'_>, report: &mut Report) -> Option<Records> {
     if !folder.database {
         report.fault(DATABASE, "it is missing");
         return None;

@@ -36,11 +36,11 @@ use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
 pub use erasing::Cause;
-pub use pruning::{Prunable, Why};
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
     refuse_damaged_log,
 };
+pub use pruning::{Prunable, Why};
 use staging::{Facts, keep_what_has_a_row};
 pub use staging::{Staged, Staging, item_files, sealed_body};
 

@@ -58,7 +58,10 @@ impl Store {
         let limits = [
             (old, Why::Term),
             (item.map_or(u64::MAX, |line| line.saturating_sub(1)), Why::Item),
-            (closed.map_or(u64::MAX, |closed| closed.journal_seq.saturating_sub(1)), Why::Closing),
+            (
+                closed.map_or(u64::MAX, |closed| closed.journal_seq.saturating_sub(1)),
+                Why::Closing,
+            ),
         ];
         let (to, kept_by) = limits.into_iter().min_by_key(|(to, _)| *to).unwrap_or(limits[0]);
         let first = "SELECT min(seq) FROM journal";
@@ -139,11 +142,11 @@ impl Store {
             let time = text.parse().map_err(|_| broken("a line tells no time"))?;
             Ok::<_, Error>(BoxTime(time))
         };
-        let (hash, last) = self
-            .sql
-            .query_row("SELECT hash, time FROM journal WHERE seq = ?", [to], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let (hash, last) =
+            self.sql
+                .query_row("SELECT hash, time FROM journal WHERE seq = ?", [to], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
         let device = self.device.public();
         let first = match Checkpoint::text(&self.sql)? {
             Some(text) => {
