@@ -14,8 +14,10 @@
 //! business; carrying it to the desk is the transfer's.
 
 pub mod attestation;
+pub mod checkpoint;
 pub mod closing;
 mod durable;
+pub mod export;
 pub mod item;
 pub mod journal;
 pub mod keys;
