@@ -127,6 +127,7 @@ fn status_is_one_object_and_needs_no_vault() {
             "events",
             "free_bytes",
             "free_files",
+            "journal_head",
             "journal_lines",
             "keys",
             "mode",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Arguments, Exit, Failure, box_time};
-use crate::config::{self, Threads};
+use crate::config::{self, Camera, Threads};
 use crate::trap::recipients;
 use crate::vault::keys::Ring;
 use crate::vault::{DeviceKey, Store};
@@ -53,6 +53,28 @@ pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Ring)
     }
     let store = Store::open(&config.store, &device, box_time())?;
     Ok((store, recipients))
+}
+
+/// The camera of this id.
+pub fn camera_named<'c>(config: &'c config::Trap, id: &str) -> Result<&'c Camera, Failure> {
+    let found = config.cameras.iter().find(|camera| camera.id.as_str() == id);
+    found.ok_or_else(|| unknown_camera(config, &id))
+}
+
+/// It is not known which camera is meant; `what` was given.
+pub fn unknown_camera(config: &config::Trap, what: &dyn std::fmt::Display) -> Failure {
+    let known: Vec<_> = config.cameras.iter().map(|camera| camera.id.as_str()).collect();
+    Failure::wrong_use(
+        format!("{what}; cameras: {}", known.join(", ")),
+        [
+            "it is not known which camera is meant",
+            "name one of the cameras with --camera",
+        ],
+        [
+            "on ne sait pas de quelle caméra il s'agit",
+            "indiquez l'une des caméras avec --camera",
+        ],
+    )
 }
 
 /// The vault's folder: given, or configured.

@@ -58,10 +58,18 @@ impl Lang {
             ("redact", "Masque les personnes d'un fichier JPEG"),
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
+            (
+                "attest",
+                "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
+            ),
+            (
+                "journal",
+                "Exporte le journal, ou en retire les lignes les plus anciennes",
+            ),
             ("keys", "Crée, montre, éprouve, révoque et détruit les clés"),
             (
                 "verify",
-                "Vérifie un coffre, un élément scellé ou une image masquée, sans réseau ni clé",
+                "Vérifie un coffre, un export de son journal, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about

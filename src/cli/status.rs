@@ -4,15 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::Serialize;
 
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
 use crate::config::{self, Mode};
-use crate::frame::{BoxTime, EventId};
+use crate::frame::{BoxTime, Digest, EventId};
 use crate::trap::ledger::Ledger;
 use crate::trap::recipients;
 use crate::triage::deadlines::{Due, Mark, due};
+use crate::vault::journal::Head;
 use crate::vault::keys::ring;
 use crate::vault::store::{self, HEAD_ROOM, Room};
 use crate::vault::{Epoch, Fingerprint};
@@ -30,6 +31,7 @@ struct Status {
     cameras: Vec<CameraStatus>,
     events: Vec<Event>,
     journal_lines: u64,
+    journal_head: Option<String>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
     free_bytes: Option<u64>,
@@ -137,6 +139,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         cameras: Vec::new(),
         events: Vec::new(),
         journal_lines: 0,
+        journal_head: None,
         wipe_due: None,
         wipe_overdue: false,
         free_bytes: room.map(|room| room.bytes),
@@ -220,7 +223,7 @@ fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
 }
 
 /// The vault's database, for reading only; `None` where there is none yet.
-fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
+pub(super) fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
     let path = store.join(store::DATABASE);
     if !path.exists() {
         return Ok(None);
@@ -277,6 +280,16 @@ fn read_vault(
         })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
+    status.journal_head = db
+        .query_row("SELECT seq, hash FROM head", [], |row| {
+            Ok(Head {
+                seq: row.get(0)?,
+                hash: Digest::from_bytes(row.get(1)?),
+            })
+        })
+        .optional()
+        .map_err(store::Error::from)?
+        .map(|head| head.to_string());
     if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
         let term: Duration = config.wipe_period.into();
         status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
@@ -341,6 +354,12 @@ fn tell(status: &Status, lang: Lang) {
             ["ligne de journal", "lignes de journal"]
         )
     ));
+    if let Some(head) = &status.journal_head {
+        line(&format!(
+            "{}{colon} {head}",
+            lang.pick("the journal's head", "dernière ligne du journal")
+        ));
+    }
     for event in &status.events {
         let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
         line(&format!("  {}  {}  {items}", event.event, event.sealed));

@@ -17,7 +17,7 @@ use super::timeline::{Stand, Timeline};
 use super::witness::{self, LookedAt, Site, Witness, corrected};
 use crate::card;
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, Digest, EventId};
+use crate::frame::{BoxTime, CameraTime, Digest, EventId};
 use crate::redact::Original;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
 use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, seal};
@@ -50,7 +50,7 @@ struct Record<'a> {
 struct RecordedFrame<'a> {
     frame: Digest,
     name: &'a str,
-    taken: Option<crate::frame::CameraTime>,
+    taken: Option<CameraTime>,
     arrived: BoxTime,
 }
 
@@ -237,6 +237,8 @@ impl Run<'_, '_> {
                 "keep": event.verdict.keep,
                 "reason": event.verdict.reason,
                 "scores": event.verdict.scores,
+                // For the attestation of destruction: which recordings this verdict is about.
+                "taken": span(event.frames),
             }),
         };
         self.round.store.transaction(|tx| {
@@ -389,4 +391,11 @@ pub(super) fn facts_of(row: Row, correction: i64) -> Facts {
             objects: Objects::default(),
         }),
     }
+}
+
+/// The first and the last moment of an event by its camera's corrected clock; nothing if a frame bears none.
+fn span(frames: &[Facts]) -> Option<[CameraTime; 2]> {
+    let times: Option<Vec<_>> = frames.iter().map(|frame| frame.taken).collect();
+    let times = times?;
+    Some([*times.iter().min()?, *times.iter().max()?])
 }

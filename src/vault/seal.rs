@@ -92,7 +92,6 @@ fn list(stanzas: &[Stanza]) -> String {
 pub struct Sealed {
     header: Header,
     bytes: Vec<u8>,
-    digest: Digest,
 }
 
 impl Sealed {
@@ -116,9 +115,9 @@ impl Sealed {
         &self.bytes
     }
 
-    /// SHA-256 of the item file.
+    /// SHA-256 of the item file, computed by each call.
     pub fn digest(&self) -> Digest {
-        self.digest
+        Digest::of(&self.bytes)
     }
 }
 
@@ -219,12 +218,7 @@ impl EventSealer {
             .map_err(|_| too_long)?;
 
         self.next += 1;
-        let digest = Digest::of(&bytes);
-        Ok(Sealed {
-            header,
-            bytes,
-            digest,
-        })
+        Ok(Sealed { header, bytes })
     }
 }
 

@@ -6,16 +6,18 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Report;
 use super::journal::{Milestone, Walk};
 use crate::frame::Digest;
+use crate::vault::checkpoint::Checkpoint;
 use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
 use crate::vault::keys::{DeviceId, DevicePublic};
+use crate::vault::signed;
 use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
@@ -40,6 +42,10 @@ impl Snapshot {
             sql: connect(&copy.path().join(DATABASE), "mode=rw")?,
             _copy: Some(copy),
         })
+    }
+
+    pub(super) fn sql(&self) -> &Connection {
+        &self.sql
     }
 }
 
@@ -100,13 +106,20 @@ pub(super) struct Records {
     pub(super) items: BTreeMap<ItemId, Expected>,
 }
 
+/// What is known of a store beside its database.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The box that is trusted to have written it.
+    pub(super) trusted: Option<&'a DevicePublic>,
+    /// Its `vault.head`.
+    pub(super) closing: Option<&'a Closing>,
+    /// A line that was in the journal once.
+    pub(super) pinned: Option<Head>,
+}
+
 /// Reads and checks everything in the database that is the vault's.
-pub(super) fn check(
-    snapshot: &Snapshot,
-    trusted: Option<&DevicePublic>,
-    closing: Option<&Closing>,
-    report: &mut Report,
-) -> Records {
+pub(super) fn check(snapshot: &Snapshot, known: Known<'_>, report: &mut Report) -> Records {
+    let Known { trusted, closing, .. } = known;
     let sql = &snapshot.sql;
     let mut records = Records {
         device: None,
@@ -137,10 +150,11 @@ pub(super) fn check(
         report.fault(place(": table device"), what);
     }
     let mut sealed = BTreeMap::new();
-    let walk = walk(sql, &device, closing, &mut records, &mut sealed, report);
+    let walk = walk(sql, &device, known, &mut records, &mut sealed, report);
     match signed_head(sql) {
         Ok(Some((head, signature))) if head.signed(&device, &signature) => {
             records.signed = Some(head);
+            report.head = Some(head.to_string());
             if let Some(what) = walk.end(head) {
                 report.fault(place(": journal"), what);
             }
@@ -210,12 +224,12 @@ fn objects(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>
         .collect()
 }
 
-fn device(sql: &Connection) -> rusqlite::Result<Option<DevicePublic>> {
+pub(super) fn device(sql: &Connection) -> rusqlite::Result<Option<DevicePublic>> {
     let key = sql.query_row("SELECT public_key FROM device", [], |row| row.get(0));
     Ok(key.optional()?.and_then(|key| DevicePublic::from_bytes(&key)))
 }
 
-fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
+pub(super) fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
     sql.query_row("SELECT seq, hash, signature FROM head", [], |row| {
         let head = Head {
             seq: row.get(0)?,
@@ -226,22 +240,57 @@ fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
     .optional()
 }
 
+/// The line after which the walk begins, as the box signed it, and the digest of what it signed.
+fn start(sql: &Connection, device: &DevicePublic, report: &mut Report) -> (Head, Option<Digest>) {
+    let here = place(": table checkpoint");
+    let genesis = (Head::empty(device), None);
+    let text = match Checkpoint::text(sql) {
+        Ok(Some(text)) => text,
+        Ok(None) => return genesis,
+        Err(error) => {
+            report.fault(here, error.to_string());
+            return genesis;
+        }
+    };
+    match Checkpoint::read(&text, device) {
+        Ok(checkpoint) => {
+            report.remark(pruned(&checkpoint));
+            (checkpoint.head(), Some(signed::digest(&text)))
+        }
+        Err(error) => {
+            report.fault(here, error.to_string());
+            genesis
+        }
+    }
+}
+
+/// What a reader should know of a journal that does not begin with line 1.
+pub(super) fn pruned(checkpoint: &Checkpoint) -> String {
+    format!(
+        "lines 1 to {}, of {} to {}, were pruned by the box on {}, their term being over",
+        checkpoint.seq, checkpoint.first, checkpoint.last, checkpoint.pruned
+    )
+}
+
 /// Walks the journal; collects what its `sealed` lines say.
 fn walk(
     sql: &Connection,
     device: &DevicePublic,
-    closing: Option<&Closing>,
+    known: Known<'_>,
     records: &mut Records,
     sealed: &mut BTreeMap<ItemId, (u64, Expected)>,
     report: &mut Report,
 ) -> Walk {
-    let mut walk = Walk::from_the_start(device);
-    let mut milestone = closing.map(|closing| Milestone::new(closing.head()));
+    let (start, checkpoint) = start(sql, device, report);
+    let mut walk = Walk::after(start);
+    let mut milestone = known.closing.map(|closing| Milestone::new(closing.head(), start));
+    let mut pinned = known.pinned.map(|head| Milestone::new(head, start));
+    let mut pruned = None;
     let found = each_row(
         sql,
         "SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq",
         |row| {
-            let line = match line(row) {
+            let line = match Line::of_row(row) {
                 Ok(line) => line,
                 Err(error) => {
                     let after = walk.head().seq;
@@ -254,7 +303,7 @@ fn walk(
             for what in walk.step(&line) {
                 report.fault(&here, what);
             }
-            if let Some(milestone) = &mut milestone {
+            for milestone in milestone.iter_mut().chain(&mut pinned) {
                 milestone.pass(&line);
             }
             records.closed = line.kind == Kind::Closed.as_str();
@@ -272,17 +321,34 @@ fn walk(
                 match erased_items(&line.body) {
                     Some(ids) => {
                         for id in ids.filter(|id| sealed.remove(id).is_none()) {
-                            report.fault(&here, format!("{id} was not there to be erased"));
+                            // Its `sealed` line may have been pruned.
+                            if start.seq == 0 {
+                                report.fault(&here, format!("{id} was not there to be erased"));
+                            }
                         }
                     }
                     None => report.fault(&here, "it does not say what was erased"),
                 }
+            }
+            if line.kind == Kind::Pruned.as_str() {
+                pruned = Some(line.body);
             }
         },
     );
     if let Err(error) = found {
         report.fault(place(": journal"), error.to_string());
     }
+    if let Some(what) = pinned.and_then(|pinned| pinned.missed(start, walk.head())) {
+        report.fault(place(": journal"), what);
+    }
+    let told = checkpoint.map(|text| canonical(&json!({"checkpoint": text, "seq": start.seq})));
+    if told != pruned {
+        report.fault(
+            place(": table checkpoint"),
+            "it is not the one that the journal tells of",
+        );
+    }
+    report.remarks.extend(walk.clock());
     records.met_closing = milestone.is_some_and(|milestone| milestone.met);
     walk
 }
@@ -294,17 +360,6 @@ fn each_row(sql: &Connection, query: &str, mut each: impl FnMut(&Row<'_>)) -> ru
         each(row);
     }
     Ok(())
-}
-
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
-        seq: row.get(0)?,
-        time: row.get(1)?,
-        kind: row.get(2)?,
-        body: row.get(3)?,
-        prev: Digest::from_bytes(row.get(4)?),
-        hash: Digest::from_bytes(row.get(5)?),
-    })
 }
 
 /// What the body of a `sealed` line says, if it says all of it and no more.

@@ -4,6 +4,7 @@
 //! - a row exists only for an item file that is durable, whole and under its name;
 //! - an item's row, its journal line, what the trap writes beside them and the signed head are one
 //!   transaction: all or nothing;
+//! - the journal is only added to; its oldest lines go only behind a signed checkpoint;
 //! - an item leaves only with its row and a journal line that says why, and its file is overwritten;
 //! - whatever moment the power goes, opening again finds what was committed, removes what was not,
 //!   and writes down that it did;
@@ -15,6 +16,7 @@
 
 mod erasing;
 mod opening;
+mod pruning;
 mod staging;
 
 use std::collections::BTreeSet;
@@ -23,13 +25,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde_json::json;
 
 use super::closing::{self, Announced, Closing, Fixed};
 use super::durable;
 use super::item::ItemId;
-use super::journal::{Entry, Head, Kind, Line};
+use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
@@ -38,6 +40,7 @@ use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
     refuse_damaged_log,
 };
+pub use pruning::{Prunable, Why};
 use staging::{Facts, keep_what_has_a_row};
 pub use staging::{Staged, Staging, item_files, sealed_body};
 
@@ -266,6 +269,11 @@ impl Store {
         }
     }
 
+    /// When the journal's last line was written, if it says so in a way that can be read.
+    pub fn last_time(&self) -> Result<Option<BoxTime>, Error> {
+        last_time(&self.sql)
+    }
+
     /// How many items the store holds.
     pub fn items(&self) -> Result<u64, Error> {
         let count = |row: &rusqlite::Row<'_>| row.get(0);
@@ -333,7 +341,9 @@ impl Store {
             head: self.head,
         };
         if !self.written {
-            let body = json!({"program": env!("CARGO_PKG_VERSION")});
+            let last = last_time(&tx.sql)?;
+            let clock = Clock::judge(self.opened, last);
+            let body = json!({"clock": clock, "program": env!("CARGO_PKG_VERSION")});
             let kind = Kind::Opened;
             tx.journal(self.opened, &Entry { kind, body })?;
         }
@@ -551,11 +561,22 @@ fn create(sql: &mut Connection, device: &DeviceKey, now: BoxTime) -> Result<(), 
     };
     let entry = Entry {
         kind: Kind::Created,
-        body: json!({"device": public, "program": env!("CARGO_PKG_VERSION")}),
+        body: json!({
+            "clock": Clock::judge(now, None),
+            "device": public,
+            "program": env!("CARGO_PKG_VERSION"),
+        }),
     };
     tx.journal(now, &entry)?;
     write_head(&tx.sql, tx.head, device)?;
     Ok(tx.sql.commit()?)
+}
+
+/// When the last line was written; nothing if it does not say so in a way that can be read.
+fn last_time(sql: &Connection) -> Result<Option<BoxTime>, Error> {
+    let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
+    let time: Option<String> = sql.query_row(last, [], |row| row.get(0)).optional()?;
+    Ok(time.and_then(|time| time.parse().ok()).map(BoxTime))
 }
 
 fn write_head(sql: &Connection, head: Head, device: &DeviceKey) -> rusqlite::Result<()> {
