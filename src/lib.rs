@@ -16,6 +16,7 @@
 //! | [`trap`] | carries it through all of the above: the frame loop, the service |
 //! | [`verify`] | checks afterwards, without networks and without keys |
 //! | [`cli`] | the only place that prints |
+//! | [`hardening`] | keeps what is in memory off the disk |
 
 #[cfg(feature = "trap")]
 pub mod card;
@@ -23,6 +24,7 @@ pub mod cli;
 #[cfg(feature = "trap")]
 pub mod config;
 pub mod frame;
+pub mod hardening;
 #[cfg(any(feature = "trap", feature = "verify"))]
 pub mod jpeg;
 #[cfg(feature = "trap")]

@@ -456,10 +456,10 @@ fn a_store_in_use_is_not_read() {
 fn garbage_is_refused_and_never_panics() {
     let dir = tempfile::tempdir().expect("a folder");
     assert!(matches!(
-        verify::path(dir.path(), None),
+        verify::path(dir.path(), None, None),
         Err(verify::Error::Unknown(_))
     ));
-    assert!(verify::path(&dir.path().join("nothing"), None).is_err());
+    assert!(verify::path(&dir.path().join("nothing"), None, None).is_err());
     let mut runner = TestRunner::new(Config {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(7),
@@ -487,11 +487,11 @@ fn the_form_of_a_single_item_is_checked() {
     let kit = Kit::new();
     let dir = kit.closed_store();
     let path = dir.join(FIRST);
-    let report = verify::path(&path, None).expect("readable");
+    let report = verify::path(&path, None, None).expect("readable");
     assert!(report.ok);
     let good = fs::read(&path).expect("bytes");
     for bad in [&good[..good.len() - 1], &[&good[..], b"x"].concat(), b"JPEG", b""] {
         fs::write(&path, bad).expect("written");
-        assert!(!verify::path(&path, None).expect("readable").ok);
+        assert!(!verify::path(&path, None, None).expect("readable").ok);
     }
 }

@@ -12,6 +12,7 @@ use crate::frame::CameraTime;
 use crate::trap::ledger::Ledger;
 use crate::trap::witness::corrected;
 use crate::vault::attestation::{Answer, Attestation, Question, Reading};
+use crate::vault::checkpoint::Checkpoint;
 use crate::vault::journal::{Head, Line};
 use crate::vault::{DeviceKey, signed, store};
 
@@ -69,7 +70,11 @@ fn attest(
         return Err(cannot(&format!("{}: no vault is there", config.store.display())));
     };
     let read = || -> rusqlite::Result<_> {
-        let mut reading = Reading::new(question.clone(), Head::empty(device.public()));
+        // Of what was pruned nothing is kept: a line about an item that is still there is never pruned.
+        let pruned = Checkpoint::text(&db)?;
+        let pruned = pruned.and_then(|text| Checkpoint::read(&text, device.public()).ok());
+        let start = pruned.map_or(Head::empty(device.public()), |pruned| pruned.head());
+        let mut reading = Reading::new(question.clone(), start);
         let mut broken = None;
         Line::each(&db, |line| {
             if broken.is_none() {

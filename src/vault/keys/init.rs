@@ -6,7 +6,8 @@ use hpke::{Kem as _, Serializable as _};
 use zeroize::Zeroizing;
 
 use super::file::{Holder, Signer, write_pair};
-use super::{DeviceId, DeviceKey, Epoch, Error, Fingerprint, Kem, OfficeKey, Role, public_bytes};
+use super::recipient::{Kem, public_bytes};
+use super::{DeviceId, DeviceKey, Epoch, Error, Fingerprint, OfficeKey, Role};
 
 /// A pair of key files just made.
 #[derive(Debug, Clone)]
@@ -94,14 +95,29 @@ pub(in crate::vault) fn office_init_from(
     epoch: Epoch,
     [service_seed, recovery_seed]: [&[u8; 32]; 2],
 ) -> Result<OfficeIdentity, Error> {
-    let service = pair(dir, &format!("service-{epoch}"));
-    let recovery = pair(dir, &format!("recovery-{epoch}"));
+    let [service, recovery] = office_pairs(dir, epoch);
     refuse_existing(&[&service[0], &service[1], &recovery[0], &recovery[1]])?;
     Ok(OfficeIdentity {
         epoch,
         service: make_office(service, Role::Service, epoch, service_seed)?,
         recovery: make_office(recovery, Role::Recovery, epoch, recovery_seed)?,
     })
+}
+
+/// Makes the recipients of several quarters: `quarters` of them, from `from` on.
+///
+/// Fails with [`Error::Exists`] if any file of any of them is there, and then writes nothing.
+pub fn office_init_quarters(dir: &Path, from: Epoch, quarters: u8) -> Result<Vec<OfficeIdentity>, Error> {
+    let epochs = || std::iter::successors(Some(from), |epoch| epoch.next()).take(quarters.into());
+    for epoch in epochs() {
+        let [service, recovery] = office_pairs(dir, epoch);
+        refuse_existing(&[&service[0], &service[1], &recovery[0], &recovery[1]])?;
+    }
+    epochs().map(|epoch| office_init(dir, epoch)).collect()
+}
+
+fn office_pairs(dir: &Path, epoch: Epoch) -> [[PathBuf; 2]; 2] {
+    [Role::Service, Role::Recovery].map(|role| pair(dir, &format!("{role}-{epoch}")))
 }
 
 fn make_office(
