@@ -75,7 +75,7 @@ pub fn write(
     prepare(store.sql())?;
     let on_stick = Folder::open(target).map_err(io_at(target))?;
     let before = clear(&on_stick, device)?;
-    let number = next_number(store.sql())?;
+    let number = last_number(store.sql())?.map_or(1, |last| last + 1);
     let name = BundleName {
         device: device.id(),
         number,
@@ -154,9 +154,13 @@ fn remove(on_stick: &Folder, bundle: &str) {
     }
 }
 
-fn next_number(sql: &Connection) -> rusqlite::Result<u64> {
-    let last = "SELECT coalesce(max(number), 0) + 1 FROM bundle";
-    sql.query_row(last, [], |row| row.get(0))
+/// The number of the last bundle that the box wrote.
+pub fn last_number(sql: &Connection) -> rusqlite::Result<Option<u64>> {
+    // A store that never wrote one has no such table, and whoever only reads makes none.
+    if !sql.table_exists(None, "bundle")? {
+        return Ok(None);
+    }
+    sql.query_row("SELECT max(number) FROM bundle", [], |row| row.get(0))
 }
 
 /// The last line that the desk has answered; nothing before its first answer.
