@@ -245,11 +245,15 @@ struct Unfinished {
 
 impl Unfinished {
     fn new(target: &Path, name: BundleName) -> Result<Self, Error> {
+        let whole = target.join(name.to_string());
+        if whole.symlink_metadata().is_ok() {
+            return Err(io_at(&whole)(io::ErrorKind::AlreadyExists.into()));
+        }
         let path = target.join(format!("{UNFINISHED}{name}"));
         fs::create_dir(&path).map_err(io_at(&path))?;
         Ok(Self {
             path,
-            whole: target.join(name.to_string()),
+            whole,
             finished: false,
         })
     }
@@ -365,9 +369,6 @@ impl Unfinished {
     }
 
     fn finish(mut self) -> Result<(), Error> {
-        if self.whole.symlink_metadata().is_ok() {
-            return Err(io_at(&self.whole)(io::ErrorKind::AlreadyExists.into()));
-        }
         fs::rename(&self.path, &self.whole).map_err(io_at(&self.whole))?;
         self.finished = true;
         let target = self.whole.parent().unwrap_or(Path::new("."));
