@@ -150,7 +150,7 @@ fn without_any_key_frames_stay_on_the_card_until_there_is_one() {
     bring(&rig, "2026-Q4", 1);
     assert_eq!(count(&scan(&rig, clock()), Word::Keep), 1);
     assert_eq!(sealed_to(&rig.store()), [both("2026-Q4")].into());
-    assert_eq!(content(&rig.card()), []);
+    assert_eq!(content(&rig.card()), before, "no desk has shown yet that it holds the new key");
 }
 
 /// Ends the service when a frame was kept.
@@ -222,7 +222,7 @@ fn degraded(rig: &Rig) -> Vec<String> {
     let words = status(rig)["degraded"].as_array().expect("words").clone();
     let words = words.iter().map(|word| word.as_str().expect("a word").to_owned());
     words
-        .filter(|word| word != "no-vault-yet" && word != "wipe-overdue")
+        .filter(|word| !["no-vault-yet", "wipe-overdue", "no-return-file"].contains(&word.as_str()))
         .collect()
 }
 

@@ -272,7 +272,7 @@ fn what_the_box_signs_must_be_true_all_the_same() {
             "number 0",
             |c| c.bundle = 0,
             Reason::OtherDevice,
-            "counted from 1",
+            "counted from 1 to",
         ),
         (
             "the journal of another box",
@@ -391,6 +391,40 @@ fn an_item_whose_chunks_do_not_open_is_refused_though_the_box_vouches_for_it() {
     store.close(at(3)).expect("closed");
     way.out();
     refused(&way, Reason::CannotOpen, "damaged in chunk 1 of 1");
+}
+
+#[test]
+fn an_item_put_into_an_event_under_another_key_is_refused() {
+    let way = Way::new();
+    way.seal(1, &[10]);
+    way.out();
+    way.take_in_well();
+    let mut store = way.kit.open();
+    let mut sealer = way.kit.sealer(1);
+    sealer.seal_record(&"number 0").expect("sealed");
+    let staged = store
+        .stage(sealer.seal_record(&"number 1").expect("sealed"))
+        .expect("staged");
+    store
+        .transaction(|tx| tx.insert_item(at(4), staged))
+        .expect("committed");
+    store.close(at(5)).expect("closed");
+    way.out();
+    refused(&way, Reason::Damaged, "is sealed with another key");
+}
+
+#[test]
+fn a_link_laid_on_the_stick_does_not_lead_the_desks_answer_elsewhere() {
+    let way = ready();
+    let precious = way.path("precious");
+    fs::write(&precious, b"precious").expect("written");
+    let name = format!("vigie-return-{}-00001.txt", way.kit.device.id());
+    for link in [format!(".new-{name}"), name] {
+        symlink(&precious, way.stick().join(link)).expect("linked");
+    }
+    way.take_in_well();
+    assert_eq!(fs::read(&precious).expect("there"), b"precious");
+    way.back().expect("taken").expect("new");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::vault::durable::{UNFINISHED, is_full, sync_folder};
 use crate::vault::export::{self, Header, Last, Signed};
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Line, genesis};
-use crate::vault::store::{ITEMS, Tx, copy_hashed};
+use crate::vault::store::{self, ITEMS, Tx, copy_hashed};
 use crate::vault::{DeviceKey, Entry, Kind, Recipient, Store, signed};
 
 /// Bytes that a stick may lose on each file: the largest common cluster of FAT and exFAT.
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS proven_key (
 ";
 
 /// Makes the box's tables where they are not there yet.
-pub(super) fn prepare(sql: &Connection) -> rusqlite::Result<()> {
-    sql.execute_batch(SCHEMA)
+pub(super) fn prepare(store: &mut Store) -> Result<(), store::Error> {
+    store.ensure(&["bundle", "return_file", "proven_key"], SCHEMA)
 }
 
 /// A bundle that was written.
@@ -72,7 +72,7 @@ pub fn write(
     target: &Path,
     now: BoxTime,
 ) -> Result<Written, Error> {
-    prepare(store.sql())?;
+    prepare(store)?;
     let on_stick = Folder::open(target).map_err(io_at(target))?;
     let before = clear(&on_stick, device)?;
     let number = last_number(store.sql())?.map_or(1, |last| last + 1);
@@ -128,7 +128,12 @@ fn clear(on_stick: &Folder, device: &DeviceKey) -> Result<Vec<String>, Error> {
     let mut whole = Vec::new();
     for name in on_stick.names().map_err(io_at(path))? {
         if name.starts_with(&unfinished) {
-            fs::remove_dir_all(path.join(&name)).map_err(io_at(path))?;
+            let left = path.join(&name);
+            let removed = match left.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                true => fs::remove_dir_all(&left),
+                false => fs::remove_file(&left),
+            };
+            removed.map_err(io_at(&left))?;
         } else if name
             .parse()
             .is_ok_and(|name: BundleName| name.device == device.id())

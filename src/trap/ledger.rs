@@ -142,9 +142,20 @@ CREATE TABLE IF NOT EXISTS left_file (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What [`prepare`] makes.
+const OBJECTS: [&str; 7] = [
+    "frame",
+    "frame_on_card",
+    "frame_undecided",
+    "frame_arrived",
+    "known_file",
+    "scene",
+    "left_file",
+];
+
 /// Makes the tables and indices where they are not there yet.
-pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(SCHEMA)
+pub fn prepare(store: &mut Store) -> Result<(), store::Error> {
+    store.ensure(&OBJECTS, SCHEMA)
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.

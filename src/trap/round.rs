@@ -96,7 +96,7 @@ impl Round<'_> {
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
         self.store.check_room()?;
-        ledger::prepare(self.store.sql())?;
+        ledger::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         let sealed_to = self.recipients.choose((self.clock)()).recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;

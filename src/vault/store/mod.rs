@@ -300,6 +300,20 @@ impl Store {
         }
     }
 
+    /// Makes tables and whatever belongs to them by `schema`, unless all of `names` are there. In a transaction
+    /// of the session, which writes down that it began: a change of which no line tells would look like damage
+    /// after a power cut.
+    pub fn ensure(&mut self, names: &[&str], schema: &str) -> Result<(), Error> {
+        let mut there = self.sql.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?")?;
+        for name in names {
+            if !there.exists([name])? {
+                drop(there);
+                return self.transaction(|tx| Ok(tx.sql.execute_batch(schema)?));
+            }
+        }
+        Ok(())
+    }
+
     /// Does `work` in one transaction: all of it is committed and durable, with a signed head, or
     /// none. The first one of a session also writes down that the session began.
     pub fn transaction<T, E: From<Error>>(
