@@ -140,7 +140,7 @@ fn list(
 pub fn drill(keys: &[PathBuf], store: Option<&Path>, told: Told) -> Result<Exit, Failure> {
     let mut drill = Drill::of_keys(keys)?;
     if let Some(store) = store {
-        drill.try_store(store)?;
+        drill.try_store(store, |_| None)?;
     }
     let fault = drill.found_fault(box_time());
     if told.json {
