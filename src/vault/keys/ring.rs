@@ -210,8 +210,10 @@ impl Ring {
                 concerns.insert(if was_there { revoked } else { Concern::EpochMissing });
             }
         }
+        let mut recipients: Vec<_> = self.usable(epoch).cloned().collect();
+        recipients.sort_by_key(|recipient| (recipient.role(), recipient.fingerprint()));
         Choice {
-            recipients: self.usable(epoch).cloned().collect(),
+            recipients,
             concerns: concerns.into_iter().collect(),
         }
     }
