@@ -64,6 +64,40 @@ impl Inventory {
     }
 }
 
+impl Inventory {
+    /// One line for everything in it.
+    fn lines(&self) -> BTreeSet<String> {
+        let ledger = self
+            .ledger
+            .iter()
+            .map(|(frame, row)| format!("frame {frame}: {row:?}"));
+        let witnesses = self.witnesses.iter().map(|line| format!("witness {line:?}"));
+        let records = self.records.iter().map(|event| format!("record of {event}"));
+        let told = self
+            .told
+            .iter()
+            .map(|((kind, of), times)| format!("{times} times {kind} {of}"));
+        let card = self.card.iter().map(|file| format!("on the card: {file:?}"));
+        ledger
+            .chain(witnesses)
+            .chain(records)
+            .chain(told)
+            .chain(card)
+            .collect()
+    }
+
+    /// Asserts that a box holds what another holds.
+    pub fn assert_is(&self, expected: &Self, what: &str) {
+        let (here, there) = (self.lines(), expected.lines());
+        let more: Vec<_> = here.difference(&there).collect();
+        let less: Vec<_> = there.difference(&here).collect();
+        assert!(
+            more.is_empty() && less.is_empty(),
+            "{what}: there is {more:#?} in place of {less:#?}"
+        );
+    }
+}
+
 type Witnesses = BTreeMap<String, (String, Digest)>;
 
 fn sealed(rig: &Rig) -> (Witnesses, BTreeSet<String>) {

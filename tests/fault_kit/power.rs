@@ -63,6 +63,13 @@ pub struct Call {
     data: Vec<u8>,
 }
 
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {} {}", self.kind, self.path.display(), self.to.display())?;
+        write!(f, " ({} bytes at {})", self.data.len(), self.offset)
+    }
+}
+
 /// The calls of a trace, their paths below `root`.
 pub fn calls(mut trace: &[u8], root: &Path) -> Vec<Call> {
     let mut calls = Vec::new();
