@@ -38,6 +38,12 @@ impl Run<'_, '_> {
             let mut mine = Vec::with_capacity(names.len());
             for met in names {
                 let path = &met.file.path;
+                // Half erased perhaps: the ledger keeps its name, or nobody would know what it was. The others wait.
+                if self.summary.not_erased > refused_before {
+                    self.summary.not_erased += 1;
+                    mine.push(met);
+                    continue;
+                }
                 // The ledger names the file whose erasure a crash would cut off: only so is it found again.
                 if several {
                     self.name_in_ledger(digest, path)?;

@@ -49,12 +49,17 @@ pub(super) fn finish(
         Existing::Replace => file.persist(path),
     }
     .map_err(|failed| failed.error)?;
-    sync_folder(folder_of(path))
+    sync_name(path)
 }
 
 /// Makes the names in `folder` durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Makes the name at `path` durable.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    sync_folder(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {

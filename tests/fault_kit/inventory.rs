@@ -20,15 +20,18 @@ pub struct Inventory {
     pub witnesses: BTreeMap<String, (String, Digest)>,
     /// The events that were sealed.
     pub records: BTreeSet<String>,
-    /// How often the journal tells of the erasure of a frame, of its intent, and of an event's verdict.
+    /// How often the journal tells of the erasure of a frame, of its intent, and of an event's verdict; of a frame
+    /// that was on the card under several names it may tell once for each.
     pub told: BTreeMap<(String, String), u32>,
+    /// The frames that lay on the card under several names.
+    pub several: BTreeSet<String>,
     /// Every file of the card.
     pub card: Vec<(PathBuf, Digest)>,
 }
 
 impl Inventory {
     /// Opens everything that a box has sealed, and reads its ledger and journal.
-    pub fn of(rig: &Rig) -> Self {
+    pub fn of(rig: &Rig, several: &BTreeSet<String>) -> Self {
         let opened = rig.open_store();
         let mut query = opened
             .sql()
@@ -59,6 +62,7 @@ impl Inventory {
             witnesses,
             records,
             told,
+            several: several.clone(),
             card: digests(&content(&rig.card())),
         }
     }
@@ -73,10 +77,10 @@ impl Inventory {
             .map(|(frame, row)| format!("frame {frame}: {row:?}"));
         let witnesses = self.witnesses.iter().map(|line| format!("witness {line:?}"));
         let records = self.records.iter().map(|event| format!("record of {event}"));
-        let told = self
-            .told
-            .iter()
-            .map(|((kind, of), times)| format!("{times} times {kind} {of}"));
+        let told = self.told.iter().map(|((kind, of), &times)| {
+            let times = if self.several.contains(of) { 1 } else { times };
+            format!("{times} times {kind} {of}")
+        });
         let card = self.card.iter().map(|file| format!("on the card: {file:?}"));
         ledger
             .chain(witnesses)
@@ -121,6 +125,16 @@ fn sealed(rig: &Rig) -> (Witnesses, BTreeSet<String>) {
         }
     }
     (witnesses, records)
+}
+
+/// The frames that lie on the card under several names.
+pub fn several(rig: &Rig) -> BTreeSet<String> {
+    let mut once = BTreeSet::new();
+    let digests = digests(&content(&rig.card())).into_iter();
+    digests
+        .map(|(_, digest)| digest.to_string())
+        .filter(|digest| !once.insert(digest.clone()))
+        .collect()
 }
 
 /// A closed store without a fault, and nothing to remark.

@@ -12,9 +12,9 @@
 //! (SQLite's -shm, which is left out: it is made anew), permissions, and times of files that were changed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -114,6 +114,8 @@ struct Contents {
     pending: Vec<Change>,
     /// Of a file that nothing changed.
     modified: Option<SystemTime>,
+    /// Of one that was there before; new ones are made for their owner alone.
+    mode: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +207,7 @@ impl Disk {
                     durable: fs::read(entry.path()).expect("readable"),
                     pending: Vec::new(),
                     modified: meta.modified().ok(),
+                    mode: Some(meta.mode()),
                 });
                 Node::File(self.files.len() - 1)
             };
@@ -306,6 +309,8 @@ impl Disk {
                     written
                         .write_all(&cut_contents(contents, left, chance))
                         .expect("written");
+                    let mode = Permissions::from_mode(contents.mode.unwrap_or(0o600));
+                    written.set_permissions(mode).expect("a mode");
                     if let Some(modified) = contents.modified {
                         written.set_modified(modified).expect("a time");
                     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use tempfile::TempDir;
 use vigie::config::Trap;
@@ -104,14 +104,22 @@ pub fn traced(rig: &Rig, now: BoxTime) -> Vec<u8> {
     fs::read(said_in(outside.path())).expect("a trace")
 }
 
+/// While this is held, no worker starts: until it is itself, a new process holds every file of the test's, and with
+/// them the lock of a store that the test has closed meanwhile.
+pub fn nobody_starts() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+static STARTING: RwLock<()> = RwLock::new(());
+
 fn run_in(rig: &Rig, now: BoxTime, mode: &str, at: u64, outside: &TempDir) -> Ended {
     let root = rig.folder.path().canonicalize().expect("a folder");
-    let output = Command::new(std::env::current_exe().expect("this test"))
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command
         .args([WORKER, "--exact", "--nocapture", "--test-threads=1"])
         .env(FOLDER, &root)
         .env(NOW, now.to_string())
         .env("TMPDIR", outside.path())
-        .env("LD_PRELOAD", interposer())
         .env(
             "VIGIE_FAULT_WATCH",
             format!("{}:{}", root.display(), root.join("card").display()),
@@ -120,8 +128,13 @@ fn run_in(rig: &Rig, now: BoxTime, mode: &str, at: u64, outside: &TempDir) -> En
         .env("VIGIE_FAULT_AT", at.to_string())
         .env("VIGIE_FAULT_SAID", said_in(outside.path()))
         .stdin(Stdio::null())
-        .output()
-        .expect("a process");
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let library = interposer();
+    let starting = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    let worker = command.env("LD_PRELOAD", library).spawn().expect("a process");
+    drop(starting);
+    let output = worker.wait_with_output().expect("ended");
     let left: Vec<_> = fs::read_dir(outside.path()).expect("a folder").collect();
     assert_eq!(left.len(), 1, "{mode} {at}: it left temporary files: {left:?}");
     ended(&output, &format!("{mode} {at}"))
