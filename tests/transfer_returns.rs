@@ -229,7 +229,14 @@ fn one_flipped_bit_anywhere_in_a_return_file_is_refused() {
             let mut changed = whole.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &changed).expect("written");
-            let taken = returning::take(&mut store.borrow_mut(), &desk, &on_stick, name, at(20), |_| Ok(()));
+            let taken = returning::take(
+                &mut store.borrow_mut(),
+                &desk,
+                &on_stick,
+                name,
+                at(20),
+                |_| Ok(()),
+            );
             prop_assert!(matches!(taken, Err(Error::Refused(_))), "bit {bit}");
             Ok(())
         })
