@@ -12,6 +12,7 @@
 //! | [`triage`] | decides, purely: event, verdict, witnesses, deadlines |
 //! | [`redact`] | makes its people unrecognisable, for good |
 //! | [`vault`] | seals it, stores it, writes down what was done |
+//! | [`transfer`] | carries it from the box to the desk, and the desk's answer back |
 //! | [`trap`] | carries it through all of the above: the frame loop, the service |
 //! | [`verify`] | checks afterwards, without networks and without keys |
 //! | [`cli`] | the only place that prints |
@@ -28,6 +29,7 @@ pub mod hardening;
 pub mod jpeg;
 #[cfg(feature = "trap")]
 pub mod redact;
+pub mod transfer;
 #[cfg(feature = "trap")]
 pub mod trap;
 #[cfg(feature = "trap")]
