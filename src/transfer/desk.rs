@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::contents::Contents;
 use super::orders::Orders;
@@ -26,7 +26,7 @@ use super::{Error, Folder, io_at};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::vault::item::{ItemId, STANZA, Stanza};
 use crate::vault::journal::Head;
-use crate::vault::keys::{Fingerprint, Role};
+use crate::vault::keys::{Fingerprint, Revocation, Ring, Role};
 use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient, Store, signed};
 
 /// Bytes of a key file or of orders at most.
@@ -162,21 +162,14 @@ impl Desk {
         Ok(())
     }
 
-    /// To whom content keys are wrapped anew: the keys of the quarter in which `now` lies, or else the newest.
-    pub(super) fn current(&self, now: BoxTime) -> Vec<Recipient> {
-        let day = now.0.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let epochs = || self.recipients.iter().map(|(recipient, _)| recipient.epoch());
-        let current = Epoch::of(day)
-            .ok()
-            .filter(|now| epochs().any(|epoch| epoch == *now));
-        let chosen = current.or_else(|| epochs().max());
-        let of_it = |recipient: &&Recipient| Some(recipient.epoch()) == chosen;
-        self.recipients
-            .iter()
-            .map(|(recipient, _)| recipient)
-            .filter(of_it)
-            .cloned()
-            .collect()
+    /// To whom content keys are wrapped anew: chosen as a box chooses, so never a key that was revoked.
+    pub(super) fn current(&self, now: BoxTime) -> Result<Vec<Recipient>, Error> {
+        let recipients = self.recipients.iter().map(|(recipient, _)| recipient.clone());
+        let mut ring = Ring::from(recipients.collect::<Vec<_>>());
+        for text in &self.revocations {
+            ring.revoke(&Revocation::parse("the desk's revocation", text, self.key.public())?.keys);
+        }
+        Ok(ring.choose(now).recipients)
     }
 
     /// The keys that the boxes are to seal to from now on: those of this quarter and the later ones, of the
@@ -257,18 +250,20 @@ impl Desk {
 
     /// An event's content key, as the desk has wrapped it to its own keys.
     pub fn wrapped(&self, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
-        let sql = "SELECT stanzas FROM wrap WHERE event = ?";
-        let row = self
-            .store
-            .sql()
-            .query_row(sql, [event.to_string()], |row| row.get(0));
-        let Some(bytes): Option<Vec<u8>> = row.optional()? else {
-            return Ok(None);
-        };
-        let (stanzas, _) = bytes.as_chunks::<STANZA>();
-        let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
-        Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
+        wrapped(self.store.sql(), event)
     }
+}
+
+/// The same out of a desk's database.
+pub fn wrapped(sql: &Connection, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
+    let stanzas = "SELECT stanzas FROM wrap WHERE event = ?";
+    let row = sql.query_row(stanzas, [event.to_string()], |row| row.get(0));
+    let Some(bytes): Option<Vec<u8>> = row.optional()? else {
+        return Ok(None);
+    };
+    let (stanzas, _) = bytes.as_chunks::<STANZA>();
+    let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
+    Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
 }
 
 /// The files of a folder by name; none if it is not there.

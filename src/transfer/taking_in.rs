@@ -82,7 +82,7 @@ pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime
     follows(contents, last.map(|last| last.contents.bundle), pinned, &found)?;
     let new = new_items(desk, contents, &found)?;
     refuse_without_room(desk, &new)?;
-    let taken = open_all(desk, &folder, contents, &new, &desk.current(now))?;
+    let taken = open_all(desk, &folder, contents, &new, &desk.current(now)?)?;
     let mut erased_before = 0;
     let mut new = new.iter().map(Listed::id).peekable();
     for id in contents.items.iter().map(Listed::id) {
