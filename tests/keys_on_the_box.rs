@@ -217,9 +217,7 @@ fn degraded(rig: &Rig) -> Vec<String> {
             .any(|part| word.contains(part))
     };
     let words = status(rig)["degraded"].as_array().expect("words").clone();
-    let words = words
-        .iter()
-        .map(|word| word.as_str().expect("a word").to_owned());
+    let words = words.iter().map(|word| word.as_str().expect("a word").to_owned());
     words.filter(of_keys).collect()
 }
 
