@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::contents::Contents;
 use super::orders::Orders;
@@ -269,18 +269,20 @@ impl Desk {
 
     /// An event's content key, as the desk has wrapped it to its own keys.
     pub fn wrapped(&self, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
-        let sql = "SELECT stanzas FROM wrap WHERE event = ?";
-        let row = self
-            .store
-            .sql()
-            .query_row(sql, [event.to_string()], |row| row.get(0));
-        let Some(bytes): Option<Vec<u8>> = row.optional()? else {
-            return Ok(None);
-        };
-        let (stanzas, _) = bytes.as_chunks::<STANZA>();
-        let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
-        Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
+        wrapped(self.store.sql(), event)
     }
+}
+
+/// The same out of a desk's database.
+pub fn wrapped(sql: &Connection, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
+    let stanzas = "SELECT stanzas FROM wrap WHERE event = ?";
+    let row = sql.query_row(stanzas, [event.to_string()], |row| row.get(0));
+    let Some(bytes): Option<Vec<u8>> = row.optional()? else {
+        return Ok(None);
+    };
+    let (stanzas, _) = bytes.as_chunks::<STANZA>();
+    let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
+    Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
 }
 
 /// The files of a folder by name; none if it is not there.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::card::CardPath;
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, EventId};
+use crate::vault::{Store, store};
 use crate::vision::Sighting;
 
 /// Where a frame stands on its way.
@@ -143,7 +144,8 @@ CREATE TABLE IF NOT EXISTS left_file (
 ";
 
 /// What [`prepare`] makes.
-const OBJECTS: [&str; 7] = [
+const OBJECTS: [&str; 8] = [
+    "erasing_video",
     "frame",
     "frame_on_card",
     "frame_undecided",
@@ -155,7 +157,7 @@ const OBJECTS: [&str; 7] = [
 
 /// Makes the tables and indices where they are not there yet.
 pub fn prepare(store: &mut Store) -> Result<(), store::Error> {
-    store.ensure(&OBJECTS, SCHEMA)
+    store.ensure(&OBJECTS, &[SCHEMA, super::videos::SCHEMA].concat())
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.

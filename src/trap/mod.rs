@@ -17,6 +17,7 @@ pub mod service;
 pub mod settling;
 mod taking;
 mod timeline;
+mod videos;
 pub mod witness;
 
 use std::path::PathBuf;

@@ -122,6 +122,7 @@ impl Round<'_> {
             waiting_for: HashMap::new(),
         };
         run.finish_erasures()?;
+        run.finish_videos()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
         run.listener
             .begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);

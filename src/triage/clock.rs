@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use jiff::civil::{DateTime, Weekday, date};
+use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::frame::{BoxTime, CameraTime, FIRST_PLAUSIBLE};

@@ -52,7 +52,7 @@ pub(super) fn finish(
         Existing::Replace => file.persist(path),
     }
     .map_err(|failed| failed.error)?;
-    sync_folder(folder_of(path))
+    sync_name(path)
 }
 
 /// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:
@@ -71,12 +71,17 @@ pub(super) fn erase(path: &Path) -> io::Result<()> {
         file.sync_all()?;
     }
     std::fs::remove_file(path)?;
-    sync_folder(folder_of(path))
+    sync_name(path)
 }
 
 /// Makes the names in `folder` durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Makes the name at `path` durable.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    sync_folder(folder_of(path))
 }
 
 /// The folder in which `path` names something.

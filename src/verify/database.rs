@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::Report;
 use super::journal::{Milestone, Walk};
-use crate::frame::Digest;
+use crate::frame::{Digest, EventId};
 use crate::vault::checkpoint::Checkpoint;
 use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
@@ -389,13 +389,15 @@ fn sealed_item(body: &str) -> Option<(ItemId, Expected)> {
     (canonical(&whole) == body).then_some((id, expected))
 }
 
-/// What the body of an `erased` line says.
+/// What the body of an `erased` line says, if it says all of it and no more.
 fn erased_items(body: &str) -> Option<impl Iterator<Item = ItemId>> {
     let value: Value = serde_json::from_str(body).ok()?;
-    let event = value.get("event")?.as_str()?.parse().ok()?;
+    let event: EventId = value.get("event")?.as_str()?.parse().ok()?;
     let number = |number: &Value| number.as_u64()?.try_into().ok();
     let numbers: Option<Vec<u32>> = value.get("numbers")?.as_array()?.iter().map(number).collect();
-    Some(numbers?.into_iter().map(move |number| ItemId { event, number }))
+    let numbers = numbers?;
+    let whole = json!({"cause": value.get("cause")?.as_str()?, "event": event, "numbers": numbers});
+    (canonical(&whole) == body).then(|| numbers.into_iter().map(move |number| ItemId { event, number }))
 }
 
 /// Every row must be the one that its line tells of, every line must have its row.

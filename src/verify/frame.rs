@@ -259,3 +259,25 @@ fn is_filled(
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::orientation;
+
+    #[test]
+    fn the_orientation_is_read_in_either_byte_order_and_nowhere_beyond_the_end() {
+        let little =
+            b"II\x2a\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x01\0\0\0A\0\0\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
+        let big = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0";
+        assert_eq!(orientation(little), Some(6));
+        assert_eq!(orientation(big), Some(8));
+        for end in 0..little.len() - 2 {
+            assert!(
+                orientation(&little[..end]).is_none_or(|found| found == 6),
+                "{end}"
+            );
+        }
+        assert_eq!(orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
+        assert_eq!(orientation(b"no TIFF"), None);
+    }
+}

@@ -226,6 +226,8 @@ impl Store {
         if is_empty(&sql, &path)? {
             create(&mut sql, device, now)?;
             durable::sync_folder(dir).map_err(io_at(dir))?;
+            // A session that was killed may have made the folder.
+            durable::sync_name(dir).map_err(io_at(dir))?;
         }
         let head = own_head(&sql, dir, device.public())?;
         let mut store = Self {
