@@ -16,11 +16,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{EMPTY, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, with_segment};
+use common::{EMPTY, Rig, Scene, Told, UNLOADING, VAN, WALKER, with_segment};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound};
 use fault_kit::power::{Disk, Left, calls};
 use fault_kit::shim::{self, Ended};
-use fault_kit::{Chance, bare_box, copy_of, new_box};
+use fault_kit::{Chance, bare_box, copy_of, new_box, small};
 use jiff::civil::{DateTime, date};
 use jiff::{SignedDuration, Timestamp};
 use vigie::frame::{BoxTime, CameraTime, Digest};
@@ -63,7 +63,7 @@ fn pictures() -> &'static [(Scene, Vec<u8>)] {
         let scenes = [EMPTY, WALKER, VAN, UNLOADING];
         let pictures = (0..12).map(|seed| {
             let scene = scenes[seed as usize % 4];
-            (scene, bare(&picture(scene, 1000 + seed)))
+            (scene, small(scene, 1000 + seed))
         });
         pictures.collect()
     })
