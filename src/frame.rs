@@ -8,6 +8,8 @@ use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
+use jiff::civil::{DateTime, Time, date};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -211,6 +213,16 @@ pub struct CameraTime(pub jiff::civil::DateTime);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BoxTime(pub jiff::Timestamp);
+
+/// Before this, a clock was never set: no box that runs this program is older.
+pub const FIRST_PLAUSIBLE: DateTime = date(2020, 1, 1).to_datetime(Time::midnight());
+
+impl BoxTime {
+    /// Whether the clock that said so had been set at all.
+    pub fn is_set(self) -> bool {
+        TimeZone::UTC.to_datetime(self.0) >= FIRST_PLAUSIBLE
+    }
+}
 
 impl fmt::Display for CameraTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

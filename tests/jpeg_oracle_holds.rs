@@ -1,5 +1,6 @@
 //! The second opinion on coefficients is one: what the maker writes the decoder reads, and other decoders see the same
 //! picture in it.
+#![cfg(feature = "trap")]
 
 mod jpeg_oracle;
 

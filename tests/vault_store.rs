@@ -6,9 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use vault_kit::{Kit, at, content, copy, entry, files};
+use vigie::frame::EventId;
 use vigie::vault::keys;
-use vigie::vault::store::{Error, Store};
-use vigie::vault::{OfficeKey, seal};
+use vigie::vault::store::{Cause, Error, Store};
+use vigie::vault::{ItemId, OfficeKey, seal};
 
 #[test]
 fn a_thief_of_the_box_opens_nothing() {
@@ -280,4 +281,62 @@ fn a_database_of_another_program_is_left_alone() {
     later.pragma_update(None, "user_version", 2).expect("set");
     drop(later);
     assert!(matches!(kit.try_open(), Err(Error::Version { found: 2, .. })));
+}
+
+#[test]
+fn an_item_that_left_is_nowhere_any_more_and_the_journal_says_why() {
+    let kit = Kit::new();
+    let dir = kit.closed_store();
+    let mut store = kit.open();
+    let gone = EventId::from_bytes([1; 8]);
+    let path = dir.join("items").join(
+        ItemId {
+            event: gone,
+            number: 1,
+        }
+        .to_string(),
+    );
+    let erased = store.transaction(|tx| tx.erase_items(at(9), gone, &[0, 1, 7], Cause::Returned));
+    assert_eq!(erased.expect("committed"), 2);
+    assert!(!path.exists());
+    assert_eq!(store.items().expect("counted"), 2);
+    let log = fs::read(dir.join("vault.db-wal")).expect("a log");
+    assert!(log.is_empty(), "nothing of the row stays in the write-ahead log");
+    let line: String = store
+        .sql()
+        .query_row("SELECT body FROM journal WHERE kind = 'erased'", [], |row| {
+            row.get(0)
+        })
+        .expect("a line");
+    assert_eq!(
+        line,
+        r#"{"cause":"returned","event":"0101010101010101","numbers":[0,1]}"#
+    );
+    store.close(at(10)).expect("closed");
+    let report = vigie::verify::store(&dir, Some(kit.device.public())).expect("readable");
+    assert!(report.ok, "{:?}", report.faults);
+}
+
+#[test]
+fn an_erasure_that_a_crash_cut_off_is_ended_at_the_next_opening() {
+    let kit = Kit::new();
+    let dir = kit.closed_store();
+    let item = ItemId {
+        event: EventId::from_bytes([1; 8]),
+        number: 1,
+    };
+    let path = dir.join("items").join(item.to_string());
+    let bytes = fs::read(&path).expect("an item");
+    let mut store = kit.open();
+    store
+        .transaction(|tx| tx.erase_items(at(9), item.event, &[1], Cause::Expired))
+        .expect("committed");
+    drop(store);
+    // As if the power had gone between the commit and the removal.
+    fs::write(&path, &bytes).expect("written");
+    let report = vigie::verify::store(&dir, Some(kit.device.public())).expect("readable");
+    assert!(report.ok, "{:?}", report.faults);
+    let store = kit.open();
+    assert_eq!(store.recovery().removed, [format!("items/{item}")]);
+    assert!(!path.exists());
 }

@@ -143,6 +143,10 @@ fn every_claim_of_a_manifest_is_checked() {
         "320 x 301 pixels, not 321 x 301",
     );
     finds(
+        &changed(&|m| m["orientation"] = json!(6)),
+        "its orientation is 1, not 6",
+    );
+    finds(
         &changed(&|m| m["coefficients"] = json!(Digest::of(b""))),
         "have the hash",
     );

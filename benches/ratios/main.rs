@@ -13,6 +13,7 @@ mod jpegtran;
 mod networks;
 mod report;
 mod rounds;
+mod sealing;
 mod turbo;
 
 use std::cell::RefCell;
@@ -77,6 +78,7 @@ fn main() {
         Err(missing) => println!("nothing with networks is measured: {missing}"),
     }
     bench.redacting();
+    bench.sealing();
     bench.cards();
     let path = bench.target.join("bench.json");
     bench.report.write(&path);
@@ -252,6 +254,25 @@ impl Bench {
             let wiped = medians.ratio("jpegtran -wipe, one rectangle", "vigie, from the file");
             report.figure("redact_file_vs_jpegtran", wiped, Target::Any);
         }
+    }
+
+    /// What sealing costs beside the cipher that it uses.
+    fn sealing(&mut self) {
+        let (_, bytes) = self.read(&MAIN, false);
+        let original = Original::read(&bytes).expect("a whole frame");
+        let frame = redacted(&original, &plan(&original, seen()));
+        let mut sealer = sealing::sealer();
+        let mut bytes = frame.jpeg().to_vec();
+        let medians = Rounds::default()
+            .way("seal a frame and its manifest", || {
+                sealer.seal_frame(&frame).expect("sealed")
+            })
+            .way("XChaCha20-Poly1305 alone", || sealing::encrypt(&mut bytes))
+            .run(self.rounds * 3);
+        println!("\nsealing a frame of {:.1} MB", frame.jpeg().len() as f64 / 1e6);
+        medians.print();
+        let ratio = medians.ratio("XChaCha20-Poly1305 alone", "seal a frame and its manifest");
+        self.report.figure("seal_vs_cipher", ratio, Target::AtLeast(0.7));
     }
 
     /// (d) A frame that is kept: seen, inspected, redacted and checked.

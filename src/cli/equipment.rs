@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Arguments, Exit, Failure, box_time};
-use crate::config::{self, Threads};
-use crate::vault::{DeviceKey, Recipient, Store};
+use crate::config::{self, Camera, Threads};
+use crate::trap::recipients;
+use crate::vault::keys::Ring;
+use crate::vault::{DeviceKey, Store};
 use crate::vision::networks::Networks;
 
 /// Reads the configuration; says which file was looked for.
@@ -37,20 +39,42 @@ fn open_networks(a: &Arguments, config: Option<&config::Trap>, threads: usize) -
     Ok(Networks::open(&models, library, threads)?)
 }
 
-/// The vault, opened for this process alone, and to whom it seals. Refused where it would lie on a card, before
+/// The vault, opened for this process alone, and the keys to which it seals. Refused where it would lie on a card, before
 /// anything of it is made there: on `card`, or on a configured one.
-pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Vec<Recipient>), Failure> {
+pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Ring), Failure> {
     let configured = config.cameras.iter().map(|camera| camera.card.as_path());
     for card in configured.chain(card) {
         crate::card::apart(card, &config.store)?;
     }
     let device = DeviceKey::read(&config.device_key)?;
-    let recipients = vec![
-        Recipient::read(&config.recipients.service)?,
-        Recipient::read(&config.recipients.recovery)?,
-    ];
+    let recipients = recipients::read(config)?;
+    for trouble in recipients.oddities() {
+        tracing::warn!(%trouble, "a file among the recipients has no effect");
+    }
     let store = Store::open(&config.store, &device, box_time())?;
     Ok((store, recipients))
+}
+
+/// The camera of this id.
+pub fn camera_named<'c>(config: &'c config::Trap, id: &str) -> Result<&'c Camera, Failure> {
+    let found = config.cameras.iter().find(|camera| camera.id.as_str() == id);
+    found.ok_or_else(|| unknown_camera(config, &id))
+}
+
+/// It is not known which camera is meant; `what` was given.
+pub fn unknown_camera(config: &config::Trap, what: &dyn std::fmt::Display) -> Failure {
+    let known: Vec<_> = config.cameras.iter().map(|camera| camera.id.as_str()).collect();
+    Failure::wrong_use(
+        format!("{what}; cameras: {}", known.join(", ")),
+        [
+            "it is not known which camera is meant",
+            "name one of the cameras with --camera",
+        ],
+        [
+            "on ne sait pas de quelle caméra il s'agit",
+            "indiquez l'une des caméras avec --camera",
+        ],
+    )
 }
 
 /// The vault's folder: given, or configured.

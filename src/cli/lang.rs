@@ -58,10 +58,22 @@ impl Lang {
             ("redact", "Masque les personnes d'un fichier JPEG"),
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
-            ("keys", "Crée et montre les clés"),
+            (
+                "attest",
+                "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
+            ),
+            (
+                "journal",
+                "Exporte le journal, ou en retire les lignes les plus anciennes",
+            ),
+            ("keys", "Crée, montre, éprouve, révoque et détruit les clés"),
+            (
+                "transfer",
+                "Porte les événements scellés du boîtier au service, et la réponse du service au boîtier",
+            ),
             (
                 "verify",
-                "Vérifie un coffre, un élément scellé ou une image masquée, sans réseau ni clé",
+                "Vérifie un coffre, un lot, un export de journal, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about

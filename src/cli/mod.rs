@@ -5,10 +5,14 @@
 //! Leaves every decision to the modules it calls.
 
 #[cfg(feature = "trap")]
+mod attest;
+#[cfg(feature = "trap")]
 mod detect;
 #[cfg(feature = "trap")]
 mod equipment;
 mod failure;
+#[cfg(all(feature = "trap", feature = "verify"))]
+mod journal;
 #[cfg(feature = "trap")]
 mod keys;
 mod lang;
@@ -130,42 +134,72 @@ enum Command {
     /// Say how the box is doing.
     Status,
     #[cfg(feature = "trap")]
-    /// Make and show keys.
+    /// Attest what became of a camera's recordings of a given time; without personal data.
+    Attest {
+        /// Which camera.
+        #[arg(long, value_name = "ID")]
+        camera: String,
+        /// First moment, by the camera's corrected clock: 2026-10-20T08:00.
+        #[arg(long, value_name = "TIME")]
+        from: jiff::civil::DateTime,
+        /// Last moment.
+        #[arg(long, value_name = "TIME")]
+        to: jiff::civil::DateTime,
+        /// Also write the signed attestation here, and its page beside it (.txt).
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    #[cfg(feature = "trap")]
+    /// Make, show, try, revoke and destroy keys.
     Keys {
         #[command(subcommand)]
-        command: KeysCommand,
+        command: keys::KeysCommand,
+    },
+    #[cfg(all(feature = "trap", feature = "verify"))]
+    /// Write out the journal, or let go of its oldest lines.
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
     },
     #[cfg(feature = "verify")]
-    /// Check a vault, a sealed item or a redacted frame; needs neither networks nor keys.
+    /// Check a vault, its journal's export, a sealed item or a redacted frame; needs neither networks nor keys.
     Verify {
-        /// A vault's folder, one sealed item, or a redacted frame.
+        /// A vault's folder, a journal's export, one sealed item, or a redacted frame.
         path: PathBuf,
         /// The device's public key file that must have signed it.
         #[arg(long, value_name = "FILE")]
         device: Option<PathBuf>,
+        /// A line that the journal must contain, as `status`, `verify` or an export gave it earlier.
+        #[arg(long, value_name = "SEQ:HASH", conflicts_with = "manifest")]
+        head: Option<crate::vault::journal::Head>,
         /// The manifest (JSON) of a redacted frame.
         #[arg(long, value_name = "FILE", conflicts_with = "device")]
         manifest: Option<PathBuf>,
     },
 }
 
-#[cfg(feature = "trap")]
+#[cfg(all(feature = "trap", feature = "verify"))]
 #[derive(Debug, Subcommand)]
-enum KeysCommand {
-    /// Make the box's signing key.
-    TrapInit {
-        /// Where to write `device.key` and `device.pub`.
-        dir: PathBuf,
+enum JournalCommand {
+    /// Write the journal as JSON lines that anyone can check (docs/formats.md).
+    Export {
+        /// The file to write; it must not exist.
+        out: PathBuf,
+        /// Only from this line on.
+        #[arg(long, value_name = "SEQ")]
+        from: Option<u64>,
+        /// The vault; by default the configured one.
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
     },
-    /// Make the service's and the recovery key pairs of this quarter.
-    OfficeInit {
-        /// Where to write them.
-        dir: PathBuf,
-    },
-    /// Say what a key file is.
-    Show {
-        /// A key file.
-        file: PathBuf,
+    /// Let go of lines that are older than three years; without --yes, only say which.
+    Prune {
+        /// Only of lines from before this day (UTC).
+        #[arg(long, value_name = "DATE")]
+        before: Option<jiff::civil::Date>,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -199,7 +233,6 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
             };
         }
     };
-    log_to_stderr();
     match dispatch(&arguments, lang) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -235,13 +268,32 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Status => status::run(a, lang),
         #[cfg(feature = "trap")]
-        Command::Keys { command } => keys::run(command, lang),
+        Command::Attest {
+            camera,
+            from,
+            to,
+            out,
+        } => {
+            let (from, to, out) = (*from, *to, out.as_deref());
+            let asked = attest::Asked {
+                camera,
+                from,
+                to,
+                out,
+            };
+            attest::run(a, &asked, lang)
+        }
+        #[cfg(feature = "trap")]
+        #[cfg(all(feature = "trap", feature = "verify"))]
+        Command::Journal { command } => journal::run(a, command, lang),
+        Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
             path,
             device,
+            head,
             manifest,
-        } => verify::run(path, device.as_deref(), manifest.as_deref(), a.json, lang),
+        } => verify::run(path, device.as_deref(), *head, manifest.as_deref(), a.json, lang),
     }
 }
 
@@ -293,7 +345,7 @@ fn stop_on_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
 }
 
 /// Warnings and worse; `VIGIE_LOG=debug` for more. Never on standard output, which may be JSON.
-fn log_to_stderr() {
+pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("VIGIE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
     // A second call in one process (the tests) keeps the first subscriber.

@@ -55,23 +55,12 @@ pub fn tell_absent(absent: Vec<(CameraId, trap::Error)>, lang: Lang) -> Option<E
 /// The camera whose card this is: named, or the only one, or the one whose configured card it is.
 fn which<'c>(config: &'c config::Trap, card: &Path, id: Option<&str>) -> Result<&'c Camera, Failure> {
     let cameras = &config.cameras;
-    let found = match (id, cameras.as_slice()) {
-        (Some(id), _) => cameras.iter().find(|camera| camera.id.as_str() == id),
-        (None, [only]) => Some(only),
-        (None, _) => cameras.iter().find(|camera| camera.card == card),
-    };
-    found.ok_or_else(|| {
-        let known: Vec<_> = cameras.iter().map(|camera| camera.id.as_str()).collect();
-        Failure::wrong_use(
-            format!("{}; cameras: {}", card.display(), known.join(", ")),
-            [
-                "it is not known whose card this is",
-                "name one of the cameras with --camera",
-            ],
-            [
-                "on ne sait pas à quelle caméra est cette carte",
-                "indiquez l'une des caméras avec --camera",
-            ],
-        )
-    })
+    match (id, cameras.as_slice()) {
+        (Some(id), _) => equipment::camera_named(config, id),
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            let found = cameras.iter().find(|camera| camera.card == card);
+            found.ok_or_else(|| equipment::unknown_camera(config, &card.display()))
+        }
+    }
 }

@@ -4,18 +4,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::Serialize;
 
-use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line};
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
 use crate::config::{self, Mode};
-use crate::frame::{BoxTime, EventId};
+use crate::frame::{BoxTime, Digest, EventId};
 use crate::trap::ledger::Ledger;
+use crate::trap::recipients;
 use crate::triage::deadlines::{Due, Mark, due};
-use crate::vault::store;
+use crate::vault::journal::Head;
+use crate::vault::keys::ring;
+use crate::vault::store::{self, HEAD_ROOM, Room};
+use crate::vault::{Epoch, Fingerprint};
 
-/// Below this, the next event may not fit.
-const LEAST_ROOM: u64 = 100_000_000;
+/// Below this, soon no event will fit.
+const LITTLE_ROOM: Room = Room {
+    bytes: 4 * HEAD_ROOM.bytes,
+    files: 4 * HEAD_ROOM.files,
+};
 
 #[derive(Serialize)]
 struct Status {
@@ -24,10 +31,21 @@ struct Status {
     cameras: Vec<CameraStatus>,
     events: Vec<Event>,
     journal_lines: u64,
+    journal_head: Option<String>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
     free_bytes: Option<u64>,
+    free_files: Option<u64>,
+    keys: Keys,
     degraded: Vec<Concern>,
+}
+
+/// To whom the box seals.
+#[derive(Serialize, Default)]
+struct Keys {
+    quarters: Vec<Epoch>,
+    sealing_to: Vec<keys::Key>,
+    revoked: Vec<Fingerprint>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +77,9 @@ enum Concern {
     RegimeNotInForce,
     WipeOverdue,
     LittleRoom,
+    StoreFull,
+    #[serde(untagged)]
+    Keys(ring::Concern),
 }
 
 impl Concern {
@@ -83,6 +104,11 @@ impl Concern {
                 "le vidage de la carte est en retard",
             ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
+            Self::StoreFull => lang.pick(
+                "the disk is full: frames stay on the card until there is room",
+                "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
+            ),
+            Self::Keys(concern) => keys::told(concern, lang),
         }
     }
 }
@@ -100,6 +126,7 @@ pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
 
 fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
     let today = now.0.to_zoned(TimeZone::UTC).date();
+    let room = room(&config.store);
     let mut status = Status {
         mode: match config.mode {
             Mode::Trial { .. } => "trial",
@@ -112,9 +139,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         cameras: Vec::new(),
         events: Vec::new(),
         journal_lines: 0,
+        journal_head: None,
         wipe_due: None,
         wipe_overdue: false,
-        free_bytes: free_bytes(&config.store),
+        free_bytes: room.map(|room| room.bytes),
+        free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
+        keys: Keys::default(),
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -150,8 +180,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         ),
         (status.wipe_overdue, Concern::WipeOverdue),
         (
-            status.free_bytes.is_some_and(|free| free < LEAST_ROOM),
+            room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
             Concern::LittleRoom,
+        ),
+        (
+            room.is_some_and(|room| !room.holds(HEAD_ROOM)),
+            Concern::StoreFull,
         ),
     ];
     status.degraded.extend(
@@ -160,11 +194,36 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             .filter(|(so, _)| *so)
             .map(|(_, concern)| concern),
     );
+    read_keys(config, now, &mut status);
     Ok(status)
 }
 
+/// Keys that cannot be read are told like any other trouble: everything else is still worth knowing.
+fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
+    let ring = match recipients::read(config) {
+        Ok(ring) => ring,
+        Err(trouble) => {
+            tracing::warn!(%trouble, "no key to seal to");
+            status.degraded.push(Concern::Keys(ring::Concern::NoRecipient));
+            return;
+        }
+    };
+    for trouble in ring.oddities() {
+        tracing::warn!(%trouble, "a file among the recipients has no effect");
+    }
+    let sealing_to = ring.choose(now).recipients;
+    status.keys = Keys {
+        quarters: ring.quarters().into_iter().collect(),
+        sealing_to: sealing_to.iter().map(keys::Key::of).collect(),
+        revoked: ring.revoked().collect(),
+    };
+    status
+        .degraded
+        .extend(ring.concerns(now).into_iter().map(Concern::Keys));
+}
+
 /// The vault's database, for reading only; `None` where there is none yet.
-fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
+pub(super) fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
     let path = store.join(store::DATABASE);
     if !path.exists() {
         return Ok(None);
@@ -221,6 +280,16 @@ fn read_vault(
         })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
+    status.journal_head = db
+        .query_row("SELECT seq, hash FROM head", [], |row| {
+            Ok(Head {
+                seq: row.get(0)?,
+                hash: Digest::from_bytes(row.get(1)?),
+            })
+        })
+        .optional()
+        .map_err(store::Error::from)?
+        .map(|head| head.to_string());
     if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
         let term: Duration = config.wipe_period.into();
         status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
@@ -232,10 +301,9 @@ fn read_vault(
     Ok(())
 }
 
-fn free_bytes(store: &Path) -> Option<u64> {
+fn room(store: &Path) -> Option<Room> {
     let there = store.ancestors().find(|folder| folder.exists())?;
-    let fs = rustix::fs::statvfs(there).ok()?;
-    fs.f_bavail.checked_mul(fs.f_frsize)
+    Room::of(there).ok()
 }
 
 fn tell(status: &Status, lang: Lang) {
@@ -286,9 +354,28 @@ fn tell(status: &Status, lang: Lang) {
             ["ligne de journal", "lignes de journal"]
         )
     ));
+    if let Some(head) = &status.journal_head {
+        line(&format!(
+            "{}{colon} {head}",
+            lang.pick("the journal's head", "dernière ligne du journal")
+        ));
+    }
     for event in &status.events {
         let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
         line(&format!("  {}  {}  {items}", event.event, event.sealed));
+    }
+    let quarters: Vec<_> = status.keys.quarters.iter().map(Epoch::to_string).collect();
+    line(&format!(
+        "{}{colon} {}",
+        lang.pick("keys to seal to, by quarter", "clés de scellement, par trimestre"),
+        if quarters.is_empty() {
+            "-".to_owned()
+        } else {
+            quarters.join(", ")
+        }
+    ));
+    for key in &status.keys.sealing_to {
+        line(&format!("  {}", key.told(lang)));
     }
     if let Some(due) = status.wipe_due {
         line(&format!(

@@ -5,22 +5,21 @@ use std::path::Path;
 
 use super::{Exit, Failure, Lang, json_line, line};
 use crate::vault::DevicePublic;
+use crate::vault::journal::Head;
 use crate::verify;
 
 pub fn run(
     path: &Path,
     device: Option<&Path>,
+    head: Option<Head>,
     manifest: Option<&Path>,
     json: bool,
     lang: Lang,
 ) -> Result<Exit, Failure> {
     let device = device.map(DevicePublic::read).transpose()?;
-    let report = if let Some(manifest) = manifest {
-        verify::frame(path, manifest)?
-    } else if path.is_dir() {
-        verify::store(path, device.as_ref())?
-    } else {
-        verify::item(path)?
+    let report = match manifest {
+        Some(manifest) => verify::frame(path, manifest)?,
+        None => verify::path(path, device.as_ref(), head)?,
     };
     if json {
         json_line(&report);
@@ -30,6 +29,10 @@ pub fn run(
         }
         for fault in &report.faults {
             line(&format!("  {}: {}", fault.place, fault.what));
+        }
+        if let Some(head) = &report.head {
+            let told = lang.pick("the journal's head:", "dernière ligne du journal :");
+            line(&format!("  {told} {head}"));
         }
         let verdict = match report.ok {
             true => lang.pick("intact", "intact"),

@@ -17,10 +17,10 @@ use super::timeline::{Stand, Timeline};
 use super::witness::{self, LookedAt, Site, Witness, corrected};
 use crate::card;
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, Digest, EventId};
+use crate::frame::{BoxTime, CameraTime, Digest, EventId};
 use crate::redact::Original;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
-use crate::vault::{Entry, EventSealer, Kind, Staged, Staging};
+use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, seal};
 use crate::vision::{Detection, Light, Objects, Sighting};
 
 /// Frames this close together show the same people: each other's boxes are masked too.
@@ -50,7 +50,7 @@ struct Record<'a> {
 struct RecordedFrame<'a> {
     frame: Digest,
     name: &'a str,
-    taken: Option<crate::frame::CameraTime>,
+    taken: Option<CameraTime>,
     arrived: BoxTime,
 }
 
@@ -211,9 +211,12 @@ impl Run<'_, '_> {
                     witness::Error::Vision(_) => "network-failed",
                     witness::Error::Jpeg(_) | witness::Error::Redact(_) => "redaction-failed",
                 };
-                self.unsealed.insert(event.id);
-                let frames = event.frames.iter().map(|frame| (frame.id, reason));
-                self.waiting_for.extend(frames);
+                self.leave_unsealed(&event, reason);
+                return Ok(false);
+            }
+            Err(Error::Seal(failure @ seal::Error::NoRecipients)) => {
+                tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
+                self.leave_unsealed(&event, "no-recipient");
                 return Ok(false);
             }
             Err(error) => return Err(error),
@@ -234,6 +237,8 @@ impl Run<'_, '_> {
                 "keep": event.verdict.keep,
                 "reason": event.verdict.reason,
                 "scores": event.verdict.scores,
+                // For the attestation of destruction: which recordings this verdict is about.
+                "taken": span(event.frames),
             }),
         };
         self.round.store.transaction(|tx| {
@@ -264,14 +269,21 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
+    fn leave_unsealed(&mut self, event: &Complete<'_>, reason: &'static str) {
+        self.unsealed.insert(event.id);
+        let frames = event.frames.iter().map(|frame| (frame.id, reason));
+        self.waiting_for.extend(frames);
+    }
+
     /// Redacts and seals the witnesses; nothing is on record yet. With more than one thread, one is masked and sealed
     /// while the networks look at the next; never are more than these two in memory.
     fn seal(&mut self, event: &Complete<'_>) -> Result<Made, Error> {
         if !event.verdict.keep {
             return Ok(Made::default());
         }
+        self.round.store.check_room()?;
         let site = Site::of(self.round.config, self.round.camera);
-        let sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
+        let sealer = self.sealer(event.id)?;
         let staging = self.round.store.staging();
         let overlap = self.round.config.threads().overlap();
         let kept = event.verdict.frames.iter().enumerate();
@@ -318,6 +330,25 @@ impl Run<'_, '_> {
         Ok(sealing.made)
     }
 
+    /// Seals to the keys of the quarter it is now.
+    fn sealer(&self, event: EventId) -> Result<EventSealer, Error> {
+        let choice = self.round.recipients.choose(self.sealing_time()?);
+        if !choice.concerns.is_empty() {
+            tracing::warn!(%event, concerns = ?choice.concerns, "the keys it is sealed to are not those they should be");
+        }
+        let device = self.round.store.device();
+        Ok(EventSealer::new(device, event, &choice.recipients)?)
+    }
+
+    /// Now, and never before the journal's last line: a clock that was set back chooses no past quarter, whose keys may
+    /// be destroyed.
+    fn sealing_time(&self) -> Result<BoxTime, Error> {
+        let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
+        let last: String = self.round.store.sql().query_row(last, [], |row| row.get(0))?;
+        let now = self.now();
+        Ok(last.parse().map_or(now, |last| now.max(BoxTime(last))))
+    }
+
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.
     fn read_again(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let known = self.under_way.get(digest).and_then(|names| names.first());
@@ -360,4 +391,11 @@ pub(super) fn facts_of(row: Row, correction: i64) -> Facts {
             objects: Objects::default(),
         }),
     }
+}
+
+/// The first and the last moment of an event by its camera's corrected clock; nothing if a frame bears none.
+fn span(frames: &[Facts]) -> Option<[CameraTime; 2]> {
+    let times: Option<Vec<_>> = frames.iter().map(|frame| frame.taken).collect();
+    let times = times?;
+    Some([*times.iter().min()?, *times.iter().max()?])
 }

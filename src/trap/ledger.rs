@@ -324,6 +324,16 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// When each frame was taken that has not been let go yet, by the camera's clock.
+    pub fn let_go_later(&self) -> rusqlite::Result<Vec<Option<CameraTime>>> {
+        let mut query = self
+            .db
+            .prepare("SELECT taken FROM frame WHERE camera = ?1 AND state <> 'gone'")?;
+        let taken = query.query_map([self.camera.as_str()], |row| row.get::<_, Option<String>>(0))?;
+        let parsed = |taken: Option<String>| taken.and_then(|text| text.parse().ok()).map(CameraTime);
+        taken.map(|taken| Ok(parsed(taken?))).collect()
+    }
+
     /// The digests of all frames that lie on the card.
     pub fn on_card(&self) -> rusqlite::Result<BTreeSet<Digest>> {
         let mut query = self.db.prepare_cached(&format!("SELECT digest FROM {ON_CARD}"))?;

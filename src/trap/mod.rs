@@ -10,6 +10,7 @@ mod erasing;
 pub mod ledger;
 pub mod look;
 pub mod outcome;
+pub mod recipients;
 pub mod round;
 pub mod service;
 pub mod settling;

@@ -23,7 +23,8 @@ use crate::card::{self, Card, CardFile, CardPath};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::triage::by_place;
-use crate::vault::{Entry, Kind, Recipient, Store};
+use crate::vault::keys::Ring;
+use crate::vault::{Entry, Kind, Store};
 use crate::vision::Detector;
 
 /// What a round works with.
@@ -36,8 +37,8 @@ pub struct Round<'a> {
     pub card: &'a Card,
     /// The vault.
     pub store: &'a mut Store,
-    /// To whom events are sealed.
-    pub recipients: &'a [Recipient],
+    /// To whom events are sealed, quarter by quarter.
+    pub recipients: &'a Ring,
     /// What looks.
     pub detector: &'a mut dyn Detector,
     /// The box's clock.
@@ -92,6 +93,7 @@ impl Round<'_> {
     /// Goes over the card once.
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
+        self.store.check_room()?;
         ledger::prepare(self.store.sql())?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         let mut run = Run {

@@ -7,13 +7,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use jiff::civil::{DateTime, Weekday, date};
+use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::frame::{BoxTime, CameraTime};
-
-/// Before this, a clock was never set: no trap that runs this program is older.
-const FIRST_PLAUSIBLE: DateTime = date(2020, 1, 1).to_datetime(jiff::civil::Time::midnight());
+use crate::frame::{BoxTime, CameraTime, FIRST_PLAUSIBLE};
 
 /// Civil time has no zone; a day is more than the widest zone (UTC+14) can put it ahead of UTC.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -22,7 +19,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether the box's own clock has been set at all.
 pub fn is_set(clock: BoxTime) -> bool {
-    TimeZone::UTC.to_datetime(clock.0) >= FIRST_PLAUSIBLE
+    clock.is_set()
 }
 
 /// Whether a camera's clock can be believed: not before 2020, and not over a day ahead of the box when

@@ -15,13 +15,13 @@ use sha2::{Digest as _, Sha256};
 use super::durable::{self, Existing};
 use super::item::read_as_much_as_there_is;
 use super::journal::Head;
-use super::keys::{DeviceId, DeviceKey, DevicePublic, lower_hex};
+use super::keys::{DeviceId, DeviceKey, DevicePublic};
+use super::signed::{self, Document};
 use crate::frame::{BoxTime, Digest};
 
 /// Its name in the store's folder.
 pub const NAME: &str = "vault.head";
 
-const TITLE: &str = "vigie vault head 1";
 /// Some 256 lines of 67 characters, and then some.
 const LONGEST_FILE: u64 = 64 * 1024;
 const SMALLEST_BLOCK: u64 = 4096;
@@ -30,12 +30,9 @@ const MOST_BLOCKS: u64 = 256;
 /// Why a `vault.head` tells nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not the text that this program writes.
-    #[error("damaged: {0}")]
-    Damaged(&'static str),
-    /// The text is whole, the signature does not fit.
-    #[error("its signature is not that of the box it names")]
-    Signature,
+    /// Not what this program writes, or not signed by the box that it names.
+    #[error(transparent)]
+    Document(#[from] signed::Error),
     /// It could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -130,6 +127,10 @@ pub struct Closing {
     pub journal_seq: u64,
 }
 
+impl Document for Closing {
+    const TITLE: &'static str = "vigie vault head 1";
+}
+
 impl Closing {
     /// The state of a closed store.
     pub(super) fn new(
@@ -158,34 +159,13 @@ impl Closing {
         }
     }
 
-    fn signed_part(&self) -> Result<String, Error> {
-        let json = serde_json::to_string(self).map_err(|_| Error::Damaged("no JSON"))?;
-        Ok(format!("{TITLE}\n{json}\n"))
-    }
-
-    fn text(&self, signature: &[u8; 64]) -> Result<String, Error> {
-        Ok(format!("{}{}\n", self.signed_part()?, hex::encode(signature)))
-    }
-
     /// Reads a `vault.head`'s text and checks it against the key it names.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut lines = text.split('\n');
-        if lines.next() != Some(TITLE) {
-            return Err(Error::Damaged("its first line is another"));
-        }
-        let json = lines.next().unwrap_or_default();
-        let closing: Self =
-            serde_json::from_str(json).map_err(|_| Error::Damaged("its second line is another"))?;
-        let signature = lines.next().and_then(lower_hex::<64>);
-        let signature = signature.ok_or(Error::Damaged("its third line is no signature"))?;
-        if closing.text(&signature)? != text {
-            return Err(Error::Damaged("it is not written as the box writes it"));
-        }
-        let device = &closing.device_key;
-        if device.id() != closing.device || !device.signed(closing.signed_part()?.as_bytes(), &signature) {
-            return Err(Error::Signature);
-        }
-        Ok(closing)
+        let named = |closing: &Self| {
+            let is_its_name = closing.device_key.id() == closing.device;
+            is_its_name.then(|| closing.device_key.clone())
+        };
+        Ok(signed::read_by(text, named, "the box it names")?)
     }
 
     /// Reads the `vault.head` in `dir`; nothing if there is none.
@@ -196,7 +176,7 @@ impl Closing {
         };
         let mut bytes = Vec::new();
         file.take(LONGEST_FILE).read_to_end(&mut bytes)?;
-        let text = String::from_utf8(bytes).map_err(|_| Error::Damaged("it is no text"))?;
+        let text = String::from_utf8(bytes).map_err(|_| signed::Error::Damaged("it is no text"))?;
         Self::parse(&text).map(Some)
     }
 }
@@ -223,8 +203,7 @@ impl Announced {
     /// Signs and writes it, in the place of the one before.
     pub(super) fn write(mut self, closing: &Closing, device: &DeviceKey) -> Result<(), Error> {
         use std::io::Write as _;
-        let signature = device.sign(closing.signed_part()?.as_bytes());
-        let text = closing.text(&signature)?;
+        let text = signed::sign(closing, device)?;
         self.file.write_all(text.as_bytes())?;
         durable::finish(self.file, &self.path, 0o600, Existing::Replace)?;
         Ok(())

@@ -10,7 +10,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// How the name of a file that is still being written begins.
-pub(super) const UNFINISHED: &str = ".new-";
+pub(crate) const UNFINISHED: &str = ".new-";
+
+/// Bytes that are written at once.
+const PIECE: usize = 1 << 16;
 
 /// What to do about a file that already has the name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,8 +55,27 @@ pub(super) fn finish(
     sync_name(path)
 }
 
+/// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:
+/// its name alone goes.
+pub(super) fn erase(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_file() {
+        let mut file = File::options().write(true).open(path)?;
+        let mut left = file.metadata()?.len();
+        let mut bytes = vec![0; PIECE];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        while left > 0 {
+            let length = left.min(PIECE as u64);
+            file.write_all(&bytes[..length as usize])?;
+            left -= length;
+        }
+        file.sync_all()?;
+    }
+    std::fs::remove_file(path)?;
+    sync_name(path)
+}
+
 /// Makes the names in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -62,7 +84,8 @@ pub(super) fn sync_name(path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder in which `path` names something.
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -70,7 +93,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Whether `error` says that the disk, or what may be used of it, is full.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded

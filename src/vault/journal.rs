@@ -2,7 +2,7 @@
 //!
 //! Promises: a line's hash covers everything in it and the line before, the first one its box; so no
 //! line can be changed, dropped, added or moved without breaking the chain, and none cut off the end
-//! without the box's signature over the head. Pure: no database, no clock; time is passed in.
+//! without the box's signature over the head. No clock; time is passed in.
 //! (LIL art. 101: the journal serves to check that the processing is lawful, and its integrity.)
 //!
 //! Leaves to the callers to name frames, events and cards by opaque ids only, never by a plate or a
@@ -11,6 +11,7 @@
 //! for that, someone else must keep a later head.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +52,16 @@ pub enum Kind {
     Left,
     /// A card was wiped.
     Wiped,
+    /// Items are no longer in the store (written by the store).
+    Erased,
+    /// A bundle was written for the desk.
+    Transferred,
+    /// The desk's return file was taken.
+    Returned,
+    /// A box's bundle was taken, at the desk.
+    Imported,
+    /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
+    Pruned,
 }
 
 impl Kind {
@@ -71,6 +82,11 @@ impl Kind {
             Self::Discarded => "discarded",
             Self::Left => "left",
             Self::Wiped => "wiped",
+            Self::Erased => "erased",
+            Self::Transferred => "transferred",
+            Self::Returned => "returned",
+            Self::Imported => "imported",
+            Self::Pruned => "pruned",
         }
     }
 }
@@ -90,8 +106,9 @@ pub struct Entry {
     pub body: Value,
 }
 
-/// A line as it stands in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A line as it stands in the table, and in an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Line {
     /// From 1, without gaps.
     pub seq: u64,
@@ -122,6 +139,36 @@ impl Line {
         line
     }
 
+    /// The end of a chain that ends with this line.
+    pub fn head(&self) -> Head {
+        Head {
+            seq: self.seq,
+            hash: self.hash,
+        }
+    }
+
+    /// Reads all lines of a vault's database, in order.
+    pub fn each(db: &rusqlite::Connection, mut take: impl FnMut(Self)) -> rusqlite::Result<()> {
+        let mut query = db.prepare("SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            take(Self::of_row(row)?);
+        }
+        Ok(())
+    }
+
+    /// A row of these columns, in this order.
+    pub fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            time: row.get(1)?,
+            kind: row.get(2)?,
+            body: row.get(3)?,
+            prev: Digest::from_bytes(row.get(4)?),
+            hash: Digest::from_bytes(row.get(5)?),
+        })
+    }
+
     /// SHA-256 over everything in the line; texts are preceded by their length (8 bytes, big-endian),
     /// so that no two lines have the same encoding.
     pub fn expected_hash(&self) -> Digest {
@@ -145,8 +192,9 @@ pub fn genesis(device: &DevicePublic) -> Digest {
     Digest::from_bytes(hash.finalize().into())
 }
 
-/// The end of the chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The end of the chain, or any place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// The last line's number; 0 before the first line.
     pub seq: u64,
@@ -179,6 +227,52 @@ impl Head {
         message.extend_from_slice(&self.seq.to_be_bytes());
         message.extend_from_slice(self.hash.as_bytes());
         message
+    }
+}
+
+impl fmt::Display for Head {
+    /// As it is noted down elsewhere, to be asked for later: `12:` and 64 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// The text names no line of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no line's number and hash, such as 12:0123456789abcdef… (64 hexadecimal digits)")]
+pub struct NotAHead;
+
+impl FromStr for Head {
+    type Err = NotAHead;
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let (seq, hash) = text.split_once(':').ok_or(NotAHead)?;
+        Ok(Self {
+            seq: seq.parse().map_err(|_| NotAHead)?,
+            hash: hash.parse().map_err(|_| NotAHead)?,
+        })
+    }
+}
+
+/// How far the box's clock can be believed when a session begins; the first line of each says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// It was set, and stands behind nothing that was written before. More no box can know by itself.
+    Set,
+    /// It stands before the line that was written last.
+    Behind,
+    /// It was never set, or lost its hour with its battery.
+    Unset,
+}
+
+impl Clock {
+    /// Judges the clock that says `now`, after a line of the hour `last`.
+    pub fn judge(now: BoxTime, last: Option<BoxTime>) -> Self {
+        match last {
+            _ if !now.is_set() => Self::Unset,
+            Some(last) if now < last => Self::Behind,
+            _ => Self::Set,
+        }
     }
 }
 
@@ -217,6 +311,29 @@ mod tests {
     fn a_name_in_the_table_is_the_name_in_json() {
         for kind in [Kind::DiscardIntended, Kind::CardIn, Kind::Wiped] {
             assert_eq!(json!(kind), json!(kind.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_clock_is_believed_only_where_nothing_speaks_against_it() {
+        let at = |text: &str| BoxTime(text.parse().expect("an instant"));
+        let (early, late) = (at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z"));
+        assert_eq!(Clock::judge(late, Some(early)), Clock::Set);
+        assert_eq!(Clock::judge(early, Some(early)), Clock::Set);
+        assert_eq!(Clock::judge(early, Some(late)), Clock::Behind);
+        assert_eq!(Clock::judge(at("1970-01-02T00:00:00Z"), Some(late)), Clock::Unset);
+        assert_eq!(Clock::judge(at("2019-12-31T23:59:59Z"), None), Clock::Unset);
+    }
+
+    #[test]
+    fn a_head_is_read_as_it_is_noted_down() {
+        let head = Head {
+            seq: 12,
+            hash: Digest::of(b""),
+        };
+        assert_eq!(head.to_string().parse(), Ok(head));
+        for wrong in ["", "12", "12:", "x:00", "-1:00", &head.to_string()[..70]] {
+            assert_eq!(wrong.parse::<Head>(), Err(NotAHead), "{wrong}");
         }
     }
 

@@ -13,13 +13,17 @@
 //! `docs/formats.md` says byte by byte what lies on the disk. What is sealed, and when, is the trap's
 //! business; carrying it to the desk is the transfer's.
 
+pub mod attestation;
+pub mod checkpoint;
 pub mod closing;
-mod durable;
+pub(crate) mod durable;
+pub mod export;
 pub mod item;
 pub mod journal;
 pub mod keys;
 pub mod log;
 pub mod seal;
+pub mod signed;
 pub mod store;
 #[cfg(test)]
 mod vectors;

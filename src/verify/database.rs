@@ -6,16 +6,18 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Report;
 use super::journal::{Milestone, Walk};
-use crate::frame::Digest;
+use crate::frame::{Digest, EventId};
+use crate::vault::checkpoint::Checkpoint;
 use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
-use crate::vault::keys::DevicePublic;
+use crate::vault::keys::{DeviceId, DevicePublic};
+use crate::vault::signed;
 use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
@@ -40,6 +42,10 @@ impl Snapshot {
             sql: connect(&copy.path().join(DATABASE), "mode=rw")?,
             _copy: Some(copy),
         })
+    }
+
+    pub(super) fn sql(&self) -> &Connection {
+        &self.sql
     }
 }
 
@@ -82,6 +88,8 @@ pub(super) struct Expected {
     pub(super) kind: String,
     pub(super) size: u64,
     pub(super) sha256: Digest,
+    /// The box that sealed it, where that is not the one that keeps the store.
+    pub(super) by_another: Option<DeviceId>,
 }
 
 /// What the database says, as far as it could be read.
@@ -98,13 +106,20 @@ pub(super) struct Records {
     pub(super) items: BTreeMap<ItemId, Expected>,
 }
 
+/// What is known of a store beside its database.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The box that is trusted to have written it.
+    pub(super) trusted: Option<&'a DevicePublic>,
+    /// Its `vault.head`.
+    pub(super) closing: Option<&'a Closing>,
+    /// A line that was in the journal once.
+    pub(super) pinned: Option<Head>,
+}
+
 /// Reads and checks everything in the database that is the vault's.
-pub(super) fn check(
-    snapshot: &Snapshot,
-    trusted: Option<&DevicePublic>,
-    closing: Option<&Closing>,
-    report: &mut Report,
-) -> Records {
+pub(super) fn check(snapshot: &Snapshot, known: Known<'_>, report: &mut Report) -> Records {
+    let Known { trusted, closing, .. } = known;
     let sql = &snapshot.sql;
     let mut records = Records {
         device: None,
@@ -135,10 +150,11 @@ pub(super) fn check(
         report.fault(place(": table device"), what);
     }
     let mut sealed = BTreeMap::new();
-    let walk = walk(sql, &device, closing, &mut records, &mut sealed, report);
+    let walk = walk(sql, &device, known, &mut records, &mut sealed, report);
     match signed_head(sql) {
         Ok(Some((head, signature))) if head.signed(&device, &signature) => {
             records.signed = Some(head);
+            report.head = Some(head.to_string());
             if let Some(what) = walk.end(head) {
                 report.fault(place(": journal"), what);
             }
@@ -208,12 +224,12 @@ fn objects(sql: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>
         .collect()
 }
 
-fn device(sql: &Connection) -> rusqlite::Result<Option<DevicePublic>> {
+pub(super) fn device(sql: &Connection) -> rusqlite::Result<Option<DevicePublic>> {
     let key = sql.query_row("SELECT public_key FROM device", [], |row| row.get(0));
     Ok(key.optional()?.and_then(|key| DevicePublic::from_bytes(&key)))
 }
 
-fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
+pub(super) fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
     sql.query_row("SELECT seq, hash, signature FROM head", [], |row| {
         let head = Head {
             seq: row.get(0)?,
@@ -224,22 +240,57 @@ fn signed_head(sql: &Connection) -> rusqlite::Result<Option<(Head, [u8; 64])>> {
     .optional()
 }
 
+/// The line after which the walk begins, as the box signed it, and the digest of what it signed.
+fn start(sql: &Connection, device: &DevicePublic, report: &mut Report) -> (Head, Option<Digest>) {
+    let here = place(": table checkpoint");
+    let genesis = (Head::empty(device), None);
+    let text = match Checkpoint::text(sql) {
+        Ok(Some(text)) => text,
+        Ok(None) => return genesis,
+        Err(error) => {
+            report.fault(here, error.to_string());
+            return genesis;
+        }
+    };
+    match Checkpoint::read(&text, device) {
+        Ok(checkpoint) => {
+            report.remark(pruned(&checkpoint));
+            (checkpoint.head(), Some(signed::digest(&text)))
+        }
+        Err(error) => {
+            report.fault(here, error.to_string());
+            genesis
+        }
+    }
+}
+
+/// What a reader should know of a journal that does not begin with line 1.
+pub(super) fn pruned(checkpoint: &Checkpoint) -> String {
+    format!(
+        "lines 1 to {}, of {} to {}, were pruned by the box on {}, their term being over",
+        checkpoint.seq, checkpoint.first, checkpoint.last, checkpoint.pruned
+    )
+}
+
 /// Walks the journal; collects what its `sealed` lines say.
 fn walk(
     sql: &Connection,
     device: &DevicePublic,
-    closing: Option<&Closing>,
+    known: Known<'_>,
     records: &mut Records,
     sealed: &mut BTreeMap<ItemId, (u64, Expected)>,
     report: &mut Report,
 ) -> Walk {
-    let mut walk = Walk::from_the_start(device);
-    let mut milestone = closing.map(|closing| Milestone::new(closing.head()));
+    let (start, checkpoint) = start(sql, device, report);
+    let mut walk = Walk::after(start);
+    let mut milestone = known.closing.map(|closing| Milestone::new(closing.head(), start));
+    let mut pinned = known.pinned.map(|head| Milestone::new(head, start));
+    let mut pruned = None;
     let found = each_row(
         sql,
         "SELECT seq, time, kind, body, prev, hash FROM journal ORDER BY seq",
         |row| {
-            let line = match line(row) {
+            let line = match Line::of_row(row) {
                 Ok(line) => line,
                 Err(error) => {
                     let after = walk.head().seq;
@@ -252,7 +303,7 @@ fn walk(
             for what in walk.step(&line) {
                 report.fault(&here, what);
             }
-            if let Some(milestone) = &mut milestone {
+            for milestone in milestone.iter_mut().chain(&mut pinned) {
                 milestone.pass(&line);
             }
             records.closed = line.kind == Kind::Closed.as_str();
@@ -266,11 +317,38 @@ fn walk(
                     None => report.fault(&here, "it does not say what was sealed"),
                 }
             }
+            if line.kind == Kind::Erased.as_str() {
+                match erased_items(&line.body) {
+                    Some(ids) => {
+                        for id in ids.filter(|id| sealed.remove(id).is_none()) {
+                            // Its `sealed` line may have been pruned.
+                            if start.seq == 0 {
+                                report.fault(&here, format!("{id} was not there to be erased"));
+                            }
+                        }
+                    }
+                    None => report.fault(&here, "it does not say what was erased"),
+                }
+            }
+            if line.kind == Kind::Pruned.as_str() {
+                pruned = Some(line.body);
+            }
         },
     );
     if let Err(error) = found {
         report.fault(place(": journal"), error.to_string());
     }
+    if let Some(what) = pinned.and_then(|pinned| pinned.missed(start, walk.head())) {
+        report.fault(place(": journal"), what);
+    }
+    let told = checkpoint.map(|text| canonical(&json!({"checkpoint": text, "seq": start.seq})));
+    if told != pruned {
+        report.fault(
+            place(": table checkpoint"),
+            "it is not the one that the journal tells of",
+        );
+    }
+    report.remarks.extend(walk.clock());
     records.met_closing = milestone.is_some_and(|milestone| milestone.met);
     walk
 }
@@ -282,17 +360,6 @@ fn each_row(sql: &Connection, query: &str, mut each: impl FnMut(&Row<'_>)) -> ru
         each(row);
     }
     Ok(())
-}
-
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
-        seq: row.get(0)?,
-        time: row.get(1)?,
-        kind: row.get(2)?,
-        body: row.get(3)?,
-        prev: Digest::from_bytes(row.get(4)?),
-        hash: Digest::from_bytes(row.get(5)?),
-    })
 }
 
 /// What the body of a `sealed` line says, if it says all of it and no more.
@@ -307,9 +374,30 @@ fn sealed_item(body: &str) -> Option<(ItemId, Expected)> {
         kind: text("kind")?.to_owned(),
         size: value.get("size")?.as_u64()?,
         sha256: text("sha256")?.parse().ok()?,
+        by_another: match value.get("device") {
+            Some(device) => Some(DeviceId(device.as_str()?.parse().ok()?)),
+            None => None,
+        },
     };
-    let whole = sealed_body(id, &expected.kind, expected.size, expected.sha256);
+    let whole = sealed_body(
+        id,
+        &expected.kind,
+        expected.size,
+        expected.sha256,
+        expected.by_another,
+    );
     (canonical(&whole) == body).then_some((id, expected))
+}
+
+/// What the body of an `erased` line says, if it says all of it and no more.
+fn erased_items(body: &str) -> Option<impl Iterator<Item = ItemId>> {
+    let value: Value = serde_json::from_str(body).ok()?;
+    let event: EventId = value.get("event")?.as_str()?.parse().ok()?;
+    let number = |number: &Value| number.as_u64()?.try_into().ok();
+    let numbers: Option<Vec<u32>> = value.get("numbers")?.as_array()?.iter().map(number).collect();
+    let numbers = numbers?;
+    let whole = json!({"cause": value.get("cause")?.as_str()?, "event": event, "numbers": numbers});
+    (canonical(&whole) == body).then(|| numbers.into_iter().map(move |number| ItemId { event, number }))
 }
 
 /// Every row must be the one that its line tells of, every line must have its row.
@@ -325,7 +413,11 @@ fn rows_against_lines(
             let here = place(&format!(": item {id}"));
             match sealed.remove(&id) {
                 Some((told, by_line)) => {
-                    if (told, &by_line) != (line, &expected) {
+                    let by_row = Expected {
+                        by_another: by_line.by_another,
+                        ..expected
+                    };
+                    if (told, &by_line) != (line, &by_row) {
                         report.fault(here, format!("its row is not what line {told} says"));
                     }
                     // The journal is signed, the row is not.
@@ -356,6 +448,7 @@ fn item_row(row: &Row<'_>) -> Option<(ItemId, u64, Expected)> {
         kind: text(2)?,
         size: row.get(3).ok()?,
         sha256: text(4)?.parse().ok()?,
+        by_another: None,
     };
     Some((id, row.get(5).ok()?, expected))
 }

@@ -25,6 +25,7 @@ struct Claim {
     manifest: u32,
     redacted: Identity,
     size: FrameSize,
+    orientation: u16,
     redaction: Redaction,
     coefficients: Option<Digest>,
     fill: Fill,
@@ -161,10 +162,16 @@ fn check(bytes: &[u8], claim: &Claim, name: &str, report: &mut Report) {
         let what = format!("its SHA-256 is {digest}, not {}", claim.redacted.sha256);
         report.fault(name, what);
     }
-    let written = match Written::read(bytes) {
-        Ok((written, _)) => written,
+    let (written, exif) = match Written::read(bytes) {
+        Ok(read) => read,
         Err(fault) => return report.fault(name, fault.to_string()),
     };
+    // A file without a word on it is seen as it is stored.
+    let stands = exif.and_then(orientation).unwrap_or(1);
+    if stands != claim.orientation {
+        let what = format!("its orientation is {stands}, not {}", claim.orientation);
+        report.fault(name, what);
+    }
     let size = written.head().size;
     if size != claim.size {
         let what = format!(
@@ -205,6 +212,34 @@ fn check(bytes: &[u8], claim: &Claim, name: &str, report: &mut Report) {
     }
 }
 
+/// The orientation in the first directory of a TIFF structure (TIFF 6.0 §2; EXIF 2.32, tag 0x0112).
+fn orientation(tiff: &[u8]) -> Option<u16> {
+    let little = match tiff.get(..4)? {
+        b"II\x2a\0" => true,
+        b"MM\0\x2a" => false,
+        _ => return None,
+    };
+    let short = |at: usize| {
+        let bytes = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(match little {
+            true => u16::from_le_bytes(bytes),
+            false => u16::from_be_bytes(bytes),
+        })
+    };
+    let long = |at: usize| {
+        let [first, second] = [short(at)?, short(at.checked_add(2)?)?].map(u32::from);
+        Some(match little {
+            true => second << 16 | first,
+            false => first << 16 | second,
+        })
+    };
+    let directory = long(4)? as usize;
+    (0..usize::from(short(directory)?))
+        .map_while(|nth| directory.checked_add(2 + 12 * nth))
+        .find(|&entry| short(entry) == Some(0x0112))
+        .and_then(|entry| short(entry.checked_add(8)?))
+}
+
 /// Whether what is masked holds a fill and nothing else: nothing at all, or one of the mosaic's greys.
 fn is_filled(
     written: &Written,
@@ -223,4 +258,26 @@ fn is_filled(
             _ => 0,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::orientation;
+
+    #[test]
+    fn the_orientation_is_read_in_either_byte_order_and_nowhere_beyond_the_end() {
+        let little =
+            b"II\x2a\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x01\0\0\0A\0\0\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
+        let big = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0";
+        assert_eq!(orientation(little), Some(6));
+        assert_eq!(orientation(big), Some(8));
+        for end in 0..little.len() - 2 {
+            assert!(
+                orientation(&little[..end]).is_none_or(|found| found == 6),
+                "{end}"
+            );
+        }
+        assert_eq!(orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
+        assert_eq!(orientation(b"no TIFF"), None);
+    }
 }

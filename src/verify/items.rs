@@ -115,7 +115,10 @@ fn differs(
         let told = found.header.is_some_and(|header| {
             header.id == id
                 && header.kind.as_str() == facts.kind
-                && device.is_none_or(|device| header.device == device)
+                && facts
+                    .by_another
+                    .or(device)
+                    .is_none_or(|device| header.device == device)
         });
         return (!told).then(|| "its header is not that of this item".to_owned());
     }

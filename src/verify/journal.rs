@@ -1,18 +1,23 @@
 //! Walks a journal's chain, line by line. Pure.
 
-use crate::frame::Digest;
-use crate::vault::DevicePublic;
+use crate::frame::BoxTime;
 use crate::vault::journal::{Head, Line};
 
 /// The walk so far.
 pub(super) struct Walk {
     head: Head,
+    time: Option<BoxTime>,
+    /// Lines that are older by their hour than the line before: the first, and how many.
+    back: Option<(u64, u64)>,
 }
 
 impl Walk {
-    pub(super) fn from_the_start(device: &DevicePublic) -> Self {
+    /// From the line after this one.
+    pub(super) fn after(head: Head) -> Self {
         Self {
-            head: Head::empty(device),
+            head,
+            time: None,
+            back: None,
         }
     }
 
@@ -45,11 +50,24 @@ impl Walk {
         if line.hash != line.expected_hash() {
             faults.push("it was changed: its hash is another".to_owned());
         }
-        self.head = Head {
-            seq: line.seq,
-            hash: line.hash,
-        };
+        self.head = line.head();
+        let time = line.time.parse().ok().map(BoxTime);
+        if time.zip(self.time).is_some_and(|(now, before)| now < before) {
+            let (first, count) = self.back.unwrap_or((line.seq, 0));
+            self.back = Some((first, count + 1));
+        }
+        self.time = time.or(self.time);
         faults
+    }
+
+    /// What a reader should know of the hours that the lines tell.
+    pub(super) fn clock(&self) -> Option<String> {
+        let (first, count) = self.back?;
+        let more = match count {
+            1 => String::new(),
+            _ => format!(", and before {} more", count - 1),
+        };
+        Some(format!("the box's clock went back before line {first}{more}"))
     }
 
     /// Holds the end of the walk against the head that was signed.
@@ -77,30 +95,51 @@ impl Walk {
 /// A line of the chain that someone fixed earlier, to be met again on the walk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Milestone {
-    pub(super) seq: u64,
-    pub(super) hash: Digest,
+    head: Head,
     pub(super) met: bool,
 }
 
 impl Milestone {
-    pub(super) fn new(head: Head) -> Self {
+    /// To be met on a walk that begins after `start`.
+    pub(super) fn new(head: Head, start: Head) -> Self {
         Self {
-            seq: head.seq,
-            hash: head.hash,
-            met: false,
+            head,
+            met: head == start,
         }
     }
 
     pub(super) fn pass(&mut self, line: &Line) {
-        self.met |= line.seq == self.seq && line.hash == self.hash;
+        self.met |= line.head() == self.head;
+    }
+
+    /// What is wrong if the head that a reader keeps was not met between `start` and `end`.
+    pub(super) fn missed(&self, start: Head, end: Head) -> Option<String> {
+        let seq = self.head.seq;
+        if self.met {
+            None
+        } else if seq < start.seq {
+            Some(format!(
+                "line {seq}, whose hash was asked for, is no longer there: the journal begins after line {}",
+                start.seq
+            ))
+        } else if seq > end.seq {
+            Some(format!(
+                "set back or cut off: it ends with line {}, and line {seq} was there once",
+                end.seq
+            ))
+        } else {
+            Some(format!(
+                "set back or forked: line {seq} is not the one that was there once"
+            ))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::BoxTime;
-    use crate::vault::{Entry, Kind};
+    use crate::frame::Digest;
+    use crate::vault::{DevicePublic, Entry, Kind};
     use serde_json::json;
 
     fn device() -> DevicePublic {
@@ -122,17 +161,14 @@ mod tests {
                     body: json!(number),
                 },
             );
-            head = Head {
-                seq: line.seq,
-                hash: line.hash,
-            };
+            head = line.head();
             line
         };
         (0..count).map(line).collect()
     }
 
     fn walk(lines: &[Line]) -> (Walk, Vec<(u64, String)>) {
-        let mut walk = Walk::from_the_start(&device());
+        let mut walk = Walk::after(Head::empty(&device()));
         let mut faults = Vec::new();
         for line in lines {
             faults.extend(walk.step(line).into_iter().map(|what| (line.seq, what)));
@@ -198,5 +234,44 @@ mod tests {
         lines[0].prev = Digest::of(b"elsewhere");
         lines[0].hash = lines[0].expected_hash();
         assert_eq!(walk(&lines).1[0].0, 1);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_is_told_and_is_no_fault() {
+        let mut lines = lines(5);
+        for (line, time) in lines.iter_mut().zip([5, 6, 3, 4, 1]) {
+            line.time = format!("2026-01-01T00:00:0{time}Z");
+        }
+        let mut walk = Walk::after(Head::empty(&device()));
+        assert_eq!(walk.clock(), None);
+        lines.iter().for_each(|line| drop(walk.step(line)));
+        let told = "the box's clock went back before line 3, and before 1 more";
+        assert_eq!(walk.clock().as_deref(), Some(told));
+    }
+
+    #[test]
+    fn a_head_that_a_reader_keeps_is_met_or_missed() {
+        let lines = lines(5);
+        let (start, end) = (lines[1].head(), lines[4].head());
+        let missed = |head: Head| {
+            let mut milestone = Milestone::new(head, start);
+            lines[2..].iter().for_each(|line| milestone.pass(line));
+            milestone.missed(start, end)
+        };
+        for line in &lines[1..] {
+            assert_eq!(missed(line.head()), None, "line {}", line.seq);
+        }
+        let other = |seq| Head {
+            seq,
+            hash: Digest::of(b"elsewhere"),
+        };
+        for (head, told) in [
+            (lines[0].head(), "no longer there"),
+            (other(2), "forked"),
+            (other(4), "forked"),
+            (other(6), "it ends with line 5"),
+        ] {
+            assert!(missed(head).is_some_and(|what| what.contains(told)), "{told}");
+        }
     }
 }

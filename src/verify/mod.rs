@@ -9,23 +9,28 @@
 //! Leaves proving *which* box wrote a store to the public key that the caller trusts: without one the
 //! store vouches for itself, and the report says so.
 
+mod bundle;
 mod database;
+mod export;
 mod frame;
 mod items;
 mod journal;
 mod store;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::vault::DevicePublic;
 use crate::vault::item::Header;
+use crate::vault::journal::Head;
 
+pub use bundle::bundle;
+pub use export::{export, write_export};
 pub use frame::frame;
-pub use store::store;
+pub use store::{store, store_with};
 
 /// Why nothing could be checked.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +43,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Neither a store nor an item.
-    #[error("{}: this is neither a vigie store nor a sealed item", .0.display())]
+    /// Neither a store, nor a bundle, nor an item.
+    #[error("{}: this is neither a vigie store, nor a bundle, nor a sealed item", .0.display())]
     Unknown(PathBuf),
     /// A running program changes it while it is read.
     #[error("{}: in use by a running vigie; stop it first, or verify a copy", .0.display())]
@@ -63,6 +68,9 @@ pub struct Report {
     pub path: String,
     /// No faults.
     pub ok: bool,
+    /// The journal's head, if the box signed it: whoever keeps it can ask for it later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// What is not as it was written.
     pub faults: Vec<Fault>,
     /// What a reader should know, and is no fault.
@@ -75,6 +83,7 @@ impl Report {
         Self {
             path: path.display().to_string(),
             ok: true,
+            head: None,
             faults: Vec::new(),
             remarks: Vec::new(),
         }
@@ -93,13 +102,24 @@ impl Report {
     }
 }
 
-/// Checks the store or the item at `path`. `device` is the box that is trusted to have written it.
-pub fn path(path: &Path, device: Option<&DevicePublic>) -> Result<Report, Error> {
-    let meta = path.metadata().map_err(|source| io_at(path, source))?;
-    if meta.is_dir() {
-        store(path, device)
-    } else {
-        item(path)
+/// Checks the store, the bundle, the journal's export or the item at `path`. `device` is the box that is trusted to
+/// have written it; the journal must contain the line `pinned`.
+pub fn path(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) -> Result<Report, Error> {
+    let unreadable = |source| io_at(path, source);
+    if path.metadata().map_err(unreadable)?.is_dir() {
+        return match bundle::is_bundle(path) {
+            true => bundle(path, device, pinned),
+            false => store_with(path, device, pinned),
+        };
+    }
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(export::START.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(unreadable)?;
+    match start == export::START {
+        true => export(path, device, pinned),
+        false => item(path),
     }
 }
 

@@ -6,16 +6,23 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::database::{self, Records, Snapshot};
+use super::database::{self, Known, Records, Snapshot};
 use super::{Error, Report, io_at, items};
 use crate::vault::DevicePublic;
 use crate::vault::closing::{self, Closing, Fixed};
+use crate::vault::journal::Head;
 use crate::vault::log;
 use crate::vault::store::{DATABASE, ITEMS, LOCK, LOG};
 
 /// Checks the store in `dir`. `device` is the box that is trusted to have written it; without it the
 /// store's own `vault.head` is taken at its word, and the report says so.
 pub fn store(dir: &Path, device: Option<&DevicePublic>) -> Result<Report, Error> {
+    store_with(dir, device, None)
+}
+
+/// The same; and its journal must contain the line `pinned`, which someone has kept elsewhere since it
+/// was the last one. Only so is a whole store found that was set back to an older copy of itself.
+pub fn store_with(dir: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) -> Result<Report, Error> {
     let mut report = Report::new(dir);
     let folder = Folder::read(dir)?;
     let _alone = hold(dir)?;
@@ -29,7 +36,12 @@ pub fn store(dir: &Path, device: Option<&DevicePublic>) -> Result<Report, Error>
         let what = format!("it is signed by the box {}, not {}", closing.device, trusted.id());
         report.fault(closing::NAME, what);
     }
-    let records = match read_database(dir, &folder, device, closing.as_ref(), &mut report) {
+    let known = Known {
+        trusted: device,
+        closing: closing.as_ref(),
+        pinned,
+    };
+    let records = match read_database(dir, &folder, known, &mut report) {
         Some(records) => records,
         None => {
             report.remark("without its database, the items cannot be checked");
@@ -105,7 +117,7 @@ impl Folder {
 
 /// Keeps the box's program out while its store is read; it changes nothing. A copy may have no lock,
 /// and a read-only disk none to take.
-fn hold(dir: &Path) -> Result<Option<File>, Error> {
+pub(super) fn hold(dir: &Path) -> Result<Option<File>, Error> {
     let Ok(file) = File::open(dir.join(LOCK)) else {
         return Ok(None);
     };
@@ -125,13 +137,7 @@ fn read_closing(dir: &Path, folder: &Folder, report: &mut Report) -> Option<Clos
     })
 }
 
-fn read_database(
-    dir: &Path,
-    folder: &Folder,
-    device: Option<&DevicePublic>,
-    closing: Option<&Closing>,
-    report: &mut Report,
-) -> Option<Records> {
+fn read_database(dir: &Path, folder: &Folder, known: Known<'_>, report: &mut Report) -> Option<Records> {
     if !folder.database {
         report.fault(DATABASE, "it is missing");
         return None;
@@ -148,10 +154,10 @@ fn read_database(
         }
     }
     match Snapshot::open(dir, folder.log) {
-        Ok(snapshot) => Some(database::check(&snapshot, device, closing, report)),
+        Ok(snapshot) => Some(database::check(&snapshot, known, report)),
         Err(error) => {
             report.fault(DATABASE, error.to_string());
-            place_damage(dir, closing, report);
+            place_damage(dir, known.closing, report);
             None
         }
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use vigie::config::Trap;
 use vigie::frame::BoxTime;
 use vigie::trap::service::Service;
-use vigie::vault::{DeviceKey, Recipient, Store};
+use vigie::vault::{DeviceKey, Store};
 use vigie::vision::Painted;
 
 use super::said_in;
@@ -64,10 +64,7 @@ pub fn work() {
 fn round(folder: &Path, now: BoxTime) -> Result<(), Box<dyn std::error::Error>> {
     let config = Trap::read(&folder.join("trap.toml"))?;
     let device = DeviceKey::read(&config.device_key)?;
-    let recipients = [
-        Recipient::read(&config.recipients.service)?,
-        Recipient::read(&config.recipients.recovery)?,
-    ];
+    let recipients = vigie::trap::recipients::read(&config)?;
     let clock = || now;
     let mut store = Store::open(&config.store, &device, now)?;
     let camera = &config.cameras[0];

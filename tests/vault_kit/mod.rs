@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 use vigie::frame::{BoxTime, EventId};
@@ -121,4 +122,51 @@ pub fn copy(from: &Path, to: &Path) {
         let name = path.strip_prefix(from).expect("inside");
         fs::copy(&path, to.join(name)).expect("copied");
     }
+}
+
+/// Changes the closed database as someone could who has the disk and not the box's key.
+pub fn forge(dir: &Path, change: &str) {
+    let sql = Connection::open(dir.join("vault.db")).expect("opened");
+    sql.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA journal_mode = DELETE;")
+        .expect("set");
+    let triggers = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let triggers: Vec<(String, String)> = sql
+        .prepare(triggers)
+        .and_then(|mut query| query.query_map([], read)?.collect())
+        .expect("read");
+    for (name, _) in &triggers {
+        sql.execute_batch(&format!("DROP TRIGGER {name}"))
+            .expect("dropped");
+    }
+    sql.execute_batch(change).expect(change);
+    for (_, text) in &triggers {
+        sql.execute_batch(text).expect("put back");
+    }
+    sql.execute_batch("PRAGMA journal_mode = WAL;").expect("set");
+    drop(sql);
+    for name in ["vault.db-wal", "vault.db-shm"] {
+        let _ = fs::remove_file(dir.join(name));
+    }
+}
+
+/// A copy of a store that is open and has written: what a power cut leaves.
+pub fn cut_off(kit: &Kit) -> PathBuf {
+    kit.closed_store();
+    let mut store = kit.open();
+    let staged = store.stage(kit.sealed(3, 10)).expect("staged");
+    store
+        .transaction(|tx| {
+            tx.journal(at(5), &entry(3))?;
+            tx.insert_item(at(5), staged)
+        })
+        .expect("committed");
+    store
+        .transaction(|tx| tx.journal(at(6), &entry(4)))
+        .expect("committed");
+    let staged = store.stage(kit.sealed(4, 10)).expect("staged");
+    let left = kit.folder.path().join("left");
+    copy(store.dir(), &left);
+    drop(staged);
+    left
 }

@@ -207,7 +207,7 @@ impl Index {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "trap"))]
 pub(super) mod tests {
     use image::RgbImage;
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};

@@ -4,6 +4,8 @@
 //! - a row exists only for an item file that is durable, whole and under its name;
 //! - an item's row, its journal line, what the trap writes beside them and the signed head are one
 //!   transaction: all or nothing;
+//! - the journal is only added to; its oldest lines go only behind a signed checkpoint;
+//! - an item leaves only with its row and a journal line that says why, and its file is overwritten;
 //! - whatever moment the power goes, opening again finds what was committed, removes what was not,
 //!   and writes down that it did;
 //! - a full disk is [`Error::Full`], and leaves nothing half-written;
@@ -12,7 +14,10 @@
 //! Folder mode 0700, files 0600. Leaves checking every byte to [`crate::verify`], and where the
 //! folder may lie to the caller, who finds it in [`Store::dir`].
 
+mod erasing;
 mod opening;
+mod pruning;
+mod staging;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,20 +25,24 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde_json::json;
 
 use super::closing::{self, Announced, Closing, Fixed};
-use super::durable::{self, Existing};
-use super::item::{ItemId, ItemKind};
-use super::journal::{Entry, Head, Kind, Line};
+use super::durable;
+use super::item::ItemId;
+use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
-use crate::frame::{BoxTime, Digest, EventId};
+use crate::frame::{BoxTime, EventId};
+pub use erasing::Cause;
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
     refuse_damaged_log,
 };
+pub use pruning::{Prunable, Why};
+use staging::keep_what_has_a_row;
+pub use staging::{ItemFacts, Staged, Staging, copy_hashed, item_files, sealed_body};
 
 /// The database's name in the store's folder.
 pub const DATABASE: &str = "vault.db";
@@ -49,6 +58,43 @@ pub const APPLICATION: i32 = 0x7667_6965;
 pub const SCHEMA_VERSION: i32 = 1;
 /// The tables, as they are made.
 pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// What the store keeps free of its disk: room for one event's witnesses, the journal's next lines and
+/// SQLite's own files, so that whatever was begun can be ended.
+pub const HEAD_ROOM: Room = Room {
+    bytes: 64 << 20,
+    files: 256,
+};
+
+/// What may still be written to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files; file systems that know no such bound have room for any number.
+    pub files: u64,
+}
+
+impl Room {
+    /// On the disk of the folder `dir`.
+    pub fn of(dir: &Path) -> io::Result<Self> {
+        let disk = rustix::fs::statvfs(dir)?;
+        let files = if disk.f_files == 0 {
+            u64::MAX
+        } else {
+            disk.f_favail
+        };
+        Ok(Self {
+            bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+            files,
+        })
+    }
+
+    /// Whether there is at least as much of both.
+    pub fn holds(self, needed: Self) -> bool {
+        self.bytes >= needed.bytes && self.files >= needed.files
+    }
+}
 
 /// Why the store cannot be had, or did not take something.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +142,14 @@ pub enum Error {
     /// An item of this name is in the store.
     #[error("{0} is already in the store")]
     Duplicate(ItemId),
+    /// A file that was to be taken in is not the item that it was said to be.
+    #[error("{id}: {what}")]
+    NotAsListed {
+        /// What it was said to be.
+        id: ItemId,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -128,69 +182,6 @@ fn io_at(path: &Path) -> impl FnOnce(io::Error) -> Error {
                 source,
             }
         }
-    }
-}
-
-/// An item file, durable and without a row. Dropped without [`Tx::insert_item`], it is removed.
-#[derive(Debug)]
-pub struct Staged {
-    sealed: StagedFacts,
-    path: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct StagedFacts {
-    id: ItemId,
-    kind: ItemKind,
-    size: u64,
-    digest: Digest,
-}
-
-impl Staged {
-    /// Event and number.
-    pub fn id(&self) -> ItemId {
-        self.sealed.id
-    }
-
-    fn keep(&mut self) {
-        self.path = None;
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // What cannot be removed now is removed when the store is opened next.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// The part of a store that makes sealed items durable: it needs no database.
-#[derive(Debug, Clone)]
-pub struct Staging {
-    items: PathBuf,
-}
-
-impl Staging {
-    /// Makes a sealed item durable, as yet without a row.
-    pub fn stage(&self, sealed: Sealed) -> Result<Staged, Error> {
-        let path = self.items.join(sealed.id().to_string());
-        durable::write(&path, sealed.bytes(), 0o600, Existing::Refuse).map_err(|source| {
-            match source.kind() {
-                io::ErrorKind::AlreadyExists => Error::Duplicate(sealed.id()),
-                _ => io_at(&path)(source),
-            }
-        })?;
-        Ok(Staged {
-            sealed: StagedFacts {
-                id: sealed.id(),
-                kind: sealed.kind(),
-                size: sealed.bytes().len() as u64,
-                digest: sealed.digest(),
-            },
-            path: Some(path),
-        })
     }
 }
 
@@ -280,6 +271,19 @@ impl Store {
         &self.sql
     }
 
+    /// [`Error::Full`] unless there is [`HEAD_ROOM`]: asked before anything is begun that must be ended.
+    pub fn check_room(&self) -> Result<(), Error> {
+        match Room::of(&self.dir).map_err(io_at(&self.dir))?.holds(HEAD_ROOM) {
+            true => Ok(()),
+            false => Err(Error::Full(self.dir.clone())),
+        }
+    }
+
+    /// When the journal's last line was written, if it says so in a way that can be read.
+    pub fn last_time(&self) -> Result<Option<BoxTime>, Error> {
+        last_time(&self.sql)
+    }
+
     /// How many items the store holds.
     pub fn items(&self) -> Result<u64, Error> {
         let count = |row: &rusqlite::Row<'_>| row.get(0);
@@ -316,13 +320,22 @@ impl Store {
     ) -> Result<(T, Head), E> {
         let mut tx = self.begin()?;
         let done = work(&mut tx)?;
-        let Tx { sql, staged, head } = tx;
+        let Tx {
+            sql,
+            staged,
+            erased,
+            head,
+            ..
+        } = tx;
         if head != self.head {
             write_head(&sql, head, &self.device).map_err(Error::from)?;
         }
         let committed = sql.commit();
         keep_what_has_a_row(&self.sql, staged, committed.is_ok());
         committed.map_err(Error::from)?;
+        if !erased.is_empty() {
+            erasing::settle(&self.sql, &self.dir, &erased);
+        }
         Ok((done, head))
     }
 
@@ -332,11 +345,15 @@ impl Store {
         let sql = rusqlite::Transaction::new_unchecked(&self.sql, TransactionBehavior::Immediate)?;
         let mut tx = Tx {
             sql,
+            device: self.device.id(),
             staged: Vec::new(),
+            erased: Vec::new(),
             head: self.head,
         };
         if !self.written {
-            let body = json!({"program": env!("CARGO_PKG_VERSION")});
+            let last = last_time(&tx.sql)?;
+            let clock = Clock::judge(self.opened, last);
+            let body = json!({"clock": clock, "program": env!("CARGO_PKG_VERSION")});
             let kind = Kind::Opened;
             tx.journal(self.opened, &Entry { kind, body })?;
         }
@@ -394,7 +411,7 @@ impl Store {
         })?;
         for name in &leftovers {
             let path = self.dir.join(name);
-            fs::remove_file(&path).map_err(io_at(&path))?;
+            durable::erase(&path).map_err(io_at(&path))?;
         }
         self.recovery = Recovery {
             cut_off,
@@ -437,19 +454,23 @@ pub struct Tx<'s> {
     // In this order: what was staged is removed after the rollback, never before.
     sql: rusqlite::Transaction<'s>,
     staged: Vec<Staged>,
+    erased: Vec<ItemId>,
+    device: DeviceId,
     head: Head,
 }
 
 impl<'s> Tx<'s> {
     /// Gives a staged item its row, and writes down that it was sealed.
     pub fn insert_item(&mut self, time: BoxTime, staged: Staged) -> Result<(), Error> {
-        let StagedFacts {
+        let ItemFacts {
+            device,
             id,
             kind,
             size,
             digest,
-        } = staged.sealed;
-        let body = sealed_body(id, kind.as_str(), size, digest);
+        } = staged.facts;
+        let by_another = (device != self.device).then_some(device);
+        let body = sealed_body(id, kind.as_str(), size, digest, by_another);
         let entry = Entry {
             kind: Kind::Sealed,
             body,
@@ -468,6 +489,40 @@ impl<'s> Tx<'s> {
         )?;
         self.staged.push(staged);
         Ok(())
+    }
+
+    /// Takes these items of one event out of the store, and writes down why; once that is durable, their
+    /// files are overwritten and removed. Those of them that are not in the store are passed over; how
+    /// many were.
+    pub fn erase_items(
+        &mut self,
+        time: BoxTime,
+        event: EventId,
+        numbers: &[u32],
+        cause: Cause,
+    ) -> Result<usize, Error> {
+        let mut gone = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let row = params![event.to_string(), number];
+            let delete = "DELETE FROM item WHERE event = ? AND number = ?";
+            if self.sql.execute(delete, row)? > 0 {
+                gone.push(*number);
+            }
+        }
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let entry = Entry {
+            kind: Kind::Erased,
+            body: json!({"cause": cause.as_str(), "event": event, "numbers": gone}),
+        };
+        self.journal(time, &entry)?;
+        let ids = gone.iter().map(|number| ItemId {
+            event,
+            number: *number,
+        });
+        self.erased.extend(ids);
+        Ok(gone.len())
     }
 
     /// Appends a line to the journal.
@@ -497,33 +552,6 @@ impl<'s> Tx<'s> {
     }
 }
 
-/// The body of a `sealed` line: everything that the item's row says.
-pub fn sealed_body(id: ItemId, kind: &str, size: u64, digest: Digest) -> serde_json::Value {
-    json!({
-        "event": id.event,
-        "kind": kind,
-        "number": id.number,
-        "sha256": digest,
-        "size": size,
-    })
-}
-
-/// The item files in the store `dir`, of one event or of all, by event and number. Needs neither
-/// database nor key: an item file says what it is.
-pub fn item_files(dir: &Path, event: Option<EventId>) -> Result<Vec<(ItemId, PathBuf)>, Error> {
-    let folder = dir.join(ITEMS);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(io_at(&folder))? {
-        let entry = entry.map_err(io_at(&folder))?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| ItemId::from_str(name).ok());
-        found.extend(id.map(|id| (id, entry.path())));
-    }
-    found.retain(|(id, _)| event.is_none_or(|event| id.event == event));
-    found.sort();
-    Ok(found)
-}
-
 fn create(sql: &mut Connection, device: &DeviceKey, now: BoxTime) -> Result<(), Error> {
     let public = device.public();
     let sql = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -537,15 +565,28 @@ fn create(sql: &mut Connection, device: &DeviceKey, now: BoxTime) -> Result<(), 
     let mut tx = Tx {
         sql,
         head: Head::empty(public),
+        device: public.id(),
         staged: Vec::new(),
+        erased: Vec::new(),
     };
     let entry = Entry {
         kind: Kind::Created,
-        body: json!({"device": public, "program": env!("CARGO_PKG_VERSION")}),
+        body: json!({
+            "clock": Clock::judge(now, None),
+            "device": public,
+            "program": env!("CARGO_PKG_VERSION"),
+        }),
     };
     tx.journal(now, &entry)?;
     write_head(&tx.sql, tx.head, device)?;
     Ok(tx.sql.commit()?)
+}
+
+/// When the last line was written; nothing if it does not say so in a way that can be read.
+fn last_time(sql: &Connection) -> Result<Option<BoxTime>, Error> {
+    let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
+    let time: Option<String> = sql.query_row(last, [], |row| row.get(0)).optional()?;
+    Ok(time.and_then(|time| time.parse().ok()).map(BoxTime))
 }
 
 fn write_head(sql: &Connection, head: Head, device: &DeviceKey) -> rusqlite::Result<()> {
@@ -555,18 +596,4 @@ fn write_head(sql: &Connection, head: Head, device: &DeviceKey) -> rusqlite::Res
         params![head.seq, head.hash.as_bytes(), head.sign(device)],
     )?;
     Ok(())
-}
-
-/// After a commit that failed, the rows say whether it did: an item without one goes, one with a row,
-/// or in doubt, stays for the next opening.
-fn keep_what_has_a_row(sql: &Connection, staged: Vec<Staged>, committed: bool) {
-    for mut item in staged {
-        let row = || {
-            sql.prepare("SELECT 1 FROM item WHERE event = ?1 AND number = ?2")?
-                .exists(params![item.id().event.to_string(), item.id().number])
-        };
-        if committed || row().unwrap_or(true) {
-            item.keep();
-        }
-    }
 }
