@@ -1,22 +1,33 @@
 //! A box whose disk, card and power fail on purpose, and what must hold after each failure.
 //!
 //! `interpose.c` stands between a worker, a process of its own, and the C library. [`shim`] runs the worker under it,
-//! [`power`] rebuilds what a power cut may leave of a recorded run, [`inventory`] says what must be there at the end.
+//! [`power`] rebuilds what a power cut may leave of a recorded run, [`inventory`] says what must be there at the end,
+//! [`way`] is the way to the desk and back, [`points`] goes over all calls of a run.
 
 #![allow(dead_code)]
 
 pub mod inventory;
+pub mod points;
 pub mod power;
 pub mod shim;
+pub mod way;
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use image::imageops::{FilterType, resize};
+use jiff::SignedDuration;
 use tempfile::TempDir;
+use vigie::frame::BoxTime;
+use vigie::trap::Summary;
+use vigie::trap::service::Service;
+use vigie::vault::Store;
+use vigie::vision::Painted;
 
 use crate::common::{
-    EMPTY, ENFORCE, Rig, Scene, UNLOADING, VAN, WALKER, bare, picture, repository, with_exif,
+    EMPTY, ENFORCE, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, repository, with_exif,
 };
 
 /// Numbers that look like chance and are the same for the same seed (Knuth's MMIX generator, its upper half).
@@ -144,6 +155,41 @@ pub fn small_card() -> Rig {
     rig.put("DCIM/100MEDIA/IMG_0007.JPG", b"");
     rig.put("DCIM/100MEDIA/MOV_0008.MP4", &small(WALKER, 78));
     rig
+}
+
+/// A round that nothing disturbs, at this time, but for a clock that jumps by some hours after it was asked so often;
+/// how often it was asked.
+pub fn round(rig: &Rig, now: BoxTime, jump: Option<(u64, i64)>) -> (Summary, u64) {
+    let asked = Cell::new(0);
+    let clock = || {
+        asked.set(asked.get() + 1);
+        match jump {
+            Some((after, hours)) if asked.get() > after => later(now, hours),
+            _ => now,
+        }
+    };
+    let (config, recipients) = (rig.config(), rig.recipients());
+    let mut store = Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
+    let summary = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut Painted::new(),
+        clock: &clock,
+        stop: &AtomicBool::new(false),
+    }
+    .scan(&config.cameras[0], &rig.card(), &mut Told::default())
+    .expect("a whole round");
+    store.close(clock()).expect("closed");
+    (summary, asked.get())
+}
+
+pub fn later(time: BoxTime, hours: i64) -> BoxTime {
+    BoxTime(
+        time.0
+            .saturating_add(SignedDuration::from_hours(hours))
+            .expect("a time"),
+    )
 }
 
 /// Where the interposer says what it did: outside of the box.
