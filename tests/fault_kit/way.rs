@@ -11,8 +11,8 @@ use vigie::transfer::taking_in::{bundles, import};
 use vigie::transfer::{Desk, Error, Folder, out, returning};
 use vigie::vault::keys::desk_init;
 use vigie::vault::{DeviceKey, DevicePublic, Recipient, Store, store};
-use vigie::verify;
 
+use super::inventory::{assert_sound, assert_store_sound};
 use crate::common::Rig;
 
 /// Makes a desk and a stick for this box.
@@ -80,7 +80,7 @@ fn open(stick: &Path) -> Result<Folder, Error> {
 
 /// The items in a store, and their bytes.
 pub fn items(dir: &Path) -> BTreeMap<String, Digest> {
-    if !dir.exists() {
+    if !dir.join("items").exists() {
         return BTreeMap::new();
     }
     let files = store::item_files(dir, None).expect("items").into_iter();
@@ -94,13 +94,8 @@ pub fn assert_done(rig: &Rig, expected: &BTreeMap<String, Digest>, what: &str) {
     assert_eq!(&items(&rig.path("desk/store")), expected, "{what}: at the desk");
     assert_eq!(items(&rig.store()), BTreeMap::new(), "{what}: on the box");
     let desk = DevicePublic::read_desk(&rig.path("desk/desk.pub")).expect("a key");
-    for (dir, key) in [
-        (rig.store(), rig.device().public()),
-        (rig.path("desk/store"), &desk),
-    ] {
-        let report = verify::store(&dir, Some(key)).expect("a store");
-        assert!(report.ok && report.remarks.is_empty(), "{what}: {report:#?}");
-    }
+    assert_store_sound(&rig.path("desk/store"), &desk, what);
+    assert_sound(rig, what);
     let on_stick = names(&rig.path("stick"));
     assert_eq!(on_stick.len(), 2, "{what}: a bundle and its answer: {on_stick:?}");
     assert!(
