@@ -7,29 +7,25 @@
 mod common;
 mod fault_kit;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{EMPTY, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, with_segment};
+use common::{EMPTY, Rig, Scene, UNLOADING, VAN, WALKER, with_segment};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound};
 use fault_kit::power::{Disk, Left, calls};
-use fault_kit::shim::{self, Ended};
-use fault_kit::{Chance, bare_box, copy_of, new_box};
+use fault_kit::shim::{self, Ended, Task};
+use fault_kit::{Chance, bare_box, copy_of, new_box, small};
 use jiff::civil::{DateTime, date};
 use jiff::{SignedDuration, Timestamp};
 use vigie::frame::{BoxTime, CameraTime, Digest};
 use vigie::jpeg::Facts;
-use vigie::trap::service::Service;
-use vigie::vault::Store;
-use vigie::vision::Painted;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 30;
 /// Visits of a box that is powered once a week.
 const WEEKS: i64 = 13;
 
@@ -63,7 +59,7 @@ fn pictures() -> &'static [(Scene, Vec<u8>)] {
         let scenes = [EMPTY, WALKER, VAN, UNLOADING];
         let pictures = (0..12).map(|seed| {
             let scene = scenes[seed as usize % 4];
-            (scene, bare(&picture(scene, 1000 + seed)))
+            (scene, small(scene, 1000 + seed))
         });
         pictures.collect()
     })
@@ -187,7 +183,7 @@ fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
         }
     };
     // Beyond the last call nothing fails.
-    let run = shim::run(&rig, now, mode, 1 + chance.below(300));
+    let run = shim::run(&rig, Task::Round, now, mode, 1 + chance.below(300));
     assert!(
         run.fault.is_some() || run.ended == Ended::Done,
         "{mode}: {:?}",
@@ -199,7 +195,7 @@ fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
 fn power_cut(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
     let before = copy_of(&rig);
     let mut disk = Disk::read(before.folder.path());
-    let trace = shim::traced(&before, now);
+    let trace = shim::traced(&before, Task::Round, now);
     let calls = calls(&trace, before.folder.path());
     let cut = chance.below(calls.len() as u64 + 1) as usize;
     calls[..cut].iter().for_each(|call| disk.step(call));
@@ -211,35 +207,11 @@ fn power_cut(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
     after
 }
 
-/// A round that nothing disturbs, but for a clock that jumps by a day in its middle.
+/// A round that nothing disturbs, but for a clock that may jump by a day in its middle.
 fn round(rig: &Rig, now: BoxTime, jump: Option<&mut Chance>) {
     let _none_starts = shim::nobody_starts();
     let jump = jump.map(|chance| (1 + chance.below(20), if chance.one_in(2) { 24 } else { -24 }));
-    let asked = Cell::new(0);
-    let clock = || {
-        asked.set(asked.get() + 1);
-        match jump {
-            Some((from, hours)) if asked.get() > from => BoxTime(
-                now.0
-                    .saturating_add(SignedDuration::from_hours(hours))
-                    .expect("a time"),
-            ),
-            _ => now,
-        }
-    };
-    let (config, recipients) = (rig.config(), rig.recipients());
-    let mut store = Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
-    let summary = Service {
-        config: &config,
-        store: &mut store,
-        recipients: &recipients,
-        detector: &mut Painted::new(),
-        clock: &clock,
-        stop: &AtomicBool::new(false),
-    }
-    .scan(&config.cameras[0], &rig.card(), &mut Told::default())
-    .expect("a whole round");
-    store.close(clock()).expect("closed");
+    let (summary, _) = fault_kit::round(rig, now, jump);
     assert_eq!((summary.held, summary.not_erased), (0, 0));
     assert_sound(rig, "after a whole round");
 }
