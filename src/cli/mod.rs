@@ -170,7 +170,7 @@ enum Command {
         command: transfer::TransferCommand,
     },
     #[cfg(feature = "verify")]
-    /// Check a vault, a bundle, its journal's export, a sealed item or a redacted frame; needs neither networks nor keys.
+    /// Check a vault, its journal's export, a bundle, a sealed item or a redacted frame; needs neither networks nor keys.
     Verify {
         /// A vault's folder, a bundle, a journal's export, one sealed item, or a redacted frame.
         path: PathBuf,

@@ -131,11 +131,6 @@ impl Desk {
         Ok(desk)
     }
 
-    /// The boxes that it takes bundles from.
-    pub fn traps(&self) -> impl Iterator<Item = DeviceId> {
-        self.traps.keys().copied()
-    }
-
     fn read_traps(&mut self, folder: &Path) -> Result<(), Error> {
         for path in files(folder)? {
             if has_extension(&path, "pub") {
