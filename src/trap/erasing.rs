@@ -7,12 +7,14 @@
 use serde_json::json;
 
 use super::Error;
-use super::ledger::{Ledger, State};
+use super::ageing::MAX_AGE;
+use super::ledger::{Ledger, Row, State};
 use super::outcome::{Outcome, Word, read_reason};
 use super::round::Run;
+use super::terms::Terms;
 use crate::card::{self, CardFile, CardPath};
 use crate::config;
-use crate::frame::Digest;
+use crate::frame::{CameraId, Digest};
 use crate::vault::{Entry, Kind, Tx};
 
 /// What came of one erasure.
@@ -75,20 +77,12 @@ impl Run<'_, '_> {
             digests.iter().try_for_each(|digest| {
                 let ledger = Ledger::of(tx.raw(), camera);
                 // A card that cannot be written to is tried in every round; the journal tells of it once.
-                if ledger
-                    .find(digest)?
-                    .is_some_and(|row| row.state == State::Erasing)
-                {
+                let row = ledger.find(digest)?;
+                if row.as_ref().is_some_and(|row| row.state == State::Erasing) {
                     return Ok(());
                 }
                 ledger.set_state(digest, State::Erasing)?;
-                tx.journal(
-                    now,
-                    &Entry {
-                        kind: Kind::DiscardIntended,
-                        body: json!({"camera": camera, "frame": digest}),
-                    },
-                )?;
+                tx.journal(now, &entry(Kind::DiscardIntended, camera, row, digest))?;
                 Ok::<_, Error>(())
             })
         })
@@ -129,16 +123,13 @@ impl Run<'_, '_> {
         self.round.store.transaction(|tx| {
             for path in freed {
                 Ledger::of(tx.raw(), camera).unknow(path)?;
+                Terms::of(tx.raw(), camera).forget_file(path)?;
             }
             frames.iter().try_for_each(|digest| {
-                Ledger::of(tx.raw(), camera).set_state(digest, State::Gone)?;
-                tx.journal(
-                    now,
-                    &Entry {
-                        kind: Kind::Discarded,
-                        body: json!({"camera": camera, "frame": digest}),
-                    },
-                )?;
+                let ledger = Ledger::of(tx.raw(), camera);
+                ledger.set_state(digest, State::Gone)?;
+                let row = ledger.find(digest)?;
+                tx.journal(now, &entry(Kind::Discarded, camera, row, digest))?;
                 Ok::<_, Error>(())
             })
         })
@@ -147,18 +138,14 @@ impl Run<'_, '_> {
     /// A video cannot be redacted: it waits for the wipe, or goes at once, as the city chose.
     pub(super) fn video(&mut self, video: &CardFile) -> Result<(), Error> {
         if self.round.config.video == config::Video::Leave || !self.enforcing() {
-            self.leave(&video.path, "video");
-            return Ok(());
+            return self.leave_or_age(video, "video");
         }
         let camera = &self.round.camera.id;
         let now = self.now();
         let digest = match card::digest(self.round.card, &video.path) {
             Ok(digest) => digest,
             Err(refusal) => match read_reason(&refusal) {
-                Some(reason) => {
-                    self.leave(&video.path, reason);
-                    return Ok(());
-                }
+                Some(reason) => return self.leave_or_age(video, reason),
                 None => return Err(refusal.into()),
             },
         };
@@ -187,4 +174,13 @@ impl Run<'_, '_> {
         });
         Ok(())
     }
+}
+
+/// A journal line of an erasure; one that no verdict asked for says why.
+fn entry(kind: Kind, camera: &CameraId, row: Option<Row>, frame: &Digest) -> Entry {
+    let mut body = json!({"camera": camera, "frame": frame});
+    if row.is_some_and(|row| row.reason.as_deref() == Some(MAX_AGE)) {
+        body["reason"] = MAX_AGE.into();
+    }
+    Entry { kind, body }
 }

@@ -2,7 +2,8 @@
 //!
 //! Promises: the rescan on a timer works alone, `notify` only shortens the wait; a card that is taken out and put back
 //! is taken up again; a borrowed card is given back after each round, also after an error; one camera's trouble does
-//! not stop another's. Leaves one round to [`super::round`].
+//! not stop another's; a card whose wipe is due is wiped after its round. Leaves one round to [`super::round`], the wipe
+//! to [`super::wiping`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::round::{Listener, Round};
 use super::settling::Settlings;
-use super::{Error, Summary};
+use super::{Error, Summary, terms};
 use crate::card::lease::{self, CardLease};
 use crate::card::watch::Watch;
 use crate::card::{self, Card};
@@ -22,6 +23,8 @@ use crate::vision::Detector;
 
 /// The timer's rescan.
 const RESCAN: Duration = Duration::from_secs(10);
+/// How often the clock is looked at for what is due (triage::deadlines).
+const LOOK: Duration = Duration::from_secs(3600);
 
 /// What the service works with.
 pub struct Service<'a> {
@@ -58,6 +61,7 @@ impl Service<'_> {
     ) -> Result<Summary, Error> {
         card::apart(card, self.store.dir())?;
         let card = Card::open(card)?;
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         self.round(camera, &card, None, None, true).run(listener)
     }
 
@@ -65,6 +69,7 @@ impl Service<'_> {
     pub fn scan_all(&mut self, listener: &mut dyn Listener) -> Result<Ended, Error> {
         let mut ended = Ended::default();
         let config = self.config;
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         for camera in &config.cameras {
             match self.lend(camera, None, true, listener) {
                 Ok(summary) => {
@@ -84,9 +89,18 @@ impl Service<'_> {
             lease::recover(camera, self.store.dir())?;
         }
         if until_idle {
-            return self.scan_all(listener);
+            let ended = self.scan_all(listener)?;
+            let taken = |camera: &&Camera| ended.rounds.contains_key(&camera.id);
+            config
+                .cameras
+                .iter()
+                .filter(taken)
+                .for_each(|camera| self.wipe_if_due(camera));
+            return Ok(ended);
         }
         let mut ended = Ended::default();
+        let mut looked = Instant::now();
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         let mut settlings: BTreeMap<&CameraId, Settlings> = config
             .cameras
             .iter()
@@ -95,11 +109,16 @@ impl Service<'_> {
         let mut hints = Watch::over(config.cameras.iter().map(|camera| camera.card.clone()));
         while !self.stop.load(Ordering::Relaxed) {
             ended.absent.clear();
+            if looked.elapsed() >= LOOK {
+                terms::look(self.store, (self.clock)(), looked.elapsed())?;
+                looked = Instant::now();
+            }
             for camera in &config.cameras {
                 let settling = settlings.get_mut(&camera.id);
                 match self.lend(camera, settling, false, listener) {
                     Ok(summary) => {
                         ended.rounds.insert(camera.id.clone(), summary);
+                        self.wipe_if_due(camera);
                     }
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
                     Err(trouble @ (Error::Card(_) | Error::Vanished(_) | Error::Changed(_))) => {
@@ -155,7 +174,7 @@ impl Service<'_> {
         summary
     }
 
-    fn round<'r>(
+    pub(super) fn round<'r>(
         &'r mut self,
         camera: &'r Camera,
         card: &'r Card,

@@ -13,6 +13,7 @@
 //! `docs/formats.md` says byte by byte what lies on the disk. What is sealed, and when, is the trap's
 //! business; carrying it to the desk is the transfer's.
 
+pub mod certificate;
 pub mod closing;
 mod durable;
 pub mod item;

@@ -9,14 +9,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Report;
 use super::journal::{Milestone, Walk};
+use super::{Report, certificates};
 use crate::frame::Digest;
 use crate::vault::closing::Closing;
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
 use crate::vault::keys::{DeviceId, DevicePublic};
-use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
+use crate::vault::store::{APPLICATION, DATABASE, Filed, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
 pub(super) struct Snapshot {
@@ -98,6 +98,8 @@ pub(super) struct Records {
     pub(super) met_closing: bool,
     /// Every item that has a row or a line.
     pub(super) items: BTreeMap<ItemId, Expected>,
+    /// Every certificate that has a row.
+    pub(super) certificates: Vec<Filed>,
 }
 
 /// Reads and checks everything in the database that is the vault's.
@@ -114,6 +116,7 @@ pub(super) fn check(
         closed: false,
         met_closing: false,
         items: BTreeMap::new(),
+        certificates: Vec::new(),
     };
     note(report, "", integrity(sql));
     note(report, ": schema", schema(sql));
@@ -136,6 +139,7 @@ pub(super) fn check(
         let what = format!("this store was not written by the box {}", device.id());
         report.fault(place(": table device"), what);
     }
+    records.certificates = certificates::in_database(sql, &device, report);
     let mut sealed = BTreeMap::new();
     let walk = walk(sql, &device, closing, &mut records, &mut sealed, report);
     match signed_head(sql) {

@@ -9,6 +9,7 @@
 //! Leaves proving *which* box wrote a store to the public key that the caller trusts: without one the
 //! store vouches for itself, and the report says so.
 
+mod certificates;
 mod database;
 mod frame;
 mod items;

@@ -13,6 +13,7 @@
 //! Folder mode 0700, files 0600. Leaves checking every byte to [`crate::verify`], and where the
 //! folder may lie to the caller, who finds it in [`Store::dir`].
 
+mod certificates;
 mod erasing;
 mod opening;
 mod staging;
@@ -33,6 +34,7 @@ use super::journal::{Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
+pub use certificates::{CERTIFICATES, Filed, certificates};
 pub use erasing::Cause;
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
@@ -192,6 +194,9 @@ impl Store {
         };
         if !new {
             store.recover()?;
+        }
+        if let Err(error) = store.put_out_certificates() {
+            tracing::warn!(%error, "certificates are not put out; they are at the next opening");
         }
         Ok(store)
     }
