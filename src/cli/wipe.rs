@@ -85,7 +85,6 @@ fn tell_plan(plan: &Plan<'_>, lang: Lang) {
         plan.file_system
     ));
     let row = |english, french, value: String| line(&format!("  {:<34}{value}", lang.pick(english, french)));
-    let unit = lang.pick("bytes", "octets");
     row(
         "photographs, processed first",
         "photographies, traitées d'abord",
@@ -98,11 +97,11 @@ fn tell_plan(plan: &Plan<'_>, lang: Lang) {
         "liens et objets spéciaux",
         plan.links.to_string(),
     );
-    row("overwritten", "à réécrire", format!("{} {unit}", plan.bytes));
+    row("overwritten", "à réécrire", octets(lang, plan.bytes));
     row(
         "free, filled after that",
         "libres, à remplir ensuite",
-        format!("{} {unit}", plan.free_bytes),
+        octets(lang, plan.free_bytes),
     );
     line(lang.pick(
         "nothing was touched; --yes wipes the card",
@@ -181,14 +180,14 @@ fn tell(json: bool, card: &Path, folder: &Path, done: &Wiped, lang: Lang) {
         return json_line(&said);
     }
     let count = lang.count(said.files, ["file", "files"], ["fichier", "fichiers"]);
-    let unit = lang.pick("bytes", "octets");
+    let (bytes, filled) = (octets(lang, said.bytes), octets(lang, said.filled_bytes));
     line(&lang.pick(
-        format!("overwritten and removed: {count}, {} {unit}", said.bytes),
-        format!("réécrits et supprimés : {count}, {} {unit}", said.bytes),
+        format!("overwritten and removed: {count}, {bytes}"),
+        format!("réécrits et supprimés : {count}, {bytes}"),
     ));
     line(&lang.pick(
-        format!("free space filled and read back: {} {unit}", said.filled_bytes),
-        format!("espace libre rempli et relu : {} {unit}", said.filled_bytes),
+        format!("free space filled and read back: {filled}"),
+        format!("espace libre rempli et relu : {filled}"),
     ));
     if !said.whole {
         line(lang.pick(
@@ -201,6 +200,10 @@ fn tell(json: bool, card: &Path, folder: &Path, done: &Wiped, lang: Lang) {
         lang.pick("certificate:", "certificat :"),
         said.certificate.display()
     ));
+}
+
+fn octets(lang: Lang, bytes: u64) -> String {
+    lang.count(bytes, ["byte", "bytes"], ["octet", "octets"])
 }
 
 /// A progress bar on a terminal, nothing elsewhere.

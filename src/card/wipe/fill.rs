@@ -195,12 +195,14 @@ fn write(
                     rest = &rest[written..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The last places are smaller than a piece.
-                Err(error) if is_full(&error) && most > BLOCK => most = BLOCK,
-                Err(error) if is_full(&error) => break 'file,
                 Err(error) => {
                     fatal(card, &error, "fill")?;
-                    filled.refused += 1;
+                    // The last places are smaller than a piece, and beside a bad block there are good ones.
+                    if most > BLOCK {
+                        most = BLOCK;
+                        continue;
+                    }
+                    filled.refused += u64::from(!is_full(&error));
                     break 'file;
                 }
             }
@@ -218,10 +220,12 @@ fn write(
     Ok(length)
 }
 
+/// Whether nothing more goes into a file. EPERM, which write(2) has for sealed files in memory alone, is what fusefat
+/// says of a full volume.
 fn is_full(error: &io::Error) -> bool {
     matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        Errno::from_io_error(error),
+        Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::PERM)
     )
 }
 

@@ -60,6 +60,17 @@ fn term(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
             Reason::Asked => "demande d'un opérateur",
         },
     );
+    let days = certificate
+        .due
+        .0
+        .duration_since(certificate.period.from.0)
+        .as_hours()
+        / 24;
+    page.row("Règle", &format!("vidage au moins tous les {days} jours"));
+    page.row(
+        "Accord d'élimination, visa",
+        "(à porter par le service) ______________",
+    );
     page.row("Période couverte, début", &date(certificate.period.from));
     page.row("Période couverte, fin", &date(certificate.period.until));
     page.row("Prévu au plus tard le", &date(certificate.due));
@@ -88,6 +99,10 @@ fn files(page: &mut Page, wipe: &Wipe) {
     page.row("Volume de ces fichiers", &octets(files.bytes));
     page.row("Réécriture incomplète", &number(files.not_overwritten));
     page.row("Suppression impossible", &number(files.not_removed));
+    page.row(
+        "Sauvegardes à purger",
+        "aucune : les originaux ne sont que sur la carte",
+    );
 }
 
 fn method(page: &mut Page, wipe: &Wipe) {
@@ -130,7 +145,7 @@ fn proof(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
     page.row("Origine de la suite", "");
     page.text(&format!("  {}", wipe.fill.seed));
     page.text(&format!(
-        "L'original, signé par le boîtier, est le fichier {}.json ; cette page en est la traduction pour lecture, et \
+        "L'original, signé par le boîtier, est le fichier {}.json ; cette page en est la version à imprimer, et \
          son empreinte y figure.",
         certificate.number
     ));
@@ -169,7 +184,7 @@ fn number(value: u64) -> String {
 }
 
 fn octets(value: u64) -> String {
-    let unit = if value > 1 { "octets" } else { "octet" };
+    let unit = if value < 2 { "octet" } else { "octets" };
     format!("{}\u{a0}{unit}", number(value))
 }
 
