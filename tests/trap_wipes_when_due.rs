@@ -432,3 +432,38 @@ fn the_command_wipes_writes_its_certificate_and_tells_it() {
     );
     println!("{}{page}", stdout(&output));
 }
+
+#[test]
+fn a_status_says_when_the_next_wipe_is_due_that_it_is_late_and_that_one_was_not_whole() {
+    let rig = Rig::new();
+    rig.write_config();
+    rig.put("DCIM/IMG_0001.JPG", &frame(EMPTY, "08:00:00", 1));
+    rig.scan(&mut Painted::new());
+    let status = || {
+        let output = rig.vigie(&["status", "--json"]).output().expect("run");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        json_lines(&output).remove(0)
+    };
+    let before = status();
+    assert_eq!(
+        (&before["wipe_due"], &before["wipe_overdue"]),
+        (&"2027-01-20".into(), &false.into())
+    );
+    let db = rusqlite::Connection::open(rig.store().join("vault.db")).expect("opened");
+    db.execute(
+        "UPDATE wipe_term SET since = '2026-01-01T00:00:00Z', whole = 0",
+        [],
+    )
+    .expect("as if");
+    drop(db);
+    let after = status();
+    assert_eq!(
+        (&after["wipe_due"], &after["wipe_overdue"]),
+        (&"2026-04-03".into(), &true.into())
+    );
+    let degraded = after["degraded"].as_array().expect("a list");
+    assert!(
+        degraded.contains(&"wipe-overdue".into()) && degraded.contains(&"wipe-in-part".into()),
+        "{degraded:?}"
+    );
+}

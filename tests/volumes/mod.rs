@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -93,9 +94,16 @@ impl Image {
     /// Whether any of the frame's pieces stands anywhere in the raw volume. Pieces of one sector: what a
     /// card can hold on its own.
     pub fn holds(&self, frame: &[u8]) -> bool {
+        self.pieces(frame) > 0
+    }
+
+    /// How many of the pieces stand there.
+    pub fn pieces(&self, frame: &[u8]) -> usize {
         let raw = fs::read(self.file()).expect("the image");
-        let pieces: std::collections::HashSet<_> = frame.chunks_exact(512).collect();
-        raw.chunks_exact(512).any(|sector| pieces.contains(sector))
+        let mut pieces: HashSet<_> = frame.chunks_exact(512).collect();
+        raw.chunks_exact(512)
+            .filter(|sector| pieces.remove(sector))
+            .count()
     }
 }
 

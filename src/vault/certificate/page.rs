@@ -120,7 +120,7 @@ fn method(page: &mut Page, wipe: &Wipe) {
     page.row(
         "Relecture",
         match fill.read_direct {
-            true => "sur le support, sans la mémoire tampon du système",
+            true => "directe, sans la mémoire tampon du système",
             false => "mémoire tampon du système non exclue",
         },
     );
