@@ -203,6 +203,23 @@ fn after_a_wipe_no_sector_of_a_photograph_is_left_and_the_free_space_is_the_fill
 }
 
 #[test]
+fn every_file_is_overwritten_where_it_lies_before_anything_is_filled() {
+    on_each(|image, at| {
+        let mounted = image.mount(at, false).expect("mounted");
+        fill_small_card(at);
+        drop(mounted);
+        let put: Vec<u8> = (0..8).flat_map(|number| photograph(number, 128)).collect();
+        assert_eq!(image.pieces(&put), put.len() / 512, "{:?}", image.format);
+        let mounted = image.mount(at, false).expect("mounted");
+        let card = Card::open(at).expect("a card");
+        wipe::sweep(&card, &FILES.stream(), 0, &all, &mut to_the_end()).expect("swept");
+        drop(card);
+        drop(mounted);
+        assert_eq!(image.pieces(&put), 0, "{:?}", image.format);
+    });
+}
+
+#[test]
 fn a_wipe_that_is_stopped_anywhere_leaves_room_for_the_camera_and_can_be_begun_again() {
     let _alone = alone();
     let at = tempfile::tempdir().expect("a mount point");

@@ -250,7 +250,6 @@ impl Page {
     fn title(&mut self, title: &str) {
         self.line("");
         self.line(title);
-        self.line(&"-".repeat(title.chars().count()));
     }
 
     fn text(&mut self, text: &str) {
