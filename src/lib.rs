@@ -12,9 +12,11 @@
 //! | [`triage`] | decides, purely: event, verdict, witnesses, deadlines |
 //! | [`redact`] | makes its people unrecognisable, for good |
 //! | [`vault`] | seals it, stores it, writes down what was done |
+//! | [`transfer`] | carries it from the box to the desk, and the desk's answer back |
 //! | [`trap`] | carries it through all of the above: the frame loop, the service |
 //! | [`verify`] | checks afterwards, without networks and without keys |
 //! | [`cli`] | the only place that prints |
+//! | [`hardening`] | keeps what is in memory off the disk |
 
 #[cfg(feature = "trap")]
 pub mod card;
@@ -22,10 +24,12 @@ pub mod cli;
 #[cfg(feature = "trap")]
 pub mod config;
 pub mod frame;
+pub mod hardening;
 #[cfg(any(feature = "trap", feature = "verify"))]
 pub mod jpeg;
 #[cfg(feature = "trap")]
 pub mod redact;
+pub mod transfer;
 #[cfg(feature = "trap")]
 pub mod trap;
 #[cfg(feature = "trap")]

@@ -1,7 +1,9 @@
-//! `vigie`, the program: arguments in, one call per command, exit code out.
+//! `vigie`, the program: hardened first, then arguments in, one call per command, exit code out.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    vigie::cli::log_to_stderr();
+    vigie::hardening::begin();
     vigie::cli::run(std::env::args_os())
 }

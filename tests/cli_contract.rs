@@ -129,6 +129,7 @@ fn status_is_one_object_and_needs_no_vault() {
             "free_files",
             "journal_head",
             "journal_lines",
+            "keys",
             "mode",
             "trial_ends",
             "wipe_due",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vigie::config::{
-    Access, Choice, Error, Fault, Fill, MaskPolicy, Mode, Occupants, RegimeKind, Trap, Video,
+    Access, Choice, Error, Fault, Fill, MaskPolicy, Mode, Occupants, Recipients, RegimeKind, Trap, Video,
 };
 
 const EXAMPLE: &str = include_str!("../docs/trap.example.toml");
@@ -24,6 +24,10 @@ fn with(mark: &str) -> String {
 fn the_example_parses_and_says_what_its_comments_say() {
     let trap = parse(EXAMPLE).expect("the example");
     assert_eq!(trap.store, Path::new("/var/lib/vigie"));
+    assert_eq!(
+        trap.recipients,
+        Recipients::Folder("/etc/vigie/recipients".into())
+    );
     assert_eq!(trap.mode, Mode::Enforce);
     assert_eq!(trap.triage.choice, Choice::Empty);
     assert_eq!(trap.keep.get(), 12);
@@ -72,6 +76,7 @@ fn what_the_example_calls_a_default_holds_without_the_line() {
 fn every_option_that_the_example_shows_is_one() {
     let trap = parse(&with("opt")).expect("options");
     assert_eq!(trap.threads.map(usize::from), Some(2));
+    assert_eq!(trap.desk_key.as_deref(), Some(Path::new("/etc/vigie/desk.pub")));
     let camera = &trap.cameras[0];
     assert_eq!(camera.serial.as_deref(), Some("0042317"));
     assert!(camera.waste.is_some() && camera.model.is_some() && trap.runtime.is_some());

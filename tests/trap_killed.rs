@@ -16,7 +16,7 @@ use vigie::frame::Digest;
 use vigie::trap::service::Service;
 use vigie::trap::{Listener, Outcome};
 use vigie::vault::item::ItemKind;
-use vigie::vault::{DeviceKey, Recipient, Store, seal, store};
+use vigie::vault::{DeviceKey, Store, seal, store};
 use vigie::verify;
 use vigie::vision::Painted;
 
@@ -68,8 +68,7 @@ fn scans_until_it_is_killed() {
     };
     let config = Trap::read(&folder.join("trap.toml")).expect("a configuration");
     let device = DeviceKey::read(&config.device_key).expect("a key");
-    let recipients = [&config.recipients.service, &config.recipients.recovery];
-    let recipients = recipients.map(|path| Recipient::read(path).expect("a key"));
+    let recipients = vigie::trap::recipients::read(&config).expect("keys");
     let mut store = Store::open(&config.store, &device, clock()).expect("a store");
     println!("\nSTEP opened");
     let camera = &config.cameras[0];

@@ -61,8 +61,7 @@ fn scans_with_its_own_temporary_folder() {
     };
     let config = vigie::config::Trap::read(&folder.join("trap.toml")).expect("a configuration");
     let device = vigie::vault::DeviceKey::read(&config.device_key).expect("a key");
-    let recipients = [&config.recipients.service, &config.recipients.recovery];
-    let recipients = recipients.map(|path| vigie::vault::Recipient::read(path).expect("a key"));
+    let recipients = vigie::trap::recipients::read(&config).expect("keys");
     let mut store = vigie::vault::Store::open(&config.store, &device, common::clock()).expect("a store");
     let camera = &config.cameras[0];
     vigie::trap::service::Service {

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use vigie::vault::keys::{Error, office_init, trap_init};
+use vigie::vault::keys::{Error, desk_init, office_init, trap_init};
 use vigie::vault::{DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient};
 
 fn mode(path: &Path) -> u32 {
@@ -45,6 +45,26 @@ fn both_halves_name_the_same_key() {
 }
 
 #[test]
+fn the_desk_signs_with_a_key_of_its_own_kind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (desk, device) = (desk_init(dir.path()), trap_init(dir.path()));
+    let (desk, device) = (desk.expect("made"), device.expect("made"));
+    let key = DeviceKey::read_desk(&desk.files.secret).expect("read");
+    let public = DevicePublic::read_desk(&desk.files.public).expect("read");
+    assert_eq!((key.id(), key.public()), (desk.id, &public));
+    let taken_for_another = [
+        DeviceKey::read(&desk.files.secret).map(drop),
+        DeviceKey::read_desk(&device.files.secret).map(drop),
+        DevicePublic::read(&desk.files.public).map(drop),
+        DevicePublic::read_desk(&device.files.public).map(drop),
+    ];
+    for result in taken_for_another {
+        assert!(matches!(result, Err(Error::WrongKey { .. })), "{result:?}");
+    }
+    assert!(matches!(desk_init(dir.path()), Err(Error::Exists(_))));
+}
+
+#[test]
 fn no_key_is_ever_overwritten() {
     let dir = tempfile::tempdir().expect("a folder");
     trap_init(dir.path()).expect("made");
@@ -79,6 +99,66 @@ fn a_secret_that_others_can_read_is_refused() {
         fs::set_permissions(&made.files.secret, Permissions::from_mode(mode)).expect("chmod");
         let refused = DeviceKey::read(&made.files.secret).expect_err("exposed");
         assert!(matches!(refused, Error::Exposed { mode: found, .. } if found == mode));
+    }
+}
+
+#[test]
+fn a_secret_is_read_from_a_plain_file_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let made = trap_init(dir.path()).expect("made").files;
+    let [link, pipe, folder] = ["link.key", "pipe.key", "folder.key"].map(|name| dir.path().join(name));
+    std::os::unix::fs::symlink(&made.secret, &link).expect("linked");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).expect("a pipe");
+    fs::create_dir(&folder).expect("a folder");
+    for path in [&link, &pipe, &folder] {
+        let refused = DeviceKey::read(path).expect_err("not plain");
+        assert!(matches!(refused, Error::NotPlain(_)), "{refused}");
+    }
+    // A public key may lie behind a link, as configuration often does; never in a pipe, which could have no end.
+    let link = dir.path().join("link.pub");
+    std::os::unix::fs::symlink(&made.public, &link).expect("linked");
+    assert!(DevicePublic::read(&link).is_ok());
+    assert!(matches!(DevicePublic::read(&pipe), Err(Error::NotPlain(_))));
+}
+
+#[test]
+fn a_secret_is_refused_where_others_could_put_another_in_its_place() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let made = trap_init(dir.path()).expect("made").files;
+    let read_in = |mode| {
+        fs::set_permissions(dir.path(), Permissions::from_mode(mode)).expect("chmod");
+        DeviceKey::read(&made.secret)
+    };
+    for open in [0o770, 0o707, 0o722] {
+        assert!(matches!(read_in(open), Err(Error::Unguarded { .. })), "{open:o}");
+        assert!(matches!(
+            office_init(dir.path(), epoch()),
+            Err(Error::Unguarded { .. })
+        ));
+    }
+    // In a sticky folder only the owner of a file can replace it.
+    for closed in [0o755, 0o700, 0o1777] {
+        assert!(read_in(closed).is_ok(), "{closed:o}");
+    }
+}
+
+#[test]
+fn a_secret_of_another_user_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let made = trap_init(dir.path()).expect("made").files;
+    let another = rustix::process::geteuid().as_raw() + 12345;
+    // Only root can give a file away; elsewhere this promise is kept by nobody being able to.
+    if std::os::unix::fs::chown(&made.secret, Some(another), None).is_ok() {
+        assert!(matches!(
+            DeviceKey::read(&made.secret),
+            Err(Error::Unguarded { .. })
+        ));
+        std::os::unix::fs::chown(&made.secret, Some(0), None).expect("given back");
+        std::os::unix::fs::chown(dir.path(), Some(another), None).expect("given away");
+        assert!(matches!(
+            DeviceKey::read(&made.secret),
+            Err(Error::Unguarded { .. })
+        ));
     }
 }
 

@@ -238,7 +238,7 @@ fn is_system(name: &OsStr) -> bool {
 
 fn mtime(stat: &Stat) -> SystemTime {
     let whole = Duration::from_secs(stat.st_mtime.unsigned_abs());
-    let part = Duration::from_nanos(stat.st_mtime_nsec);
+    let part = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or(0));
     let start = if stat.st_mtime < 0 {
         SystemTime::UNIX_EPOCH.checked_sub(whole)
     } else {

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Arguments, Exit, Failure, box_time};
 use crate::config::{self, Camera, Threads};
-use crate::vault::{DeviceKey, Recipient, Store};
+use crate::trap::recipients;
+use crate::vault::keys::Ring;
+use crate::vault::{DeviceKey, Store};
 use crate::vision::networks::Networks;
 
 /// Reads the configuration; says which file was looked for.
@@ -37,18 +39,18 @@ fn open_networks(a: &Arguments, config: Option<&config::Trap>, threads: usize) -
     Ok(Networks::open(&models, library, threads)?)
 }
 
-/// The vault, opened for this process alone, and to whom it seals. Refused where it would lie on a card, before
+/// The vault, opened for this process alone, and the keys to which it seals. Refused where it would lie on a card, before
 /// anything of it is made there: on `card`, or on a configured one.
-pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Vec<Recipient>), Failure> {
+pub fn vault(config: &config::Trap, card: Option<&Path>) -> Result<(Store, Ring), Failure> {
     let configured = config.cameras.iter().map(|camera| camera.card.as_path());
     for card in configured.chain(card) {
         crate::card::apart(card, &config.store)?;
     }
     let device = DeviceKey::read(&config.device_key)?;
-    let recipients = vec![
-        Recipient::read(&config.recipients.service)?,
-        Recipient::read(&config.recipients.recovery)?,
-    ];
+    let recipients = recipients::read(config)?;
+    for trouble in recipients.oddities() {
+        tracing::warn!(%trouble, "a file among the recipients has no effect");
+    }
     let store = Store::open(&config.store, &device, box_time())?;
     Ok((store, recipients))
 }

@@ -66,10 +66,14 @@ impl Lang {
                 "journal",
                 "Exporte le journal, ou en retire les lignes les plus anciennes",
             ),
-            ("keys", "Crée et montre les clés"),
+            ("keys", "Crée, montre, éprouve, révoque et détruit les clés"),
+            (
+                "transfer",
+                "Porte les événements scellés du boîtier au service, et la réponse du service au boîtier",
+            ),
             (
                 "verify",
-                "Vérifie un coffre, un export de son journal, un élément scellé ou une image masquée, sans réseau ni clé",
+                "Vérifie un coffre, un lot, un export de journal, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about

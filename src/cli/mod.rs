@@ -150,10 +150,10 @@ enum Command {
         out: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
-    /// Make and show keys.
+    /// Make, show, try, revoke and destroy keys.
     Keys {
         #[command(subcommand)]
-        command: KeysCommand,
+        command: keys::KeysCommand,
     },
     #[cfg(all(feature = "trap", feature = "verify"))]
     /// Write out the journal, or let go of its oldest lines.
@@ -175,26 +175,6 @@ enum Command {
         /// The manifest (JSON) of a redacted frame.
         #[arg(long, value_name = "FILE", conflicts_with = "device")]
         manifest: Option<PathBuf>,
-    },
-}
-
-#[cfg(feature = "trap")]
-#[derive(Debug, Subcommand)]
-enum KeysCommand {
-    /// Make the box's signing key.
-    TrapInit {
-        /// Where to write `device.key` and `device.pub`.
-        dir: PathBuf,
-    },
-    /// Make the service's and the recovery key pairs of this quarter.
-    OfficeInit {
-        /// Where to write them.
-        dir: PathBuf,
-    },
-    /// Say what a key file is.
-    Show {
-        /// A key file.
-        file: PathBuf,
     },
 }
 
@@ -253,7 +233,6 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
             };
         }
     };
-    log_to_stderr();
     match dispatch(&arguments, lang) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -305,9 +284,9 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             attest::run(a, &asked, lang)
         }
         #[cfg(feature = "trap")]
-        Command::Keys { command } => keys::run(command, lang),
         #[cfg(all(feature = "trap", feature = "verify"))]
         Command::Journal { command } => journal::run(a, command, lang),
+        Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
             path,
@@ -366,7 +345,7 @@ fn stop_on_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
 }
 
 /// Warnings and worse; `VIGIE_LOG=debug` for more. Never on standard output, which may be JSON.
-fn log_to_stderr() {
+pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("VIGIE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,ort=error"));
     // A second call in one process (the tests) keeps the first subscriber.

@@ -7,13 +7,16 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::Serialize;
 
-use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line};
+use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
 use crate::config::{self, Mode};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::trap::ledger::Ledger;
+use crate::trap::recipients;
 use crate::triage::deadlines::{Due, Mark, due};
 use crate::vault::journal::Head;
+use crate::vault::keys::ring;
 use crate::vault::store::{self, HEAD_ROOM, Room};
+use crate::vault::{Epoch, Fingerprint};
 
 /// Below this, soon no event will fit.
 const LITTLE_ROOM: Room = Room {
@@ -33,7 +36,16 @@ struct Status {
     wipe_overdue: bool,
     free_bytes: Option<u64>,
     free_files: Option<u64>,
+    keys: Keys,
     degraded: Vec<Concern>,
+}
+
+/// To whom the box seals.
+#[derive(Serialize, Default)]
+struct Keys {
+    quarters: Vec<Epoch>,
+    sealing_to: Vec<keys::Key>,
+    revoked: Vec<Fingerprint>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +78,8 @@ enum Concern {
     WipeOverdue,
     LittleRoom,
     StoreFull,
+    #[serde(untagged)]
+    Keys(ring::Concern),
 }
 
 impl Concern {
@@ -94,6 +108,7 @@ impl Concern {
                 "the disk is full: frames stay on the card until there is room",
                 "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
             ),
+            Self::Keys(concern) => keys::told(concern, lang),
         }
     }
 }
@@ -129,6 +144,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         wipe_overdue: false,
         free_bytes: room.map(|room| room.bytes),
         free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
+        keys: Keys::default(),
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -178,7 +194,32 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             .filter(|(so, _)| *so)
             .map(|(_, concern)| concern),
     );
+    read_keys(config, now, &mut status);
     Ok(status)
+}
+
+/// Keys that cannot be read are told like any other trouble: everything else is still worth knowing.
+fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
+    let ring = match recipients::read(config) {
+        Ok(ring) => ring,
+        Err(trouble) => {
+            tracing::warn!(%trouble, "no key to seal to");
+            status.degraded.push(Concern::Keys(ring::Concern::NoRecipient));
+            return;
+        }
+    };
+    for trouble in ring.oddities() {
+        tracing::warn!(%trouble, "a file among the recipients has no effect");
+    }
+    let sealing_to = ring.choose(now).recipients;
+    status.keys = Keys {
+        quarters: ring.quarters().into_iter().collect(),
+        sealing_to: sealing_to.iter().map(keys::Key::of).collect(),
+        revoked: ring.revoked().collect(),
+    };
+    status
+        .degraded
+        .extend(ring.concerns(now).into_iter().map(Concern::Keys));
 }
 
 /// The vault's database, for reading only; `None` where there is none yet.
@@ -322,6 +363,19 @@ fn tell(status: &Status, lang: Lang) {
     for event in &status.events {
         let items = lang.count(event.items, ["item", "items"], ["élément", "éléments"]);
         line(&format!("  {}  {}  {items}", event.event, event.sealed));
+    }
+    let quarters: Vec<_> = status.keys.quarters.iter().map(Epoch::to_string).collect();
+    line(&format!(
+        "{}{colon} {}",
+        lang.pick("keys to seal to, by quarter", "clés de scellement, par trimestre"),
+        if quarters.is_empty() {
+            "-".to_owned()
+        } else {
+            quarters.join(", ")
+        }
+    ));
+    for key in &status.keys.sealing_to {
+        line(&format!("  {}", key.told(lang)));
     }
     if let Some(due) = status.wipe_due {
         line(&format!(

@@ -35,7 +35,7 @@ pub(super) fn trap(text: &str, path: &Path) -> Result<Trap, Error> {
 
 /// Where the paths stand that must not lie on a card, for the messages of the last check.
 struct Places {
-    ours: [(&'static str, Range<usize>); 5],
+    ours: Vec<(&'static str, Range<usize>)>,
     cards: Vec<Range<usize>>,
     ids: Vec<Range<usize>>,
 }
@@ -44,12 +44,12 @@ impl Places {
     fn of(raw: &raw::Trap) -> Self {
         let cameras = raw.camera.get_ref().iter().map(Spanned::get_ref);
         Self {
-            ours: [
+            ours: vec![
                 ("store", raw.store.span()),
                 ("models", raw.models.span()),
                 ("device_key", raw.device_key.span()),
-                ("service", raw.recipients.service.span()),
-                ("recovery", raw.recipients.recovery.span()),
+                ("recipients", raw.recipients.span()),
+                ("recipients", raw.recipients.span()),
             ],
             cards: cameras.clone().map(|c| c.card.span()).collect(),
             ids: cameras.map(|c| c.id.span()).collect(),
@@ -96,6 +96,11 @@ impl Check<'_> {
                 .map(|p| self.path("runtime", p))
                 .transpose()?,
             recipients,
+            desk_key: raw
+                .desk_key
+                .as_ref()
+                .map(|p| self.path("desk_key", p))
+                .transpose()?,
             device_key: self.path("device_key", &raw.device_key)?,
             mode,
             triage,
@@ -119,15 +124,18 @@ impl Check<'_> {
         })
     }
 
-    fn recipients(&self, raw: &raw::Recipients) -> Result<Recipients, Error> {
-        let recipients = Recipients {
-            service: self.path("service", &raw.service)?,
-            recovery: self.path("recovery", &raw.recovery)?,
-        };
-        if plain(&recipients.service) == plain(&recipients.recovery) {
-            return self.refuse(raw.recovery.span(), Fault::OneRecipient);
-        }
-        Ok(recipients)
+    fn recipients(&self, raw: &Spanned<raw::Recipients>) -> Result<Recipients, Error> {
+        let path = |key, path: &String| self.path(key, &Spanned::new(raw.span(), path.clone()));
+        Ok(match raw.get_ref() {
+            raw::Recipients::Folder(folder) => Recipients::Folder(path("recipients", folder)?),
+            raw::Recipients::Pair { service, recovery } => {
+                let [service, recovery] = [path("service", service)?, path("recovery", recovery)?];
+                if plain(&service) == plain(&recovery) {
+                    return self.refuse(raw.span(), Fault::OneRecipient);
+                }
+                Recipients::Pair { service, recovery }
+            }
+        })
     }
 
     fn mode(&self, raw: &raw::Trap) -> Result<Mode, Error> {
@@ -326,13 +334,8 @@ impl Check<'_> {
                     return self.refuse(places.cards[i].clone(), fault);
                 }
             }
-            let ours = [
-                &trap.store,
-                &trap.models,
-                &trap.device_key,
-                &trap.recipients.service,
-                &trap.recipients.recovery,
-            ];
+            let [first, second] = trap.recipients.paths();
+            let ours = [&trap.store, &trap.models, &trap.device_key, first, second];
             for (path, (key, span)) in ours.into_iter().zip(&places.ours) {
                 if nested(path, &camera.card) {
                     let camera = camera.id.to_string();

@@ -91,6 +91,8 @@ pub struct Trap {
     pub runtime: Option<PathBuf>,
     /// Whom everything is sealed to.
     pub recipients: Recipients,
+    /// The public key of the desk, whose revocations count.
+    pub desk_key: Option<PathBuf>,
     /// The box's own signing key.
     pub device_key: PathBuf,
     /// Whether the card is erased.
@@ -121,11 +123,26 @@ pub struct Trap {
 
 /// Public keys: the box can seal to them and open nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipients {
-    /// The service that reviews.
-    pub service: PathBuf,
-    /// The key kept in a safe.
-    pub recovery: PathBuf,
+pub enum Recipients {
+    /// One pair, for one quarter.
+    Pair {
+        /// The service that reviews.
+        service: PathBuf,
+        /// The key kept in a safe.
+        recovery: PathBuf,
+    },
+    /// The folder of the pairs of several quarters.
+    Folder(PathBuf),
+}
+
+impl Recipients {
+    /// The paths that must not lie on a card.
+    fn paths(&self) -> [&PathBuf; 2] {
+        match self {
+            Self::Pair { service, recovery } => [service, recovery],
+            Self::Folder(folder) => [folder, folder],
+        }
+    }
 }
 
 /// Whether frames are erased from the card.

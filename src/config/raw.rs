@@ -13,7 +13,8 @@ pub(super) struct Trap {
     pub store: Spanned<String>,
     pub models: Spanned<String>,
     pub runtime: Option<Spanned<String>>,
-    pub recipients: Recipients,
+    pub recipients: Spanned<Recipients>,
+    pub desk_key: Option<Spanned<String>>,
     pub device_key: Spanned<String>,
     pub mode: Spanned<Mode>,
     pub trial_from: Option<Spanned<Value>>,
@@ -31,11 +32,16 @@ pub(super) struct Trap {
     pub camera: Spanned<Vec<Spanned<Camera>>>,
 }
 
+/// The two paths of one pair, or a folder of them.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Recipients {
-    pub service: Spanned<String>,
-    pub recovery: Spanned<String>,
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "write a folder, or { service = \"service.pub\", recovery = \"recovery.pub\" }"
+)]
+pub(super) enum Recipients {
+    Folder(String),
+    Pair { service: String, recovery: String },
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]

@@ -20,7 +20,7 @@ use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraTime, Digest, EventId};
 use crate::redact::Original;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
-use crate::vault::{Entry, EventSealer, Kind, Staged, Staging};
+use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, seal};
 use crate::vision::{Detection, Light, Objects, Sighting};
 
 /// Frames this close together show the same people: each other's boxes are masked too.
@@ -211,9 +211,12 @@ impl Run<'_, '_> {
                     witness::Error::Vision(_) => "network-failed",
                     witness::Error::Jpeg(_) | witness::Error::Redact(_) => "redaction-failed",
                 };
-                self.unsealed.insert(event.id);
-                let frames = event.frames.iter().map(|frame| (frame.id, reason));
-                self.waiting_for.extend(frames);
+                self.leave_unsealed(&event, reason);
+                return Ok(false);
+            }
+            Err(Error::Seal(failure @ seal::Error::NoRecipients)) => {
+                tracing::error!(event = %event.id, %failure, "not sealed: its frames wait on the card");
+                self.leave_unsealed(&event, "no-recipient");
                 return Ok(false);
             }
             Err(error) => return Err(error),
@@ -266,6 +269,12 @@ impl Run<'_, '_> {
         Ok(true)
     }
 
+    fn leave_unsealed(&mut self, event: &Complete<'_>, reason: &'static str) {
+        self.unsealed.insert(event.id);
+        let frames = event.frames.iter().map(|frame| (frame.id, reason));
+        self.waiting_for.extend(frames);
+    }
+
     /// Redacts and seals the witnesses; nothing is on record yet. With more than one thread, one is masked and sealed
     /// while the networks look at the next; never are more than these two in memory.
     fn seal(&mut self, event: &Complete<'_>) -> Result<Made, Error> {
@@ -274,7 +283,7 @@ impl Run<'_, '_> {
         }
         self.round.store.check_room()?;
         let site = Site::of(self.round.config, self.round.camera);
-        let sealer = EventSealer::new(self.round.store.device(), event.id, self.round.recipients)?;
+        let sealer = self.sealer(event.id)?;
         let staging = self.round.store.staging();
         let overlap = self.round.config.threads().overlap();
         let kept = event.verdict.frames.iter().enumerate();
@@ -319,6 +328,25 @@ impl Run<'_, '_> {
         let sealed = sealing.sealer.seal_record(&record)?;
         sealing.made.items.push(sealing.staging.stage(sealed)?);
         Ok(sealing.made)
+    }
+
+    /// Seals to the keys of the quarter it is now.
+    fn sealer(&self, event: EventId) -> Result<EventSealer, Error> {
+        let choice = self.round.recipients.choose(self.sealing_time()?);
+        if !choice.concerns.is_empty() {
+            tracing::warn!(%event, concerns = ?choice.concerns, "the keys it is sealed to are not those they should be");
+        }
+        let device = self.round.store.device();
+        Ok(EventSealer::new(device, event, &choice.recipients)?)
+    }
+
+    /// Now, and never before the journal's last line: a clock that was set back chooses no past quarter, whose keys may
+    /// be destroyed.
+    fn sealing_time(&self) -> Result<BoxTime, Error> {
+        let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
+        let last: String = self.round.store.sql().query_row(last, [], |row| row.get(0))?;
+        let now = self.now();
+        Ok(last.parse().map_or(now, |last| now.max(BoxTime(last))))
     }
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.

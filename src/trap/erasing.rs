@@ -8,16 +8,14 @@ use serde_json::json;
 
 use super::Error;
 use super::ledger::{Ledger, State};
-use super::outcome::{Outcome, Word, read_reason};
 use super::round::Run;
-use crate::card::{self, CardFile, CardPath};
-use crate::config;
+use crate::card::{self, CardPath};
 use crate::frame::Digest;
 use crate::vault::{Entry, Kind, Tx};
 
 /// What came of one erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Erasure {
+pub(super) enum Erasure {
     /// The file is gone.
     Done,
     /// Another file bears the name now: the one that was meant went with its name.
@@ -40,6 +38,12 @@ impl Run<'_, '_> {
             let mut mine = Vec::with_capacity(names.len());
             for met in names {
                 let path = &met.file.path;
+                // Half erased perhaps: the ledger keeps its name, or nobody would know what it was. The others wait.
+                if self.summary.not_erased > refused_before {
+                    self.summary.not_erased += 1;
+                    mine.push(met);
+                    continue;
+                }
                 // The ledger names the file whose erasure a crash would cut off: only so is it found again.
                 if several {
                     self.name_in_ledger(digest, path)?;
@@ -108,7 +112,7 @@ impl Run<'_, '_> {
         self.gone(&gone, &freed)
     }
 
-    fn erase_file(&self, path: &CardPath, digest: Digest) -> Erasure {
+    pub(super) fn erase_file(&self, path: &CardPath, digest: Digest) -> Erasure {
         match card::erase(self.round.card, path, digest) {
             Ok(_) => Erasure::Done,
             Err(card::Error::Changed(_)) => Erasure::Overwritten,
@@ -142,49 +146,5 @@ impl Run<'_, '_> {
                 Ok::<_, Error>(())
             })
         })
-    }
-
-    /// A video cannot be redacted: it waits for the wipe, or goes at once, as the city chose.
-    pub(super) fn video(&mut self, video: &CardFile) -> Result<(), Error> {
-        if self.round.config.video == config::Video::Leave || !self.enforcing() {
-            self.leave(&video.path, "video");
-            return Ok(());
-        }
-        let camera = &self.round.camera.id;
-        let now = self.now();
-        let digest = match card::digest(self.round.card, &video.path) {
-            Ok(digest) => digest,
-            Err(refusal) => match read_reason(&refusal) {
-                Some(reason) => {
-                    self.leave(&video.path, reason);
-                    return Ok(());
-                }
-                None => return Err(refusal.into()),
-            },
-        };
-        let entry = |kind| Entry {
-            kind,
-            body: json!({"camera": camera, "frame": digest, "video": true}),
-        };
-        self.round
-            .store
-            .transaction(|tx| tx.journal(now, &entry(Kind::DiscardIntended)))?;
-        if self.erase_file(&video.path, digest) == Erasure::Refused {
-            self.summary.not_erased += 1;
-            self.leave(&video.path, "video");
-            return Ok(());
-        }
-        self.round
-            .store
-            .transaction(|tx| tx.journal(now, &entry(Kind::Discarded)))?;
-        self.summary.erased += 1;
-        self.tell(Outcome {
-            file: video.path.as_path().to_owned(),
-            verdict: Word::Discard,
-            reason: "video".to_owned(),
-            event: None,
-            redaction: None,
-        });
-        Ok(())
     }
 }

@@ -144,7 +144,8 @@ CREATE TABLE IF NOT EXISTS left_file (
 
 /// Makes the tables and indices where they are not there yet.
 pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(SCHEMA)
+    db.execute_batch(SCHEMA)?;
+    db.execute_batch(super::videos::SCHEMA)
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.

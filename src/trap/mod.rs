@@ -10,11 +10,13 @@ mod erasing;
 pub mod ledger;
 pub mod look;
 pub mod outcome;
+pub mod recipients;
 pub mod round;
 pub mod service;
 pub mod settling;
 mod taking;
 mod timeline;
+mod videos;
 pub mod witness;
 
 use std::path::PathBuf;

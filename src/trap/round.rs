@@ -23,7 +23,8 @@ use crate::card::{self, Card, CardFile, CardPath};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::triage::by_place;
-use crate::vault::{Entry, Kind, Recipient, Store};
+use crate::vault::keys::Ring;
+use crate::vault::{Entry, Kind, Store};
 use crate::vision::Detector;
 
 /// What a round works with.
@@ -36,8 +37,8 @@ pub struct Round<'a> {
     pub card: &'a Card,
     /// The vault.
     pub store: &'a mut Store,
-    /// To whom events are sealed.
-    pub recipients: &'a [Recipient],
+    /// To whom events are sealed, quarter by quarter.
+    pub recipients: &'a Ring,
     /// What looks.
     pub detector: &'a mut dyn Detector,
     /// The box's clock.
@@ -110,6 +111,7 @@ impl Round<'_> {
             waiting_for: HashMap::new(),
         };
         run.finish_erasures()?;
+        run.finish_videos()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
         run.listener
             .begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::round::{Listener, Round};
 use super::settling::Settlings;
-use super::{Error, Summary};
+use super::{Error, Summary, recipients};
 use crate::card::lease::{self, CardLease};
 use crate::card::watch::Watch;
 use crate::card::{self, Card};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId};
-use crate::vault::{Recipient, Store, store};
+use crate::vault::keys::Ring;
+use crate::vault::{Store, store};
 use crate::vision::Detector;
 
 /// The timer's rescan.
@@ -29,8 +30,8 @@ pub struct Service<'a> {
     pub config: &'a config::Trap,
     /// The vault.
     pub store: &'a mut Store,
-    /// To whom events are sealed.
-    pub recipients: &'a [Recipient],
+    /// To whom events are sealed; [`Service::watch`] reads the configured keys again before each round.
+    pub recipients: &'a Ring,
     /// What looks.
     pub detector: &'a mut dyn Detector,
     /// The box's clock.
@@ -58,15 +59,19 @@ impl Service<'_> {
     ) -> Result<Summary, Error> {
         card::apart(card, self.store.dir())?;
         let card = Card::open(card)?;
-        self.round(camera, &card, None, None, true).run(listener)
+        let Self { recipients, .. } = *self;
+        self.round(camera, &card, recipients, None, None, true)
+            .run(listener)
     }
 
     /// Every camera's own card, borrowed where it must be, taken whole once.
     pub fn scan_all(&mut self, listener: &mut dyn Listener) -> Result<Ended, Error> {
         let mut ended = Ended::default();
-        let config = self.config;
+        let Self {
+            config, recipients, ..
+        } = *self;
         for camera in &config.cameras {
-            match self.lend(camera, None, true, listener) {
+            match self.lend(camera, recipients, None, true, listener) {
                 Ok(summary) => {
                     ended.rounds.insert(camera.id.clone(), summary);
                 }
@@ -93,11 +98,15 @@ impl Service<'_> {
             .map(|camera| (&camera.id, Settlings::new(config.attempts.get())))
             .collect();
         let mut hints = Watch::over(config.cameras.iter().map(|camera| camera.card.clone()));
+        let mut renewed = None;
         while !self.stop.load(Ordering::Relaxed) {
             ended.absent.clear();
+            let recipients = renewed.as_ref().unwrap_or(self.recipients);
+            renewed = recipients::renewed(config, recipients).or(renewed);
+            let recipients = renewed.as_ref().unwrap_or(self.recipients);
             for camera in &config.cameras {
                 let settling = settlings.get_mut(&camera.id);
-                match self.lend(camera, settling, false, listener) {
+                match self.lend(camera, recipients, settling, false, listener) {
                     Ok(summary) => {
                         ended.rounds.insert(camera.id.clone(), summary);
                     }
@@ -145,6 +154,7 @@ impl Service<'_> {
     fn lend(
         &mut self,
         camera: &Camera,
+        recipients: &Ring,
         settling: Option<&mut Settlings>,
         until_idle: bool,
         listener: &mut dyn Listener,
@@ -154,7 +164,7 @@ impl Service<'_> {
         card::apart(&camera.card, self.store.dir())?;
         let card = Card::open(&camera.card)?;
         let summary = self
-            .round(camera, &card, until, settling, until_idle)
+            .round(camera, &card, recipients, until, settling, until_idle)
             .run(listener);
         drop(card);
         lent.give()?;
@@ -165,6 +175,7 @@ impl Service<'_> {
         &'r mut self,
         camera: &'r Camera,
         card: &'r Card,
+        recipients: &'r Ring,
         until: Option<Instant>,
         settling: Option<&'r mut Settlings>,
         until_idle: bool,
@@ -174,7 +185,7 @@ impl Service<'_> {
             camera,
             card,
             store: self.store,
-            recipients: self.recipients,
+            recipients,
             detector: self.detector,
             clock: self.clock,
             stop: self.stop,

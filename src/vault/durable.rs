@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// How the name of a file that is still being written begins.
-pub(super) const UNFINISHED: &str = ".new-";
+pub(crate) const UNFINISHED: &str = ".new-";
 
 /// Bytes that are written at once.
 const PIECE: usize = 1 << 16;
@@ -52,7 +52,7 @@ pub(super) fn finish(
         Existing::Replace => file.persist(path),
     }
     .map_err(|failed| failed.error)?;
-    sync_folder(folder_of(path))
+    sync_name(path)
 }
 
 /// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:
@@ -71,15 +71,21 @@ pub(super) fn erase(path: &Path) -> io::Result<()> {
         file.sync_all()?;
     }
     std::fs::remove_file(path)?;
-    sync_folder(folder_of(path))
+    sync_name(path)
 }
 
 /// Makes the names in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Makes the name at `path` durable.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    sync_folder(folder_of(path))
+}
+
+/// The folder in which `path` names something.
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -87,7 +93,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Whether `error` says that the disk, or what may be used of it, is full.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded

@@ -160,6 +160,44 @@ pub struct Stanza {
     pub(super) wrapped: [u8; 48],
 }
 
+impl Stanza {
+    /// Its bytes, as in a header.
+    pub fn to_bytes(&self) -> [u8; STANZA] {
+        let [year_high, year_low] = self.epoch.year().to_be_bytes();
+        let role = match self.role {
+            Role::Service => 1,
+            Role::Recovery => 2,
+        };
+        let mut out = [0; STANZA];
+        out[..4].copy_from_slice(&[role, self.epoch.quarter(), year_high, year_low]);
+        out[4..12].copy_from_slice(self.fingerprint.as_bytes());
+        out[12..44].copy_from_slice(&self.encapsulated);
+        out[44..].copy_from_slice(&self.wrapped);
+        out
+    }
+
+    /// From its bytes.
+    pub fn from_bytes(bytes: &[u8; STANZA]) -> Result<Self, Error> {
+        let mut fields = Fields(bytes);
+        let [role, quarter] = fields.take();
+        let role = match role {
+            1 => Role::Service,
+            2 => Role::Recovery,
+            _ => return Err(Error::Header("a recipient is neither service nor recovery")),
+        };
+        let year = u16::from_be_bytes(fields.take());
+        let epoch =
+            Epoch::new(year, quarter).map_err(|_| Error::Header("a recipient's epoch is no quarter"))?;
+        Ok(Self {
+            role,
+            epoch,
+            fingerprint: Fingerprint::from_bytes(fields.take()),
+            encapsulated: fields.take(),
+            wrapped: fields.take(),
+        })
+    }
+}
+
 /// Everything that an item file says in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -208,15 +246,7 @@ impl Header {
         out.extend_from_slice(&self.nonce);
         out.resize(FIXED, 0);
         for stanza in &self.stanzas {
-            out.push(match stanza.role {
-                Role::Service => 1,
-                Role::Recovery => 2,
-            });
-            out.push(stanza.epoch.quarter());
-            out.extend_from_slice(&stanza.epoch.year().to_be_bytes());
-            out.extend_from_slice(stanza.fingerprint.as_bytes());
-            out.extend_from_slice(&stanza.encapsulated);
-            out.extend_from_slice(&stanza.wrapped);
+            out.extend_from_slice(&stanza.to_bytes());
         }
         out
     }
@@ -274,7 +304,7 @@ impl Header {
                     found: (FIXED + STANZA * nth + found) as u64,
                 });
             }
-            header.stanzas.push(read_stanza(&stanza)?);
+            header.stanzas.push(Stanza::from_bytes(&stanza)?);
         }
         Ok(header)
     }
@@ -288,25 +318,6 @@ impl Header {
             Some(more) => Err(Error::Trailing(more)),
         }
     }
-}
-
-fn read_stanza(bytes: &[u8; STANZA]) -> Result<Stanza, Error> {
-    let mut fields = Fields(bytes);
-    let [role, quarter] = fields.take();
-    let role = match role {
-        1 => Role::Service,
-        2 => Role::Recovery,
-        _ => return Err(Error::Header("a recipient is neither service nor recovery")),
-    };
-    let year = u16::from_be_bytes(fields.take());
-    let epoch = Epoch::new(year, quarter).map_err(|_| Error::Header("a recipient's epoch is no quarter"))?;
-    Ok(Stanza {
-        role,
-        epoch,
-        fingerprint: Fingerprint::from_bytes(fields.take()),
-        encapsulated: fields.take(),
-        wrapped: fields.take(),
-    })
 }
 
 /// Takes fields of fixed size off a record of fixed size.

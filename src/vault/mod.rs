@@ -16,7 +16,7 @@
 pub mod attestation;
 pub mod checkpoint;
 pub mod closing;
-mod durable;
+pub(crate) mod durable;
 pub mod export;
 pub mod item;
 pub mod journal;

@@ -147,13 +147,7 @@ impl EventSealer {
         content_key: Zeroizing<[u8; 32]>,
         randomness: &mut impl CryptoRng,
     ) -> Result<Self, Error> {
-        match recipients.len() {
-            0 => return Err(Error::NoRecipients),
-            1..=MOST_STANZAS => {}
-            many => return Err(Error::TooManyRecipients(many)),
-        }
-        let wrap = |recipient| wrap(&content_key, recipient, device, event, randomness);
-        let stanzas = recipients.iter().map(wrap).collect::<Result<_, _>>()?;
+        let stanzas = wrap_to_all(&content_key, recipients, device, event, randomness)?;
         Ok(Self {
             device,
             event,
@@ -236,6 +230,22 @@ fn wrap_aad(device: DeviceId, event: EventId) -> [u8; 16] {
     aad
 }
 
+fn wrap_to_all(
+    content_key: &[u8; 32],
+    recipients: &[Recipient],
+    device: DeviceId,
+    event: EventId,
+    randomness: &mut impl CryptoRng,
+) -> Result<Vec<Stanza>, Error> {
+    match recipients.len() {
+        0 => return Err(Error::NoRecipients),
+        1..=MOST_STANZAS => {}
+        many => return Err(Error::TooManyRecipients(many)),
+    }
+    let wrap = |recipient| wrap(content_key, recipient, device, event, randomness);
+    recipients.iter().map(wrap).collect()
+}
+
 fn wrap(
     content_key: &[u8; 32],
     recipient: &Recipient,
@@ -266,15 +276,15 @@ fn wrap(
     Ok(stanza)
 }
 
-fn unwrap(header: &Header, key: &OfficeKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+/// The content key of the header's event, out of `stanzas`: its own, or those kept for it elsewhere.
+fn unwrap(header: &Header, stanzas: &[Stanza], key: &OfficeKey) -> Result<Zeroizing<[u8; 32]>, Error> {
     let fingerprint = key.recipient().fingerprint();
-    let stanza = header
-        .stanzas
+    let stanza = stanzas
         .iter()
         .find(|stanza| stanza.fingerprint == fingerprint)
         .ok_or_else(|| Error::OtherKey {
             key: fingerprint,
-            recipients: header.stanzas.clone(),
+            recipients: stanzas.to_vec(),
         })?;
     let damaged = |_| Error::DamagedStanza(fingerprint);
     let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(&stanza.encapsulated).map_err(damaged)?;
@@ -293,6 +303,30 @@ fn unwrap(header: &Header, key: &OfficeKey) -> Result<Zeroizing<[u8; 32]>, Error
     Ok(content_key)
 }
 
+/// Wraps an event's content key anew, to other recipients: unwrapped with `key` from `stanzas`, which are
+/// those in `header` or those made here before.
+///
+/// The item files stay as they are, for their headers are bound to their chunks; what is made here is kept
+/// beside them, and [`open_with`] takes it. It serves the same event of the same box, and no other.
+pub fn rewrap(
+    header: &Header,
+    stanzas: &[Stanza],
+    key: &OfficeKey,
+    recipients: &[Recipient],
+) -> Result<Vec<Stanza>, Error> {
+    let content_key = unwrap(header, stanzas, key)?;
+    // As in `EventSealer::new`: UnwrapErr would panic without randomness.
+    getrandom::fill(&mut [0; 32])?;
+    let randomness = &mut UnwrapErr(getrandom::SysRng);
+    wrap_to_all(
+        &content_key,
+        recipients,
+        header.device,
+        header.id.event,
+        randomness,
+    )
+}
+
 /// An item, opened and found whole.
 #[derive(Debug, Clone)]
 pub struct Opened {
@@ -305,9 +339,20 @@ pub struct Opened {
 /// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
 pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let header = Header::read(&mut source)?;
-    let content_key = unwrap(&header, key)?;
+    let content_key = unwrap(&header, &header.stanzas, key)?;
+    open_body(source, header, &content_key)
+}
+
+/// The same for an item whose content key was wrapped anew: `stanzas` are what [`rewrap`] made of it.
+pub fn open_with(mut source: impl Read, stanzas: &[Stanza], key: &OfficeKey) -> Result<Opened, Error> {
+    let header = Header::read(&mut source)?;
+    let content_key = unwrap(&header, stanzas, key)?;
+    open_body(source, header, &content_key)
+}
+
+fn open_body(mut source: impl Read, header: Header, content_key: &[u8; 32]) -> Result<Opened, Error> {
     let bound = Sha256::digest(header.encode());
-    let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new((&*content_key).into(), &header.nonce.into());
+    let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new(content_key.into(), &header.nonce.into());
     let chunks = header.chunks();
     // The length in the header is not proven before the last chunk: room for a photograph at once, and
     // for more only as far as more is there.
@@ -503,6 +548,62 @@ mod tests {
             }
             error => panic!("{error}"),
         }
+    }
+
+    #[test]
+    fn a_content_key_wrapped_anew_opens_with_the_new_key_and_no_longer_needs_the_old() {
+        let (old, new, newer) = (Office::new(), Office::new(), Office::new());
+        let sealed = old.sealer().seal(ItemKind::Frame, &content(CHUNK + 7));
+        let sealed = sealed.expect("sealed");
+        let to = |office: &Office| office.keys.each_ref().map(|key| key.recipient().clone());
+        let header = &sealed.header;
+        let first = rewrap(header, &header.stanzas, &old.keys[1], &to(&new)).expect("wrapped anew");
+        let second = rewrap(header, &first, &new.keys[0], &to(&newer)).expect("and again");
+        for (stanzas, office) in [(&first, &new), (&second, &newer)] {
+            for key in &office.keys {
+                let opened = open_with(sealed.bytes(), stanzas, key).expect("opened");
+                assert_eq!(opened.plaintext, content(CHUNK + 7));
+                // The file itself says what it always said.
+                let refused = open(sealed.bytes(), key).expect_err("not in the header");
+                assert!(matches!(refused, Error::OtherKey { .. }));
+            }
+        }
+        let kept = first.iter().map(|stanza| Stanza::from_bytes(&stanza.to_bytes()));
+        assert!(
+            kept.map(|stanza| stanza.expect("whole"))
+                .eq(first.iter().cloned())
+        );
+        let refused = rewrap(header, &header.stanzas, &new.keys[0], &to(&newer)).expect_err("other key");
+        assert!(matches!(refused, Error::OtherKey { .. }));
+        let nobody = rewrap(header, &header.stanzas, &old.keys[0], &[]);
+        assert!(matches!(nobody, Err(Error::NoRecipients)));
+    }
+
+    #[test]
+    fn what_was_wrapped_anew_serves_its_own_event_on_its_own_box_alone() {
+        let office = Office::new();
+        let recipients = office.keys.each_ref().map(|key| key.recipient().clone());
+        let sealed = office.sealer().seal(ItemKind::Record, b"{}").expect("sealed");
+        let anew = |device, event| {
+            let mut header = sealed.header.clone();
+            (header.device, header.id.event) = (device, event);
+            let stanzas = EventSealer::new(device, event, &recipients)
+                .expect("a sealer")
+                .stanzas;
+            rewrap(&header, &stanzas, &office.keys[0], &recipients).expect("wrapped anew")
+        };
+        let (device, event) = (sealed.header.device, sealed.header.id.event);
+        let (other_device, other_event) = (
+            DeviceId(Fingerprint::from_bytes([9; 8])),
+            EventId::from_bytes([9; 8]),
+        );
+        for stanzas in [anew(other_device, event), anew(device, other_event)] {
+            let refused = open_with(sealed.bytes(), &stanzas, &office.keys[0]).expect_err("bound");
+            assert!(matches!(refused, Error::DamagedStanza(_)), "{refused}");
+        }
+        // Another content key of the same event: unwrapped, and found to be the wrong one.
+        let refused = open_with(sealed.bytes(), &anew(device, event), &office.keys[0]).expect_err("wrong");
+        assert!(matches!(refused, Error::Damaged { chunk: 1, .. }), "{refused}");
     }
 
     #[test]

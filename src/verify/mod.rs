@@ -9,6 +9,7 @@
 //! Leaves proving *which* box wrote a store to the public key that the caller trusts: without one the
 //! store vouches for itself, and the report says so.
 
+mod bundle;
 mod database;
 mod export;
 mod frame;
@@ -26,6 +27,7 @@ use crate::vault::DevicePublic;
 use crate::vault::item::Header;
 use crate::vault::journal::Head;
 
+pub use bundle::bundle;
 pub use export::{export, write_export};
 pub use frame::frame;
 pub use store::{store, store_with};
@@ -41,8 +43,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Neither a store nor an item.
-    #[error("{}: this is neither a vigie store nor a sealed item", .0.display())]
+    /// Neither a store, nor a bundle, nor an item.
+    #[error("{}: this is neither a vigie store, nor a bundle, nor a sealed item", .0.display())]
     Unknown(PathBuf),
     /// A running program changes it while it is read.
     #[error("{}: in use by a running vigie; stop it first, or verify a copy", .0.display())]
@@ -100,12 +102,15 @@ impl Report {
     }
 }
 
-/// Checks the store, the journal's export or the item at `path`. `device` is the box that is trusted to
+/// Checks the store, the bundle, the journal's export or the item at `path`. `device` is the box that is trusted to
 /// have written it; the journal must contain the line `pinned`.
 pub fn path(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) -> Result<Report, Error> {
     let unreadable = |source| io_at(path, source);
     if path.metadata().map_err(unreadable)?.is_dir() {
-        return store_with(path, device, pinned);
+        return match bundle::is_bundle(path) {
+            true => bundle(path, device, pinned),
+            false => store_with(path, device, pinned),
+        };
     }
     let mut start = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

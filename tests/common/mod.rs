@@ -18,8 +18,8 @@ use vigie::frame::{BoxTime, CameraTime, Digest};
 use vigie::jpeg::Facts;
 use vigie::trap::service::Service;
 use vigie::trap::{self, Listener, Outcome, Summary, Word};
-use vigie::vault::keys::{office_init, trap_init};
-use vigie::vault::{DeviceKey, Epoch, OfficeKey, Recipient, Store};
+use vigie::vault::keys::{Ring, office_init, trap_init};
+use vigie::vault::{DeviceKey, Epoch, OfficeKey, Store};
 use vigie::vision::Detector;
 
 /// What is painted on a frame.
@@ -219,10 +219,8 @@ zone = "all"
         DeviceKey::read(&self.path("device.key")).expect("a key")
     }
 
-    pub fn recipients(&self) -> Vec<Recipient> {
-        ["service-2026-Q4.pub", "recovery-2026-Q4.pub"]
-            .map(|name| Recipient::read(&self.path(name)).expect("a key"))
-            .into()
+    pub fn recipients(&self) -> Ring {
+        vigie::trap::recipients::read(&self.config()).expect("keys")
     }
 
     pub fn service_key(&self) -> OfficeKey {

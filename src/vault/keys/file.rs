@@ -2,12 +2,12 @@
 //!
 //! Promises: one single text for a key (but for line ends, which a mail program may change in a
 //! public one); a damaged file is refused by its fingerprint; a secret is written with mode 0600 to a
-//! name that was free, and not read if others could.
+//! name that was free, and not read if others could read it or put another in its place.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -33,6 +33,7 @@ pub(super) enum Half {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
     Device,
+    Desk,
     Office(Role, Epoch),
 }
 
@@ -40,16 +41,50 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device => f.write_str("box"),
+            Self::Desk => f.write_str("desk"),
             Self::Office(role, epoch) => write!(f, "{role} of {epoch}"),
+        }
+    }
+}
+
+/// Who signs with a key, and so what its file must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signer {
+    Device,
+    Desk,
+}
+
+impl Signer {
+    pub(super) const fn holder(self) -> Holder {
+        match self {
+            Self::Device => Holder::Device,
+            Self::Desk => Holder::Desk,
+        }
+    }
+
+    /// The stem of its two files' names.
+    pub(super) const fn stem(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Desk => "desk",
+        }
+    }
+
+    const fn wanted(self, half: Half) -> &'static str {
+        match (self, half) {
+            (Self::Device, Half::Secret) => "box's secret key",
+            (Self::Device, Half::Public) => "box's public key",
+            (Self::Desk, Half::Secret) => "desk's secret key",
+            (Self::Desk, Half::Public) => "desk's public key",
         }
     }
 }
 
 /// A key file's content.
 pub(super) struct KeyText {
-    half: Half,
-    holder: Holder,
-    fingerprint: Fingerprint,
+    pub(super) half: Half,
+    pub(super) holder: Holder,
+    pub(super) fingerprint: Fingerprint,
     place: String,
     pub(super) bytes: Zeroizing<[u8; 32]>,
 }
@@ -57,26 +92,26 @@ pub(super) struct KeyText {
 impl KeyText {
     /// Reads and parses the file at `path`.
     pub(super) fn read(path: &Path, half: Half) -> Result<Self, Error> {
-        let io_at = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(io_at)?;
+        let file = open_plain(path, half)?;
         if half == Half::Secret {
             // Of the open file, not of the name: what is checked is what is read.
-            let mode = file.metadata().map_err(io_at)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                return Err(Error::Exposed {
-                    path: path.to_owned(),
-                    mode: mode & 0o7777,
-                });
-            }
+            check_secret(path, &file.metadata().map_err(io_at(path))?)?;
+            check_folder(path)?;
         }
+        Self::read_from(file, path)
+    }
+
+    /// The same of a secret key that others may have read: it is about to be destroyed.
+    pub(super) fn read_exposed(path: &Path) -> Result<Self, Error> {
+        Self::read_from(open_plain(path, Half::Secret)?, path)
+    }
+
+    fn read_from(file: File, path: &Path) -> Result<Self, Error> {
         // Room for the longest from the start: growing would leave copies of a secret behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
         file.take(LONGEST_FILE as u64)
             .read_to_end(&mut bytes)
-            .map_err(io_at)?;
+            .map_err(io_at(path))?;
         let place = path.display().to_string();
         match std::str::from_utf8(&bytes) {
             Ok(text) if bytes.len() < LONGEST_FILE => Self::parse(place, text),
@@ -102,11 +137,12 @@ impl KeyText {
         };
         let holder = match field("kind: ", "the line `kind:` is missing")? {
             "device" => Holder::Device,
+            "desk" => Holder::Desk,
             kind => {
                 let role = match kind {
                     "service" => Role::Service,
                     "recovery" => Role::Recovery,
-                    _ => return Err(wrong("its kind is not device, service or recovery")),
+                    _ => return Err(wrong("its kind is not device, desk, service or recovery")),
                 };
                 let epoch = field("epoch: ", "the line `epoch:` is missing")?.parse();
                 let epoch = epoch.map_err(|_| wrong("its epoch is no quarter such as 2026-Q4"))?;
@@ -131,11 +167,12 @@ impl KeyText {
         })
     }
 
-    /// This key, if it is that half of a box's.
-    pub(super) fn device(self, half: Half, wanted: &'static str) -> Result<Self, Error> {
-        match self.holder {
-            Holder::Device if self.half == half => Ok(self),
-            _ => Err(self.wrong_key(wanted)),
+    /// This key, if it is that half of the signing key of that signer.
+    pub(super) fn signing(self, half: Half, signer: Signer) -> Result<Self, Error> {
+        if self.half == half && self.holder == signer.holder() {
+            Ok(self)
+        } else {
+            Err(self.wrong_key(signer.wanted(half)))
         }
     }
 
@@ -176,6 +213,90 @@ impl KeyText {
     }
 }
 
+/// The text of a small plain file that is no secret, of fewer than `longest` bytes.
+pub(super) fn read_small(path: &Path, longest: usize) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = open_plain(path, Half::Public)?
+        .take(longest as u64)
+        .read_to_string(&mut text);
+    match read {
+        Ok(length) if length < longest => Ok(text),
+        Ok(_) => Err(Error::Malformed {
+            place: path.display().to_string(),
+            what: "it is too long",
+        }),
+        Err(source) => Err(Error::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Opens a plain file without waiting for anyone at the other end of a pipe.
+fn open_plain(path: &Path, half: Half) -> Result<File, Error> {
+    use rustix::fs::OFlags;
+    let links = match half {
+        Half::Secret => OFlags::NOFOLLOW,
+        Half::Public => OFlags::empty(),
+    };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | links;
+    let file = match rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::LOOP) => return Err(Error::NotPlain(path.to_owned())),
+        Err(errno) => return Err(io_at(path)(errno.into())),
+    };
+    if file.metadata().map_err(io_at(path))?.is_file() {
+        Ok(file)
+    } else {
+        Err(Error::NotPlain(path.to_owned()))
+    }
+}
+
+/// Read by its owner alone, who is whoever runs this, or root.
+fn check_secret(path: &Path, found: &Metadata) -> Result<(), Error> {
+    let mode = found.mode();
+    if mode & 0o077 != 0 {
+        return Err(Error::Exposed {
+            path: path.to_owned(),
+            mode: mode & 0o7777,
+        });
+    }
+    if is_ours(found) {
+        return Ok(());
+    }
+    Err(Error::Unguarded {
+        path: path.to_owned(),
+        what: "this secret key belongs to another user; run chown on it if it should be yours",
+    })
+}
+
+/// Whoever can write to a secret's folder can put another key in its place. In a sticky one (/tmp) only the
+/// file's owner can.
+pub(super) fn check_folder(secret: &Path) -> Result<(), Error> {
+    let folder = durable::folder_of(secret);
+    let found = folder.metadata().map_err(io_at(folder))?;
+    let theirs = found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0;
+    if !theirs && is_ours(&found) {
+        return Ok(());
+    }
+    Err(Error::Unguarded {
+        path: folder.to_owned(),
+        what: "others can put another key into this folder; run chmod 700 on it, and chown if it should be yours",
+    })
+}
+
+fn is_ours(found: &Metadata) -> bool {
+    found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// What went wrong with a file, and with which.
+pub(super) fn io_at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 fn not_a_key(place: String) -> Error {
     Error::Malformed {
         place,
@@ -192,6 +313,7 @@ pub(super) fn write_pair(
     secret_bytes: &[u8; 32],
     public_bytes: &[u8; 32],
 ) -> Result<(), Error> {
+    check_folder(secret)?;
     write_new(secret, Half::Secret, holder, fingerprint, secret_bytes)?;
     write_new(public, Half::Public, holder, fingerprint, public_bytes)
 }
@@ -209,6 +331,7 @@ fn write_new(
     };
     let holder = match holder {
         Holder::Device => "kind: device".to_owned(),
+        Holder::Desk => "kind: desk".to_owned(),
         Holder::Office(role, epoch) => format!("kind: {role}\nepoch: {epoch}"),
     };
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_FILE));

@@ -1,12 +1,13 @@
-//! Making keys: `vigie keys trap-init` and `office-init`.
+//! Making keys: `vigie keys trap-init`, `desk-init` and `office-init`.
 
 use std::path::{Path, PathBuf};
 
 use hpke::{Kem as _, Serializable as _};
 use zeroize::Zeroizing;
 
-use super::file::{Holder, write_pair};
-use super::{DeviceId, DeviceKey, Epoch, Error, Fingerprint, Kem, OfficeKey, Role, public_bytes};
+use super::file::{Holder, Signer, write_pair};
+use super::recipient::{Kem, public_bytes};
+use super::{DeviceId, DeviceKey, Epoch, Error, Fingerprint, OfficeKey, Role};
 
 /// A pair of key files just made.
 #[derive(Debug, Clone)]
@@ -19,12 +20,12 @@ pub struct KeyFiles {
     pub public: PathBuf,
 }
 
-/// What [`trap_init`] made.
+/// What [`trap_init`] or [`desk_init`] made.
 #[derive(Debug, Clone)]
 pub struct DeviceIdentity {
-    /// The box's name from now on.
+    /// The signer's name from now on.
     pub id: DeviceId,
-    /// Its key files: the secret one stays on the box, the public one goes to the service.
+    /// Its key files: the secret one stays where it was made, the public one goes to the other side.
     pub files: KeyFiles,
 }
 
@@ -48,12 +49,24 @@ pub fn trap_init(dir: &Path) -> Result<DeviceIdentity, Error> {
 
 /// The same from given randomness, for the test vectors.
 pub(in crate::vault) fn trap_init_from(dir: &Path, seed: &[u8; 32]) -> Result<DeviceIdentity, Error> {
-    let [secret, public] = pair(dir, "device");
+    make_signing(dir, Signer::Device, seed)
+}
+
+/// Makes the desk's signing key: `desk.key` and `desk.pub` in `dir`. With it the desk signs what it tells
+/// the boxes, and its own journal.
+///
+/// Fails with [`Error::Exists`] if either is there, and then writes nothing.
+pub fn desk_init(dir: &Path) -> Result<DeviceIdentity, Error> {
+    make_signing(dir, Signer::Desk, &*random_seed()?)
+}
+
+fn make_signing(dir: &Path, signer: Signer, seed: &[u8; 32]) -> Result<DeviceIdentity, Error> {
+    let [secret, public] = pair(dir, signer.stem());
     refuse_existing(&[&secret, &public])?;
     let key = DeviceKey::new(seed);
     write_pair(
         [&secret, &public],
-        Holder::Device,
+        signer.holder(),
         key.id().0,
         key.signing.as_bytes(),
         key.public.as_bytes(),
@@ -82,14 +95,29 @@ pub(in crate::vault) fn office_init_from(
     epoch: Epoch,
     [service_seed, recovery_seed]: [&[u8; 32]; 2],
 ) -> Result<OfficeIdentity, Error> {
-    let service = pair(dir, &format!("service-{epoch}"));
-    let recovery = pair(dir, &format!("recovery-{epoch}"));
+    let [service, recovery] = office_pairs(dir, epoch);
     refuse_existing(&[&service[0], &service[1], &recovery[0], &recovery[1]])?;
     Ok(OfficeIdentity {
         epoch,
         service: make_office(service, Role::Service, epoch, service_seed)?,
         recovery: make_office(recovery, Role::Recovery, epoch, recovery_seed)?,
     })
+}
+
+/// Makes the recipients of several quarters: `quarters` of them, from `from` on.
+///
+/// Fails with [`Error::Exists`] if any file of any of them is there, and then writes nothing.
+pub fn office_init_quarters(dir: &Path, from: Epoch, quarters: u8) -> Result<Vec<OfficeIdentity>, Error> {
+    let epochs = || std::iter::successors(Some(from), |epoch| epoch.next()).take(quarters.into());
+    for epoch in epochs() {
+        let [service, recovery] = office_pairs(dir, epoch);
+        refuse_existing(&[&service[0], &service[1], &recovery[0], &recovery[1]])?;
+    }
+    epochs().map(|epoch| office_init(dir, epoch)).collect()
+}
+
+fn office_pairs(dir: &Path, epoch: Epoch) -> [[PathBuf; 2]; 2] {
+    [Role::Service, Role::Recovery].map(|role| pair(dir, &format!("{role}-{epoch}")))
 }
 
 fn make_office(

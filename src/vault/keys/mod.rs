@@ -1,4 +1,4 @@
-//! Keys: the device's own signing key, and the service's and the recovery recipient.
+//! Keys: the box's and the desk's own signing keys, and the service's and the recovery recipients.
 //!
 //! Promises: a secret key file is never overwritten, is readable by its owner alone and is refused
 //! when it is not; a secret is never printed and is wiped from memory when dropped; a public key file
@@ -7,29 +7,38 @@
 //!
 //! Leaves to others where keys are kept, and what is done when one is lost.
 
+pub mod destruction;
+pub mod drill;
 mod file;
 mod init;
+mod recipient;
+pub mod revocation;
+pub mod ring;
+mod signing;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use hpke::{Deserializable as _, Kem as _, Serializable as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::signed;
+use crate::frame::BoxTime;
+pub use destruction::{Destruction, Plan};
+pub use drill::Drill;
 pub(super) use file::lower_hex;
-use file::{Half, KeyText};
-pub use init::{DeviceIdentity, KeyFiles, OfficeIdentity, office_init, trap_init};
+pub use init::{
+    DeviceIdentity, KeyFiles, OfficeIdentity, desk_init, office_init, office_init_quarters, trap_init,
+};
 #[cfg(test)]
 pub(super) use init::{office_init_from, trap_init_from};
-
-const NO_X25519: &str = "these 32 bytes are no usable X25519 key";
-
-/// DHKEM(X25519, HKDF-SHA256), RFC 9180 §7.1.
-pub(super) type Kem = hpke::kem::X25519HkdfSha256;
+pub(super) use recipient::Kem;
+pub use recipient::{OfficeKey, Recipient};
+pub use revocation::Revocation;
+pub use ring::Ring;
+pub use signing::{DeviceKey, DevicePublic};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,17 @@ pub enum Error {
         /// Its permission bits.
         mode: u32,
     },
+    /// Whoever owns the file can read and replace it, or whoever can write to its folder.
+    #[error("{}: {what}", path.display())]
+    Unguarded {
+        /// The file, or its folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: &'static str,
+    },
+    /// A link could lead anywhere; a pipe would never end.
+    #[error("{}: a key is read from a plain file, and a secret one never through a link", .0.display())]
+    NotPlain(PathBuf),
     /// Not a key file, or a damaged one.
     #[error("{place}: {what}")]
     Malformed {
@@ -56,6 +76,31 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A document that the desk did not sign, or a damaged one.
+    #[error("{place}: {what}")]
+    Document {
+        /// The file, or what it came from.
+        place: String,
+        /// What is wrong with it.
+        what: signed::Error,
+    },
+    /// Nobody is known by whom it could be signed.
+    #[error("{}: the desk's public key is not configured, so nothing can be checked with it", .0.display())]
+    NoDesk(PathBuf),
+    /// What is sealed now, or will be, must stay readable.
+    #[error("{0} is not over: its keys are still needed")]
+    NotOver(Epoch),
+    /// None of that quarter is there.
+    #[error("{}: there is no secret key of {epoch} here", folder.display())]
+    NothingToDestroy {
+        /// The folder.
+        folder: PathBuf,
+        /// The quarter.
+        epoch: Epoch,
+    },
+    /// More than any office hands out.
+    #[error("{}: more than 1000 keys and revocations: this is no box's folder", .0.display())]
+    TooManyFiles(PathBuf),
     /// A good key, but for another job.
     #[error("{place}: this is the {found}, where the {wanted} is needed")]
     WrongKey {
@@ -147,7 +192,7 @@ impl From<Fingerprint> for String {
     }
 }
 
-/// A box: the fingerprint of its signing key.
+/// A box, or the desk: the fingerprint of its signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceId(pub Fingerprint);
@@ -194,6 +239,20 @@ impl Epoch {
     /// 1 to 4.
     pub fn quarter(self) -> u8 {
         self.quarter
+    }
+
+    /// The quarter in which an instant lies, in UTC; nothing before 2000, when no box had its clock set.
+    pub fn at(now: BoxTime) -> Option<Self> {
+        Self::of(now.0.to_zoned(jiff::tz::TimeZone::UTC).date()).ok()
+    }
+
+    /// The next quarter; after the last of 9999 there is none.
+    pub fn next(self) -> Option<Self> {
+        match self.quarter {
+            4 => Self::new(self.year + 1, 1),
+            quarter => Self::new(self.year, quarter + 1),
+        }
+        .ok()
     }
 }
 
@@ -264,232 +323,4 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// The box's signing key. Signs the journal's heads; opens nothing.
-#[derive(Clone)]
-pub struct DeviceKey {
-    signing: SigningKey,
-    public: DevicePublic,
-}
-
-impl DeviceKey {
-    fn new(secret: &[u8; 32]) -> Self {
-        let signing = SigningKey::from_bytes(secret);
-        let public = DevicePublic::new(signing.verifying_key());
-        Self { signing, public }
-    }
-
-    /// Reads `device.key`.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let key = KeyText::read(path, Half::Secret)?.device(Half::Secret, "box's secret key")?;
-        let device = Self::new(&key.bytes);
-        key.check_fingerprint(device.id().0)?;
-        Ok(device)
-    }
-
-    /// The box's name.
-    pub fn id(&self) -> DeviceId {
-        self.public.id()
-    }
-
-    /// What others check its signatures with.
-    pub fn public(&self) -> &DevicePublic {
-        &self.public
-    }
-
-    /// Ed25519 signature over `message`.
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.signing.sign(message).to_bytes()
-    }
-}
-
-impl fmt::Debug for DeviceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeviceKey({})", self.id())
-    }
-}
-
-/// The public half of a box's signing key; in JSON its 64 hexadecimal digits.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DevicePublic(VerifyingKey);
-
-impl DevicePublic {
-    fn new(key: VerifyingKey) -> Self {
-        Self(key)
-    }
-
-    /// From its 32 bytes; nothing if they are no point, or one whose signatures anyone can make.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
-        let key = VerifyingKey::from_bytes(bytes).ok()?;
-        // RFC 8032 §5.1.3: a point has one encoding; with another, one key would have two names.
-        let canonical = key.to_edwards().compress().as_bytes() == bytes;
-        (canonical && !key.is_weak()).then(|| Self::new(key))
-    }
-
-    /// Its 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
-    }
-
-    /// Reads `device.pub`.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::from_text(KeyText::read(path, Half::Public)?)
-    }
-
-    /// The box's name.
-    pub fn id(&self) -> DeviceId {
-        DeviceId(Fingerprint::of(self.as_bytes()))
-    }
-
-    /// Whether `signature` is this box's over `message` (strict: RFC 8032 §5.1.7, canonical only).
-    pub fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(message, &signature).is_ok()
-    }
-
-    fn from_text(text: KeyText) -> Result<Self, Error> {
-        let key = text.device(Half::Public, "box's public key")?;
-        let public = Self::from_bytes(&key.bytes)
-            .ok_or_else(|| key.malformed("these 32 bytes are no usable Ed25519 key"))?;
-        key.check_fingerprint(public.id().0)?;
-        Ok(public)
-    }
-}
-
-impl fmt::Debug for DevicePublic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DevicePublic({})", self.id())
-    }
-}
-
-impl FromStr for DevicePublic {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::from_text(KeyText::parse("key".to_owned(), text)?)
-    }
-}
-
-impl TryFrom<String> for DevicePublic {
-    type Error = Error;
-    fn try_from(digits: String) -> Result<Self, Error> {
-        let bytes = lower_hex(&digits);
-        bytes
-            .and_then(|bytes| Self::from_bytes(&bytes))
-            .ok_or(Error::PublicKey(digits))
-    }
-}
-
-impl From<DevicePublic> for String {
-    fn from(key: DevicePublic) -> Self {
-        hex::encode(key.as_bytes())
-    }
-}
-
-/// Someone to whom items are sealed: a public key of the service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    role: Role,
-    epoch: Epoch,
-    fingerprint: Fingerprint,
-    pub(super) key: <Kem as hpke::Kem>::PublicKey,
-}
-
-impl Recipient {
-    /// Reads `service-2026-Q4.pub` or the like.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::from_text(KeyText::read(path, Half::Public)?)
-    }
-
-    /// Service or recovery.
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
-    /// Its quarter.
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    /// Its name.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
-    }
-
-    fn from_text(text: KeyText) -> Result<Self, Error> {
-        let wanted = "public key of the service or of the recovery";
-        let (role, epoch, key) = text.office(Half::Public, wanted)?;
-        let fingerprint = Fingerprint::of(&key.bytes);
-        key.check_fingerprint(fingerprint)?;
-        let public =
-            <Kem as hpke::Kem>::PublicKey::from_bytes(&*key.bytes).map_err(|_| key.malformed(NO_X25519))?;
-        Ok(Self {
-            role,
-            epoch,
-            fingerprint,
-            key: public,
-        })
-    }
-}
-
-impl FromStr for Recipient {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::from_text(KeyText::parse("key".to_owned(), text)?)
-    }
-}
-
-/// A secret key of the service or of the recovery: opens what was sealed to it.
-pub struct OfficeKey {
-    recipient: Recipient,
-    pub(super) secret: <Kem as hpke::Kem>::PrivateKey,
-}
-
-impl OfficeKey {
-    /// Reads `service-2026-Q4.key` or the like.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let wanted = "secret key of the service or of the recovery";
-        let (role, epoch, key) = KeyText::read(path, Half::Secret)?.office(Half::Secret, wanted)?;
-        let secret =
-            <Kem as hpke::Kem>::PrivateKey::from_bytes(&*key.bytes).map_err(|_| key.malformed(NO_X25519))?;
-        let office = Self::new(role, epoch, secret);
-        key.check_fingerprint(office.recipient.fingerprint)?;
-        Ok(office)
-    }
-
-    fn new(role: Role, epoch: Epoch, secret: <Kem as hpke::Kem>::PrivateKey) -> Self {
-        let key = Kem::sk_to_pk(&secret);
-        let fingerprint = Fingerprint::of(&public_bytes(&key));
-        let recipient = Recipient {
-            role,
-            epoch,
-            fingerprint,
-            key,
-        };
-        Self { recipient, secret }
-    }
-
-    /// Its public half.
-    pub fn recipient(&self) -> &Recipient {
-        &self.recipient
-    }
-}
-
-impl fmt::Debug for OfficeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Recipient {
-            role,
-            epoch,
-            fingerprint,
-            ..
-        } = &self.recipient;
-        write!(f, "OfficeKey({role} {epoch} {fingerprint})")
-    }
-}
-
-fn public_bytes(key: &<Kem as hpke::Kem>::PublicKey) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    key.write_exact(&mut bytes);
-    bytes
 }

@@ -41,8 +41,8 @@ use opening::{
     refuse_damaged_log,
 };
 pub use pruning::{Prunable, Why};
-use staging::{Facts, keep_what_has_a_row};
-pub use staging::{Staged, Staging, item_files, sealed_body};
+use staging::keep_what_has_a_row;
+pub use staging::{ItemFacts, Staged, Staging, copy_hashed, item_files, sealed_body};
 
 /// The database's name in the store's folder.
 pub const DATABASE: &str = "vault.db";
@@ -142,6 +142,14 @@ pub enum Error {
     /// An item of this name is in the store.
     #[error("{0} is already in the store")]
     Duplicate(ItemId),
+    /// A file that was to be taken in is not the item that it was said to be.
+    #[error("{id}: {what}")]
+    NotAsListed {
+        /// What it was said to be.
+        id: ItemId,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -218,6 +226,8 @@ impl Store {
         if is_empty(&sql, &path)? {
             create(&mut sql, device, now)?;
             durable::sync_folder(dir).map_err(io_at(dir))?;
+            // A session that was killed may have made the folder.
+            durable::sync_name(dir).map_err(io_at(dir))?;
         }
         let head = own_head(&sql, dir, device.public())?;
         let mut store = Self {
@@ -452,7 +462,7 @@ pub struct Tx<'s> {
 impl<'s> Tx<'s> {
     /// Gives a staged item its row, and writes down that it was sealed.
     pub fn insert_item(&mut self, time: BoxTime, staged: Staged) -> Result<(), Error> {
-        let Facts {
+        let ItemFacts {
             device,
             id,
             kind,

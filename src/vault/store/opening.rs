@@ -15,12 +15,17 @@ use crate::vault::journal::Head;
 use crate::vault::keys::DevicePublic;
 use crate::vault::log;
 
+/// Makes a folder, durably: a store whose own name a power cut takes away is lost with all in it.
 pub(super) fn make_folder(dir: &Path) -> Result<(), Error> {
+    let missing: Vec<_> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
         .map_err(io_at(dir))?;
+    for made in missing {
+        durable::sync_name(made).map_err(io_at(made))?;
+    }
     let mode = dir.metadata().map_err(io_at(dir))?.permissions().mode();
     if mode & 0o077 != 0 {
         fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(io_at(dir))?;

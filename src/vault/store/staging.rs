@@ -4,35 +4,42 @@
 //! outlive its [`Staged`], but for a crash, after which the next opening removes it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use rusqlite::{Connection, params};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::{Error, ITEMS, io_at};
 use crate::frame::{Digest, EventId};
 use crate::vault::durable::{self, Existing};
-use crate::vault::item::{ItemId, ItemKind};
+use crate::vault::item::{Header, ItemId, ItemKind};
 use crate::vault::keys::DeviceId;
 use crate::vault::seal::Sealed;
 
-/// An item file, durable and without a row. Dropped without [`Tx::insert_item`], it is removed.
+/// An item file, durable and without a row. Dropped without [`super::Tx::insert_item`], it is removed.
 #[derive(Debug)]
 pub struct Staged {
-    pub(super) facts: Facts,
-    path: Option<PathBuf>,
+    pub(super) facts: ItemFacts,
+    path: PathBuf,
+    kept: bool,
 }
 
 /// What row and line say of an item.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Facts {
-    pub(super) device: DeviceId,
-    pub(super) id: ItemId,
-    pub(super) kind: ItemKind,
-    pub(super) size: u64,
-    pub(super) digest: Digest,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemFacts {
+    /// The box that sealed it.
+    pub device: DeviceId,
+    /// Event and number.
+    pub id: ItemId,
+    /// What it holds.
+    pub kind: ItemKind,
+    /// Bytes of the file.
+    pub size: u64,
+    /// SHA-256 of the file.
+    pub digest: Digest,
 }
 
 impl Staged {
@@ -41,16 +48,26 @@ impl Staged {
         self.facts.id
     }
 
+    /// SHA-256 of the file.
+    pub fn digest(&self) -> Digest {
+        self.facts.digest
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn keep(&mut self) {
-        self.path = None;
+        self.kept = true;
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
+        if !self.kept {
             // What cannot be removed now is removed when the store is opened next.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -72,15 +89,64 @@ impl Staging {
             }
         })?;
         Ok(Staged {
-            facts: Facts {
+            facts: ItemFacts {
                 device: sealed.device(),
                 id: sealed.id(),
                 kind: sealed.kind(),
                 size: sealed.bytes().len() as u64,
                 digest: sealed.digest(),
             },
-            path: Some(path),
+            path,
+            kept: false,
         })
+    }
+
+    /// Makes the item file durable that `source` gives, as yet without a row. It is hashed while it is
+    /// copied, and refused unless bytes, length and header are those of `facts`.
+    pub fn take_in(&self, source: impl Read, facts: ItemFacts) -> Result<Staged, Error> {
+        let path = self.items.join(facts.id.to_string());
+        let refused = |what| Error::NotAsListed { id: facts.id, what };
+        let mut file = durable::unfinished(&self.items).map_err(io_at(&self.items))?;
+        let (size, digest) = copy_hashed(source.take(facts.size.saturating_add(1)), file.as_file_mut())
+            .map_err(io_at(&path))?;
+        if (size, digest) != (facts.size, facts.digest) {
+            return Err(refused("its bytes are others"));
+        }
+        let mut again = file.reopen().map_err(io_at(&path))?;
+        let header = Header::read(&mut again).map_err(|_| refused("it is no item"))?;
+        if (header.device, header.id, header.kind) != (facts.device, facts.id, facts.kind)
+            || header.check_length(size).is_err()
+        {
+            return Err(refused("its header is that of another item"));
+        }
+        durable::finish(file, &path, 0o600, Existing::Refuse).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => Error::Duplicate(facts.id),
+            _ => io_at(&path)(source),
+        })?;
+        Ok(Staged {
+            facts,
+            path,
+            kept: false,
+        })
+    }
+}
+
+/// Copies to the end; how many bytes there were, and their SHA-256.
+pub fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 << 10];
+    let mut size = 0;
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok((size, Digest::from_bytes(hash.finalize().into()))),
+            Ok(length) => {
+                hash.update(&piece[..length]);
+                to.write_all(&piece[..length])?;
+                size += length as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

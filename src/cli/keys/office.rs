@@ -1,0 +1,212 @@
+//! What the office does with keys that exist: revoke, destroy, try.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Exit, Failure, Told, box_time, json_line, line, role};
+use crate::vault::keys::destruction::Secret;
+use crate::vault::keys::drill::State;
+use crate::vault::keys::revocation::EXTENSION;
+use crate::vault::keys::{Drill, Plan, Revocation};
+use crate::vault::{DeviceKey, Epoch, Fingerprint, OfficeKey, Recipient};
+
+pub fn revoke(keys: &[String], reason: &str, desk: &Path, out: &Path, told: Told) -> Result<Exit, Failure> {
+    if out.extension().is_none_or(|extension| extension != EXTENSION) {
+        return Err(Failure::wrong_use(
+            out.display(),
+            [
+                "a box would not know this file for a revocation",
+                "let the name end in .revocation",
+            ],
+            [
+                "un boîtier ne reconnaîtrait pas ce fichier comme révocation",
+                "terminez le nom par .revocation",
+            ],
+        ));
+    }
+    let keys = keys
+        .iter()
+        .map(|key| fingerprint(key))
+        .collect::<Result<Vec<_>, _>>()?;
+    let desk = DeviceKey::read_desk(desk)?;
+    let revocation = Revocation::new(&desk, keys, reason, box_time())?;
+    revocation.write(&desk, out)?;
+    if told.json {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            out: &'a Path,
+            #[serde(flatten)]
+            revocation: &'a Revocation,
+        }
+        let revocation = &revocation;
+        json_line(&Written { out, revocation });
+        return Ok(Exit::Done);
+    }
+    for key in &revocation.keys {
+        line(&format!("{}  {key}", told.lang.pick("revoked", "révoquée")));
+    }
+    line(told.lang.pick(
+        "Copy this file into the recipients' folder of every box. What was sealed before stays openable with the key.",
+        "Copiez ce fichier dans le dossier des destinataires de chaque boîtier. Ce qui a été scellé avant reste lisible avec la clé.",
+    ));
+    Ok(Exit::Done)
+}
+
+/// Of a key named by its fingerprint, or by one of its two files.
+fn fingerprint(key: &str) -> Result<Fingerprint, Failure> {
+    if let Ok(fingerprint) = key.parse() {
+        return Ok(fingerprint);
+    }
+    let path = Path::new(key);
+    let recipient = Recipient::read(path).or_else(|error| match OfficeKey::read(path) {
+        Ok(key) => Ok(key.recipient().clone()),
+        Err(_) => Err(error),
+    })?;
+    Ok(recipient.fingerprint())
+}
+
+pub fn plan(epoch: Epoch, keys: &Path, told: Told) -> Result<Exit, Failure> {
+    let plan = Plan::of(keys, epoch, box_time())?;
+    let would = told.lang.pick("would be destroyed", "serait détruite");
+    list(would, "planned", epoch, &plan.secrets, &plan.not_there, told);
+    Ok(Exit::Done)
+}
+
+pub fn destroy(epoch: Epoch, keys: &Path, desk: &Path, out: &Path, told: Told) -> Result<Exit, Failure> {
+    let desk = DeviceKey::read_desk(desk)?;
+    let now = box_time();
+    let done = Plan::of(keys, epoch, now)?.carry_out(&desk, now, out)?;
+    let destroyed = told.lang.pick("destroyed", "détruite");
+    list(
+        destroyed,
+        "destroyed",
+        epoch,
+        &done.destroyed,
+        &done.not_there,
+        told,
+    );
+    if !told.json {
+        line(&done.limits);
+    }
+    Ok(Exit::Done)
+}
+
+fn list(
+    what: &str,
+    state: &'static str,
+    epoch: Epoch,
+    secrets: &[Secret],
+    not_there: &[Fingerprint],
+    told: Told,
+) {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        epoch: Epoch,
+        state: &'static str,
+        role: Option<&'a str>,
+        fingerprint: Fingerprint,
+        file: Option<&'a str>,
+    }
+    let there = secrets.iter().map(|secret| Listed {
+        epoch,
+        state,
+        role: Some(secret.role.as_str()),
+        fingerprint: secret.fingerprint,
+        file: Some(&secret.file),
+    });
+    let elsewhere = not_there.iter().map(|&fingerprint| Listed {
+        epoch,
+        state: "not-there",
+        role: None,
+        fingerprint,
+        file: None,
+    });
+    for listed in there.chain(elsewhere) {
+        if told.json {
+            json_line(&listed);
+            continue;
+        }
+        let elsewhere = told.lang.pick(
+            "NOT THERE: destroy it where it is kept",
+            "ABSENTE : à détruire là où elle est gardée",
+        );
+        let what = if listed.file.is_some() { what } else { elsewhere };
+        let file = listed.file.unwrap_or_default();
+        line(&format!("{epoch}  {}  {what}  {file}", listed.fingerprint));
+    }
+}
+
+pub fn drill(keys: &[PathBuf], store: Option<&Path>, told: Told) -> Result<Exit, Failure> {
+    let mut drill = Drill::of_keys(keys)?;
+    if let Some(store) = store {
+        drill.try_store(store)?;
+    }
+    let fault = drill.found_fault(box_time());
+    if told.json {
+        tell_json(&drill, fault);
+    } else {
+        tell(&drill, told);
+        line(match fault {
+            false => told.lang.pick(
+                "every key that is needed opens what is sealed to it",
+                "chaque clé nécessaire ouvre ce qui lui est scellé",
+            ),
+            true => told.lang.pick(
+                "FAULT: something is, or would be, sealed that one of its keys does not open",
+                "DÉFAUT : une des clés n'ouvre pas ce qui lui est, ou lui serait, scellé",
+            ),
+        });
+    }
+    Ok(if fault { Exit::Fault } else { Exit::Done })
+}
+
+fn tell_json(drill: &Drill, fault: bool) {
+    #[derive(Serialize)]
+    struct Summary {
+        keys: usize,
+        events: usize,
+        ok: bool,
+    }
+    #[derive(Serialize)]
+    struct Line {
+        summary: Summary,
+    }
+    drill.keys.iter().for_each(json_line);
+    drill.events.iter().for_each(json_line);
+    let summary = Summary {
+        keys: drill.keys.len(),
+        events: drill.events.len(),
+        ok: !fault,
+    };
+    json_line(&Line { summary });
+}
+
+fn tell(drill: &Drill, told: Told) {
+    let lang = told.lang;
+    for key in &drill.keys {
+        let state = match key.state {
+            State::Ok => "ok",
+            State::Missing => lang.pick("MISSING", "ABSENTE"),
+            State::DoesNotFit => lang.pick("DOES NOT FIT", "NE CORRESPOND PAS"),
+        };
+        let role = role(key.role, lang);
+        let why = key.why.as_deref().unwrap_or_default();
+        line(&format!(
+            "{}  {role:<8}  {}  {state}  {why}",
+            key.epoch, key.fingerprint
+        ));
+    }
+    for event in &drill.events {
+        let event_word = lang.pick("event", "événement");
+        match (event.opened_with, &event.why) {
+            (Some(key), _) => line(&format!("{event_word} {}  ok  {key}", event.event)),
+            (None, why) => line(&format!(
+                "{event_word} {}  {}  {}",
+                event.event,
+                lang.pick("CANNOT BE OPENED", "ILLISIBLE"),
+                why.as_deref().unwrap_or_default()
+            )),
+        }
+    }
+}

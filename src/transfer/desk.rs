@@ -1,0 +1,299 @@
+//! The desk's own folder: its key, the boxes it knows, the office's keys, its store.
+//!
+//! | in the folder | what |
+//! | --- | --- |
+//! | `desk.key` | the desk's signing key |
+//! | `traps/*.pub` | the public keys of the enrolled boxes: to copy one there is to enrol it |
+//! | `keys/` | the office's keys: `.key` to open with, `.pub` to seal to, `.revocation` |
+//! | `orders/<device>.json` | what is ordered of a box ([`super::orders`]), if anything |
+//! | `store/` | the desk's vault |
+//!
+//! Promises: a file in it that cannot be used is an error before anything is taken; what was taken stays on
+//! record, by opaque ids, after the item itself was erased: so a box that brings it again is told that it was
+//! erased, and nothing is taken twice. A wrapped key goes with the last item of its event. Leaves what is
+//! taken to [`super::taking_in`] and what is answered to [`super::returning`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::contents::Contents;
+use super::orders::Orders;
+use super::{Error, Folder, io_at};
+use crate::frame::{BoxTime, Digest, EventId};
+use crate::vault::item::{ItemId, STANZA, Stanza};
+use crate::vault::journal::Head;
+use crate::vault::keys::{Fingerprint, Role};
+use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient, Store, signed};
+
+/// Bytes of a key file or of orders at most.
+const LONGEST_TEXT: u64 = 64 << 10;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS trap (
+    device   TEXT PRIMARY KEY,
+    returned INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trap_bundle (
+    device    TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    contents  TEXT NOT NULL,
+    drill     TEXT NOT NULL,
+    opened_by TEXT NOT NULL,
+    PRIMARY KEY (device, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS trap_line (
+    device TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    time   TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    prev   BLOB NOT NULL CHECK (length(prev) = 32),
+    hash   BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (device, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS taken (
+    event  TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (event, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wrap (
+    event   TEXT PRIMARY KEY,
+    stanzas BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS wrap_goes_with_its_event AFTER DELETE ON item
+WHEN NOT EXISTS (SELECT 1 FROM item WHERE event = OLD.event)
+BEGIN DELETE FROM wrap WHERE event = OLD.event; END;
+";
+
+/// An open desk.
+pub struct Desk {
+    /// Its store.
+    pub store: Store,
+    pub(super) key: DeviceKey,
+    pub(super) traps: BTreeMap<DeviceId, DevicePublic>,
+    pub(super) keys: Vec<OfficeKey>,
+    /// With their texts, as they are sent to the boxes.
+    pub(super) recipients: Vec<(Recipient, String)>,
+    pub(super) revocations: Vec<String>,
+    pub(super) orders: BTreeMap<DeviceId, Orders>,
+}
+
+/// The last bundle that was taken from a box.
+pub(super) struct LastBundle {
+    pub contents: Contents,
+    pub text: String,
+    pub drill: Digest,
+    pub opened_by: Fingerprint,
+}
+
+/// What is known of an item that was taken.
+pub(super) struct TakenBefore {
+    pub device: String,
+    pub sha256: String,
+}
+
+impl Desk {
+    /// Opens the desk in `folder`, for this process alone.
+    pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
+        let key = DeviceKey::read_desk(&folder.join("desk.key"))?;
+        let mut desk = Self {
+            traps: BTreeMap::new(),
+            keys: Vec::new(),
+            recipients: Vec::new(),
+            revocations: Vec::new(),
+            orders: BTreeMap::new(),
+            store: Store::open(&folder.join("store"), &key, now)?,
+            key,
+        };
+        desk.store.sql().execute_batch(SCHEMA)?;
+        desk.read_traps(&folder.join("traps"))?;
+        desk.read_keys(&folder.join("keys"))?;
+        desk.read_orders(&folder.join("orders"))?;
+        Ok(desk)
+    }
+
+    /// The boxes that it takes bundles from.
+    pub fn traps(&self) -> impl Iterator<Item = DeviceId> {
+        self.traps.keys().copied()
+    }
+
+    fn read_traps(&mut self, folder: &Path) -> Result<(), Error> {
+        for path in files(folder)? {
+            if has_extension(&path, "pub") {
+                let public = DevicePublic::read(&path)?;
+                self.traps.insert(public.id(), public);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_keys(&mut self, folder: &Path) -> Result<(), Error> {
+        for path in files(folder)? {
+            if has_extension(&path, "key") {
+                self.keys.push(OfficeKey::read(&path)?);
+            } else if has_extension(&path, "pub") {
+                let text = text(&path)?.replace("\r\n", "\n");
+                self.recipients.push((Recipient::read(&path)?, text));
+            } else if has_extension(&path, "revocation") {
+                self.revocations.push(text(&path)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_orders(&mut self, folder: &Path) -> Result<(), Error> {
+        for path in files(folder)? {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let Some(Ok(device)) = stem.map(str::parse).filter(|_| has_extension(&path, "json")) else {
+                continue;
+            };
+            let orders = serde_json::from_str(&text(&path)?).map_err(|error| Error::DeskFile {
+                path: path.clone(),
+                what: error.to_string(),
+            })?;
+            self.orders.insert(DeviceId(device), orders);
+        }
+        Ok(())
+    }
+
+    /// To whom content keys are wrapped anew: the keys of the quarter in which `now` lies, or else the newest.
+    pub(super) fn current(&self, now: BoxTime) -> Vec<Recipient> {
+        let day = now.0.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let epochs = || self.recipients.iter().map(|(recipient, _)| recipient.epoch());
+        let current = Epoch::of(day)
+            .ok()
+            .filter(|now| epochs().any(|epoch| epoch == *now));
+        let chosen = current.or_else(|| epochs().max());
+        let of_it = |recipient: &&Recipient| Some(recipient.epoch()) == chosen;
+        self.recipients
+            .iter()
+            .map(|(recipient, _)| recipient)
+            .filter(of_it)
+            .cloned()
+            .collect()
+    }
+
+    /// The keys that the boxes are to seal to from now on: those of this quarter and the later ones, of the
+    /// service only where the desk holds the secret half.
+    pub(super) fn to_seal_to(&self, now: BoxTime) -> Vec<String> {
+        let day = now.0.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let Ok(current) = Epoch::of(day) else {
+            return Vec::new();
+        };
+        let held = |recipient: &Recipient| {
+            let mut keys = self.keys.iter();
+            recipient.role() == Role::Recovery || keys.any(|key| key.recipient() == recipient)
+        };
+        let coming = |(recipient, _): &&(Recipient, String)| recipient.epoch() >= current && held(recipient);
+        self.recipients
+            .iter()
+            .filter(coming)
+            .map(|(_, text)| text.clone())
+            .collect()
+    }
+
+    /// The key that opens what was sealed to these recipients; the service's before the recovery's.
+    pub(super) fn key_for(&self, stanzas: &[Stanza]) -> Option<&OfficeKey> {
+        let fits = |stanza: &Stanza| {
+            let mut keys = self.keys.iter();
+            keys.find(|key| key.recipient().fingerprint() == stanza.fingerprint)
+        };
+        let of_role = |role| {
+            stanzas
+                .iter()
+                .filter(move |stanza| stanza.role == role)
+                .find_map(fits)
+        };
+        of_role(Role::Service).or_else(|| of_role(Role::Recovery))
+    }
+
+    pub(super) fn last_bundle(&self, device: DeviceId) -> Result<Option<LastBundle>, Error> {
+        let last = "SELECT contents, drill, opened_by FROM trap_bundle WHERE device = ? ORDER BY number DESC LIMIT 1";
+        let row = self.store.sql().query_row(last, [device.to_string()], |row| {
+            Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?])
+        });
+        let Some([text, drill, opened_by]) = row.optional()? else {
+            return Ok(None);
+        };
+        let damaged = || signed::Error::Damaged("the desk's own record of it was changed");
+        Ok(Some(LastBundle {
+            contents: Contents::read(&text, |contents| Some(contents.device_key.clone()))?,
+            drill: drill.parse().map_err(|_| damaged())?,
+            opened_by: opened_by.parse().map_err(|_| damaged())?,
+            text,
+        }))
+    }
+
+    /// The last line of a box's journal that is known; the beginning, of a box that never brought one.
+    pub(super) fn pinned(&self, device: &DevicePublic) -> Result<Head, Error> {
+        let last = self.last_bundle(device.id())?;
+        Ok(last.map_or_else(|| Head::empty(device), |last| last.contents.journal.head))
+    }
+
+    pub(super) fn taken(&self, id: ItemId) -> Result<Option<TakenBefore>, Error> {
+        let sql = "SELECT device, sha256 FROM taken WHERE event = ? AND number = ?";
+        let mut taken = self.store.sql().prepare_cached(sql)?;
+        let row = taken.query_row(params![id.event.to_string(), id.number], |row| {
+            Ok(TakenBefore {
+                device: row.get(0)?,
+                sha256: row.get(1)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Whether an item is in the store.
+    pub(super) fn holds(&self, id: ItemId) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM item WHERE event = ? AND number = ?";
+        let mut item = self.store.sql().prepare_cached(sql)?;
+        Ok(item.exists(params![id.event.to_string(), id.number])?)
+    }
+
+    /// An event's content key, as the desk has wrapped it to its own keys.
+    pub fn wrapped(&self, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
+        let sql = "SELECT stanzas FROM wrap WHERE event = ?";
+        let row = self
+            .store
+            .sql()
+            .query_row(sql, [event.to_string()], |row| row.get(0));
+        let Some(bytes): Option<Vec<u8>> = row.optional()? else {
+            return Ok(None);
+        };
+        let (stanzas, _) = bytes.as_chunks::<STANZA>();
+        let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
+        Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
+    }
+}
+
+/// The files of a folder by name; none if it is not there.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(io_at(folder))?,
+    };
+    let mut found = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(io_at(folder))?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    let folder = Folder::open(path.parent().unwrap_or(Path::new("."))).map_err(io_at(path))?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    folder.text(name, LONGEST_TEXT).map_err(io_at(path))
+}

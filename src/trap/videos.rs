@@ -1,0 +1,131 @@
+//! Videos: none can be redacted, so each waits for the wipe, or goes at once, as the city chose.
+//!
+//! Promises: the erasure of a video is intended once and told once, wherever it was cut off. Until it is done, its digest
+//! stands beside the journal's line: a half-erased file no longer has it.
+
+use rusqlite::{OptionalExtension as _, params};
+use serde_json::json;
+
+use super::Error;
+use super::erasing::Erasure;
+use super::outcome::{Outcome, Word, read_reason};
+use super::round::Run;
+use crate::card::{self, CardFile, CardPath};
+use crate::config;
+use crate::frame::Digest;
+use crate::vault::{Entry, Kind};
+
+/// Videos whose erasure is intended and not done.
+pub(super) const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS erasing_video (
+    camera   TEXT NOT NULL,
+    path     BLOB NOT NULL,
+    digest   BLOB NOT NULL CHECK (length(digest) = 32),
+    PRIMARY KEY (camera, path)
+) STRICT, WITHOUT ROWID;
+";
+
+impl Run<'_, '_> {
+    /// Takes one video of the card.
+    pub(super) fn video(&mut self, video: &CardFile) -> Result<(), Error> {
+        if self.round.config.video == config::Video::Leave || !self.enforcing() {
+            self.leave(&video.path, "video");
+            return Ok(());
+        }
+        // Intended before, and tried in this round already.
+        if self.is_intended(&video.path)? {
+            self.not_erased(&video.path);
+            return Ok(());
+        }
+        let digest = match card::digest(self.round.card, &video.path) {
+            Ok(digest) => digest,
+            Err(refusal) => match read_reason(&refusal) {
+                Some(reason) => {
+                    self.leave(&video.path, reason);
+                    return Ok(());
+                }
+                None => return Err(refusal.into()),
+            },
+        };
+        self.step(
+            "INSERT INTO erasing_video (camera, path, digest) VALUES (?1, ?2, ?3)",
+            Kind::DiscardIntended,
+            &video.path,
+            digest,
+        )?;
+        if self.erase_file(&video.path, digest) == Erasure::Refused {
+            self.not_erased(&video.path);
+            return Ok(());
+        }
+        self.video_gone(&video.path, digest)?;
+        self.summary.erased += 1;
+        self.tell(Outcome {
+            file: video.path.as_path().to_owned(),
+            verdict: Word::Discard,
+            reason: "video".to_owned(),
+            event: None,
+            redaction: None,
+        });
+        Ok(())
+    }
+
+    /// Ends what an earlier round intended.
+    pub(super) fn finish_videos(&mut self) -> Result<(), Error> {
+        let intended = {
+            let mut query = self
+                .round
+                .store
+                .sql()
+                .prepare("SELECT path, digest FROM erasing_video WHERE camera = ?1")?;
+            let rows = query.query_map([self.round.camera.id.as_str()], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, Digest::from_bytes(row.get(1)?)))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()?
+        };
+        for (path, digest) in intended {
+            let path = CardPath::from_bytes(&path)?;
+            if self.erase_file(&path, digest) != Erasure::Refused {
+                self.video_gone(&path, digest)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_intended(&self, path: &CardPath) -> Result<bool, Error> {
+        let camera = self.round.camera.id.as_str();
+        let row = self
+            .round
+            .store
+            .sql()
+            .prepare_cached("SELECT 1 FROM erasing_video WHERE camera = ?1 AND path = ?2")?
+            .query_row(params![camera, path.as_bytes()], |_| Ok(()))
+            .optional()?;
+        Ok(row.is_some())
+    }
+
+    fn not_erased(&mut self, path: &CardPath) {
+        self.summary.not_erased += 1;
+        self.leave(path, "video");
+    }
+
+    fn video_gone(&mut self, path: &CardPath, digest: Digest) -> Result<(), Error> {
+        self.step(
+            "DELETE FROM erasing_video WHERE camera = ?1 AND path = ?2 AND digest = ?3",
+            Kind::Discarded,
+            path,
+            digest,
+        )
+    }
+
+    /// One step of an erasure: what stands in the table and the journal's line, together.
+    fn step(&mut self, sql: &str, kind: Kind, path: &CardPath, digest: Digest) -> Result<(), Error> {
+        let (now, camera) = (self.now(), &self.round.camera.id);
+        let body = json!({"camera": camera, "frame": digest, "video": true});
+        self.round.store.transaction(|tx| {
+            tx.raw()
+                .execute(sql, params![camera.as_str(), path.as_bytes(), digest.as_bytes()])?;
+            tx.journal(now, &Entry { kind, body })?;
+            Ok(())
+        })
+    }
+}

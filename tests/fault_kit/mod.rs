@@ -1,0 +1,143 @@
+//! A box whose disk, card and power fail on purpose, and what must hold after each failure.
+//!
+//! `interpose.c` stands between a worker, a process of its own, and the C library. [`shim`] runs the worker under it,
+//! [`power`] rebuilds what a power cut may leave of a recorded run, [`inventory`] says what must be there at the end.
+
+#![allow(dead_code)]
+
+pub mod inventory;
+pub mod power;
+pub mod shim;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::common::{EMPTY, ENFORCE, Rig, UNLOADING, VAN, WALKER, bare, frame, picture, repository};
+
+/// Numbers that look like chance and are the same for the same seed (Knuth's MMIX generator, its upper half).
+pub struct Chance(u64);
+
+impl Chance {
+    pub fn new(seed: u64) -> Self {
+        let mut chance = Self(seed ^ 0x9E37_79B9_7F4A_7C15);
+        chance.below(1);
+        chance.below(1);
+        chance
+    }
+
+    /// From 0 to `bound - 1`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) * bound) >> 31
+    }
+
+    pub fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// A folder in memory where there is one: thousands of disks are made here, and what they promise to keep is none of
+/// the test's business.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).expect("a folder")
+    } else {
+        tempfile::tempdir().expect("a folder")
+    }
+}
+
+fn rig_in(folder: TempDir) -> Rig {
+    Rig {
+        folder,
+        settings: "video = \"discard\"".to_owned(),
+        camera: String::new(),
+        mode: ENFORCE,
+        choice: "irrelevant",
+        models: repository().join("models"),
+    }
+}
+
+/// A box with keys of its own and an empty card.
+pub fn new_box() -> Rig {
+    let folder = folder();
+    copy_tree(Rig::new().folder.path(), folder.path());
+    let rig = rig_in(folder);
+    rig.write_config();
+    rig
+}
+
+/// Another box with the same keys, the same card, the same store.
+pub fn copy_of(rig: &Rig) -> Rig {
+    let folder = folder();
+    copy_tree(rig.folder.path(), folder.path());
+    rig_in(folder)
+}
+
+/// Files keep their times: by these the trap trusts what it read before.
+fn copy_tree(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            fs::create_dir(&copy).expect("a folder");
+            copy_tree(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).expect("copied");
+            let modified = entry.metadata().expect("there").modified().expect("a time");
+            let copy = File::options().append(true).open(copy).expect("there");
+            copy.set_modified(modified).expect("a time");
+        }
+    }
+}
+
+/// What the camera wrote.
+pub fn originals(rig: &Rig) -> Vec<Vec<u8>> {
+    crate::common::content(&rig.card())
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .collect()
+}
+
+/// One of everything: wind, a walker alone, a van that is unloaded, a van under two names, a video, a frame that ends
+/// too early and one that has no byte.
+pub fn small_card() -> Rig {
+    let rig = new_box();
+    for (number, (scene, hour)) in [
+        (EMPTY, "08:00:01"),
+        (EMPTY, "08:00:03"),
+        (WALKER, "08:10:01"),
+        (VAN, "08:20:01"),
+        (UNLOADING, "08:20:06"),
+        (VAN, "09:00:01"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bytes = frame(scene, hour, number as u32);
+        rig.put(&format!("DCIM/100MEDIA/IMG_{number:04}.JPG"), &bytes);
+        if number == 5 {
+            rig.put("DCIM/100MEDIA/IMG_0005-copy.JPG", &bytes);
+        }
+    }
+    let cut = bare(&picture(VAN, 77));
+    rig.put("DCIM/100MEDIA/IMG_0006.JPG", &cut[..cut.len() / 2]);
+    rig.put("DCIM/100MEDIA/IMG_0007.JPG", b"");
+    rig.put("DCIM/100MEDIA/MOV_0008.MP4", &bare(&picture(WALKER, 78)));
+    rig
+}
+
+/// Where the interposer says what it did: outside of the box.
+pub fn said_in(folder: &Path) -> PathBuf {
+    folder.join("said")
+}
+
+/// A box without anything, not even keys.
+pub fn bare_box() -> Rig {
+    rig_in(folder())
+}

@@ -1,0 +1,175 @@
+//! A worker under the interposer: one round over the card, cut off or failed wherever it is wanted.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
+
+use tempfile::TempDir;
+use vigie::config::Trap;
+use vigie::frame::BoxTime;
+use vigie::trap::service::Service;
+use vigie::vault::{DeviceKey, Store};
+use vigie::vision::Painted;
+
+use super::said_in;
+use crate::common::{Rig, Told};
+
+/// Every test that starts workers has a test of this name that calls [`work`].
+pub const WORKER: &str = "a_worker_does_one_round";
+const FOLDER: &str = "VIGIE_FAULT_BOX";
+const NOW: &str = "VIGIE_FAULT_NOW";
+
+const DONE: i32 = 40;
+const REFUSED: i32 = 41;
+const SIGKILL: i32 = 9;
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Whole.
+    Done,
+    /// With an error that says what is wrong.
+    Refused(String),
+    /// Killed.
+    Killed,
+}
+
+/// What came of a run under the interposer.
+#[derive(Debug)]
+pub struct Run {
+    pub ended: Ended,
+    /// What the interposer did; nothing if the run was over before it was to do it.
+    pub fault: Option<String>,
+}
+
+/// Run in the worker: one round, ended as the program ends it. Nothing where this is not a worker.
+pub fn work() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
+    let now = std::env::var(NOW).expect("a time").parse().expect("a time");
+    match round(&folder, BoxTime(now)) {
+        Ok(()) => std::process::exit(DONE),
+        Err(error) => {
+            eprintln!("\nREFUSED {error}");
+            std::process::exit(REFUSED)
+        }
+    }
+}
+
+/// The same steps as `vigie scan`.
+fn round(folder: &Path, now: BoxTime) -> Result<(), Box<dyn std::error::Error>> {
+    let config = Trap::read(&folder.join("trap.toml"))?;
+    let device = DeviceKey::read(&config.device_key)?;
+    let recipients = vigie::trap::recipients::read(&config)?;
+    let clock = || now;
+    let mut store = Store::open(&config.store, &device, now)?;
+    let camera = &config.cameras[0];
+    let done = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut Painted::new(),
+        clock: &clock,
+        stop: &AtomicBool::new(false),
+    }
+    .scan(camera, &camera.card, &mut Told::default());
+    store.close(now)?;
+    done?;
+    Ok(())
+}
+
+/// Runs a worker on this box; the `at`th call that `mode` concerns is done what the mode says.
+pub fn run(rig: &Rig, now: BoxTime, mode: &str, at: u64) -> Run {
+    let outside = super::folder();
+    let run = run_in(rig, now, mode, at, &outside);
+    let said = fs::read_to_string(said_in(outside.path())).expect("said");
+    Run {
+        ended: run,
+        fault: (!said.is_empty()).then_some(said),
+    }
+}
+
+/// Runs a worker on this box, whole, and gives what it did to the disk.
+pub fn traced(rig: &Rig, now: BoxTime) -> Vec<u8> {
+    let outside = super::folder();
+    let ended = run_in(rig, now, "trace", 0, &outside);
+    assert_eq!(ended, Ended::Done, "nothing was in its way");
+    fs::read(said_in(outside.path())).expect("a trace")
+}
+
+/// While this is held, no worker starts: until it is itself, a new process holds every file of the test's, and with
+/// them the lock of a store that the test has closed meanwhile.
+pub fn nobody_starts() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+static STARTING: RwLock<()> = RwLock::new(());
+
+fn run_in(rig: &Rig, now: BoxTime, mode: &str, at: u64, outside: &TempDir) -> Ended {
+    let root = rig.folder.path().canonicalize().expect("a folder");
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command
+        .args([WORKER, "--exact", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, &root)
+        .env(NOW, now.to_string())
+        .env("TMPDIR", outside.path())
+        .env(
+            "VIGIE_FAULT_WATCH",
+            format!("{}:{}", root.display(), root.join("card").display()),
+        )
+        .env("VIGIE_FAULT_MODE", mode)
+        .env("VIGIE_FAULT_AT", at.to_string())
+        .env("VIGIE_FAULT_SAID", said_in(outside.path()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let library = interposer();
+    let starting = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    let worker = command.env("LD_PRELOAD", library).spawn().expect("a process");
+    drop(starting);
+    let output = worker.wait_with_output().expect("ended");
+    let left: Vec<_> = fs::read_dir(outside.path()).expect("a folder").collect();
+    assert_eq!(left.len(), 1, "{mode} {at}: it left temporary files: {left:?}");
+    ended(&output, &format!("{mode} {at}"))
+}
+
+fn ended(output: &Output, what: &str) -> Ended {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    match (output.status.code(), output.status.signal()) {
+        (Some(DONE), _) => Ended::Done,
+        (Some(REFUSED), _) => {
+            let told = stderr.lines().find_map(|line| line.strip_prefix("REFUSED "));
+            Ended::Refused(told.expect("why").to_owned())
+        }
+        (None, Some(SIGKILL)) => Ended::Killed,
+        // A panic, an abort, or SIGALRM: it hung.
+        _ => panic!("{what}: the worker ended with {}: {stderr}", output.status),
+    }
+}
+
+/// The interposer, compiled once for each test program.
+fn interposer() -> &'static Path {
+    static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, library) = LIBRARY.get_or_init(|| {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let library = folder.path().join("interpose.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fault_kit/interpose.c");
+        let output = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o"])
+            .args([&library, &source])
+            .args(["-ldl", "-lpthread"])
+            .output()
+            .expect("a C compiler: see the README");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        (folder, library)
+    });
+    library
+}

@@ -1,0 +1,343 @@
+//! A quarter in the life of a box, by seed: whatever the camera, the power, the clocks and the disk do, every frame that
+//! the camera finished is decided once, and sealed once or erased.
+//!
+//! `VIGIE_SEEDS=n` runs the first n seeds, `VIGIE_SEED=n` the one of that number.
+#![cfg(feature = "trap")]
+
+mod common;
+mod fault_kit;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use common::{EMPTY, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, with_segment};
+use fault_kit::inventory::{Inventory, Pieces, assert_sound};
+use fault_kit::power::{Disk, Left, calls};
+use fault_kit::shim::{self, Ended};
+use fault_kit::{Chance, bare_box, copy_of, new_box};
+use jiff::civil::{DateTime, date};
+use jiff::{SignedDuration, Timestamp};
+use vigie::frame::{BoxTime, CameraTime, Digest};
+use vigie::jpeg::Facts;
+use vigie::trap::service::Service;
+use vigie::vault::Store;
+use vigie::vision::Painted;
+
+const SEEDS: u64 = 60;
+/// Visits of a box that is powered once a week.
+const WEEKS: i64 = 13;
+
+#[test]
+fn a_worker_does_one_round() {
+    shim::work();
+}
+
+/// A frame that the camera wrote whole.
+struct Frame {
+    scene: Scene,
+    bytes: Vec<u8>,
+}
+
+/// The camera: its clock may be wrong and its numbers may begin anew.
+struct Camera {
+    clock: DateTime,
+    folder: u32,
+    number: u32,
+    /// Makes every frame unlike all others.
+    exposures: u32,
+    whole: BTreeMap<Digest, Frame>,
+    /// Files that the power, the card or a full disk cut off.
+    cut: BTreeSet<Digest>,
+}
+
+/// A few pictures of each scene: encoding takes longer than all else that a camera does.
+fn pictures() -> &'static [(Scene, Vec<u8>)] {
+    static PICTURES: OnceLock<Vec<(Scene, Vec<u8>)>> = OnceLock::new();
+    PICTURES.get_or_init(|| {
+        let scenes = [EMPTY, WALKER, VAN, UNLOADING];
+        let pictures = (0..12).map(|seed| {
+            let scene = scenes[seed as usize % 4];
+            (scene, bare(&picture(scene, 1000 + seed)))
+        });
+        pictures.collect()
+    })
+}
+
+impl Camera {
+    fn new() -> Self {
+        Self {
+            clock: date(2026, 10, 1).at(6, 0, 0, 0),
+            folder: 100,
+            number: 1,
+            exposures: 0,
+            whole: BTreeMap::new(),
+            cut: BTreeSet::new(),
+        }
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.clock = self.clock.saturating_add(SignedDuration::from_secs(seconds));
+    }
+
+    /// What a week brings: some movement, sometimes a fault of the camera's own.
+    fn week(&mut self, rig: &Rig, week: i64, chance: &mut Chance) {
+        match chance.below(10) {
+            // Its battery was changed.
+            0 => self.clock = date(1970, 1, 1).at(0, 0, 0, 0),
+            1 => self.pass(86_400),
+            2 => self.pass(-86_400),
+            _ => {
+                self.clock = date(2026, 10, 1)
+                    .at(6, 0, 0, 0)
+                    .saturating_add(SignedDuration::from_hours(168 * week))
+            }
+        }
+        match chance.below(8) {
+            0 => self.number = 1,
+            1 => (self.folder, self.number) = (self.folder + 1, 1),
+            _ => {}
+        }
+        for _ in 0..chance.below(3) {
+            let kind = chance.below(4) as usize;
+            for _ in 0..=chance.below(3) {
+                // A van comes before it is unloaded, and wind may blow through it all.
+                let scene = if chance.one_in(3) {
+                    kind.saturating_sub(1)
+                } else {
+                    kind
+                };
+                self.expose(rig, scene, chance);
+                self.pass(2 + chance.below(4) as i64);
+            }
+            self.pass(600 + chance.below(3000) as i64);
+        }
+    }
+
+    fn expose(&mut self, rig: &Rig, scene: usize, chance: &mut Chance) {
+        let (scene, jpeg) = &pictures()[scene + 4 * chance.below(3) as usize];
+        self.exposures += 1;
+        let facts = Facts {
+            taken: Some(CameraTime(self.clock)),
+            make: Some("Painter".to_owned()),
+            model: Some(format!("P-{}", self.exposures)),
+            ..Facts::default()
+        };
+        let mut bytes = with_segment(jpeg, &facts.exif());
+        let folder = rig.card().join(format!("DCIM/{}MEDIA", self.folder));
+        fs::create_dir_all(&folder).expect("a folder");
+        // A number that is taken is passed over, but for a file that was cut off: that one may be written over.
+        let path = loop {
+            let path = folder.join(format!("IMG_{:04}.JPG", self.number));
+            self.number += 1;
+            match fs::read(&path) {
+                Ok(there) if !self.cut.contains(&Digest::of(&there)) || chance.one_in(2) => {}
+                _ => break path,
+            }
+        };
+        if chance.one_in(12) {
+            bytes.truncate(chance.below(bytes.len() as u64 / 2) as usize);
+            self.cut.insert(Digest::of(&bytes));
+        } else {
+            let (id, scene) = (Digest::of(&bytes), *scene);
+            self.whole.insert(
+                id,
+                Frame {
+                    scene,
+                    bytes: bytes.clone(),
+                },
+            );
+        }
+        let mut file = File::create(path).expect("a file");
+        file.write_all(&bytes).expect("written");
+        // FAT's times have a grain of two seconds.
+        let seconds = self
+            .clock
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .expect("a time")
+            .timestamp()
+            .as_second();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64 / 2 * 2);
+        file.set_modified(modified).expect("a time");
+    }
+}
+
+/// What happens to the box while it works.
+fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
+    let mode = match chance.below(12) {
+        0..3 => "kill",
+        3 => "eio",
+        4 => "dead",
+        5 => "full",
+        6 => "short",
+        7 => "pulled",
+        8 => return power_cut(rig, now, chance),
+        9 => {
+            round(&rig, now, Some(chance));
+            return rig;
+        }
+        _ => {
+            round(&rig, now, None);
+            return rig;
+        }
+    };
+    // Beyond the last call nothing fails.
+    let run = shim::run(&rig, now, mode, 1 + chance.below(300));
+    assert!(
+        run.fault.is_some() || run.ended == Ended::Done,
+        "{mode}: {:?}",
+        run.ended
+    );
+    rig
+}
+
+fn power_cut(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
+    let before = copy_of(&rig);
+    let mut disk = Disk::read(before.folder.path());
+    let trace = shim::traced(&before, now);
+    let calls = calls(&trace, before.folder.path());
+    let cut = chance.below(calls.len() as u64 + 1) as usize;
+    calls[..cut].iter().for_each(|call| disk.step(call));
+    let after = Rig {
+        choice: rig.choice,
+        ..bare_box()
+    };
+    disk.cut(Left::Some, chance, after.folder.path());
+    after
+}
+
+/// A round that nothing disturbs, but for a clock that jumps by a day in its middle.
+fn round(rig: &Rig, now: BoxTime, jump: Option<&mut Chance>) {
+    let _none_starts = shim::nobody_starts();
+    let jump = jump.map(|chance| (1 + chance.below(20), if chance.one_in(2) { 24 } else { -24 }));
+    let asked = Cell::new(0);
+    let clock = || {
+        asked.set(asked.get() + 1);
+        match jump {
+            Some((from, hours)) if asked.get() > from => BoxTime(
+                now.0
+                    .saturating_add(SignedDuration::from_hours(hours))
+                    .expect("a time"),
+            ),
+            _ => now,
+        }
+    };
+    let (config, recipients) = (rig.config(), rig.recipients());
+    let mut store = Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
+    let summary = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut Painted::new(),
+        clock: &clock,
+        stop: &AtomicBool::new(false),
+    }
+    .scan(&config.cameras[0], &rig.card(), &mut Told::default())
+    .expect("a whole round");
+    store.close(clock()).expect("closed");
+    assert_eq!((summary.held, summary.not_erased), (0, 0));
+    assert_sound(rig, "after a whole round");
+}
+
+fn live(seed: u64) {
+    let mut chance = Chance::new(seed);
+    let mut rig = new_box();
+    rig.choice = if seed % 2 == 0 { "empty" } else { "irrelevant" };
+    rig.write_config();
+    let mut camera = Camera::new();
+    fs::create_dir_all(rig.card().join("DCIM")).expect("a folder");
+    for week in 0..WEEKS {
+        camera.week(&rig, week, &mut chance);
+        let now = match chance.below(10) {
+            // No battery, and no network to ask.
+            0 => Timestamp::from_second(chance.below(1_000_000) as i64),
+            _ => Timestamp::from_second(1_791_000_000 + 604_800 * week + chance.below(86_400) as i64),
+        };
+        rig = visit(rig, BoxTime(now.expect("a time")), &mut chance);
+    }
+    let end = BoxTime(Timestamp::from_second(1_800_000_000).expect("a time"));
+    round(&rig, end, None);
+    assert_all_accounted_for(&rig, &camera);
+}
+
+fn assert_all_accounted_for(rig: &Rig, camera: &Camera) {
+    let _none_starts = shim::nobody_starts();
+    let originals: Vec<_> = camera.whole.values().map(|frame| frame.bytes.clone()).collect();
+    Pieces::of(&originals).assert_absent(&rig.store(), "at the end");
+    let inventory = Inventory::of(rig, &BTreeSet::new());
+    for (path, digest) in &inventory.card {
+        assert!(camera.cut.contains(digest), "{} is left", path.display());
+    }
+    assert_eq!(
+        inventory.ledger.len(),
+        camera.whole.len(),
+        "as many rows as whole frames"
+    );
+    for (id, frame) in &camera.whole {
+        let [state, verdict, reason, event] = inventory.ledger.get(id).expect("a row");
+        assert_eq!(state.as_deref(), Some("gone"), "{id}");
+        let event = event.as_ref().expect("an event");
+        let sealed = inventory.witnesses.get(&id.to_string());
+        let keep = verdict.as_deref() == Some("keep");
+        assert_eq!(keep, sealed.is_some(), "{id} {reason:?}");
+        assert!(sealed.is_none_or(|(of, _)| of == event), "{id}");
+        let Scene { vehicle, person, .. } = frame.scene;
+        if !vehicle && !person {
+            assert!(!keep, "{id} shows nothing");
+        } else if rig.choice == "empty" {
+            assert!(keep, "{id} shows something");
+        } else if vehicle && person {
+            assert!(inventory.records.contains(event), "{id} may show the act");
+        }
+    }
+    assert!(
+        inventory.told.values().all(|&times| times == 1),
+        "{:?}",
+        inventory.told
+    );
+    let gone = inventory
+        .told
+        .keys()
+        .filter(|(kind, _)| kind == "discarded")
+        .count();
+    assert_eq!(gone, camera.whole.len());
+}
+
+#[test]
+fn a_quarter_of_accidents_loses_nothing_and_does_nothing_twice() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|n| n.parse::<u64>().expect("a number"))
+    };
+    let seeds = match number("VIGIE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("VIGIE_SEEDS").unwrap_or(SEEDS),
+    };
+    let (next, failed) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        break;
+                    }
+                    if catch_unwind(AssertUnwindSafe(|| live(seed))).is_err() {
+                        eprintln!("it was seed {seed}: VIGIE_SEED={seed} make faults");
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    println!("a quarter: {} seeds", seeds.end - seeds.start);
+    assert_eq!(failed, 0, "seeds that fail");
+}
