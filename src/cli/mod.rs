@@ -283,9 +283,9 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             };
             attest::run(a, &asked, lang)
         }
-        #[cfg(feature = "trap")]
         #[cfg(all(feature = "trap", feature = "verify"))]
         Command::Journal { command } => journal::run(a, command, lang),
+        #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
