@@ -94,7 +94,7 @@ fn certificates(rig: &Rig) -> Vec<Certificate> {
 }
 
 fn assert_verified(rig: &Rig) {
-    let report = verify::path(&rig.store(), Some(rig.device().public())).expect("a store");
+    let report = verify::path(&rig.store(), Some(rig.device().public()), None).expect("a store");
     assert!(report.ok, "{:?}", report.faults);
 }
 
@@ -302,7 +302,7 @@ fn any_change_to_a_certificate_is_found_and_a_lost_file_comes_back_at_the_next_o
     assert_verified(&rig);
     let folder = rig.store().join(CERTIFICATES);
     let faults = || {
-        verify::path(&rig.store(), Some(rig.device().public()))
+        verify::path(&rig.store(), Some(rig.device().public()), None)
             .expect("a store")
             .faults
             .len()
@@ -334,7 +334,7 @@ fn any_change_to_a_certificate_is_found_and_a_lost_file_comes_back_at_the_next_o
     db.execute("UPDATE certificate SET text = ?1", [&text])
         .expect("changed");
     drop(db);
-    let report = verify::path(&rig.store(), Some(rig.device().public())).expect("a store");
+    let report = verify::path(&rig.store(), Some(rig.device().public()), None).expect("a store");
     let of_it = |fault: &&verify::Fault| fault.place.starts_with("certificate vidage-quai-0001");
     assert!(
         report.faults.iter().filter(of_it).count() >= 2,
