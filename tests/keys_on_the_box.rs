@@ -149,7 +149,11 @@ fn without_any_key_frames_stay_on_the_card_until_there_is_one() {
     bring(&rig, "2026-Q4", 1);
     assert_eq!(count(&scan(&rig, clock()), Word::Keep), 1);
     assert_eq!(sealed_to(&rig.store()), [both("2026-Q4")].into());
-    assert_eq!(content(&rig.card()), before, "no desk has shown yet that it holds the new key");
+    assert_eq!(
+        content(&rig.card()),
+        before,
+        "no desk has shown yet that it holds the new key"
+    );
 }
 
 /// Ends the service when a frame was kept.
