@@ -268,7 +268,7 @@ mod tests {
         terms.set_wipe(&term).expect("written");
         terms.set_file(&file).expect("written");
         assert_eq!(terms.wipe().expect("read"), Some(term));
-        assert_eq!(terms.files().expect("read"), [file.clone()]);
+        assert_eq!(terms.files().expect("read"), std::slice::from_ref(&file));
         let other = Terms::of(&db, &pont);
         assert_eq!(
             (other.wipe().expect("read"), other.files().expect("read")),
