@@ -178,7 +178,7 @@ fn after_a_wipe_no_sector_of_a_photograph_is_left_and_the_free_space_is_the_fill
         assert_eq!(filled.read, filled.bytes.div_ceil(512), "{:?}", image.format);
         // ext4 keeps a few free blocks to itself, in which what was deleted before may lie; no camera writes it.
         let deleted = if image.format == Format::Ext4 {
-            5 * 300 << 10
+            5 * 300 * 1024
         } else {
             0
         };

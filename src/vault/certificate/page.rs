@@ -42,11 +42,8 @@ fn device(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
     page.row("Lieu", &certificate.site);
     page.row("Régime juridique déclaré", &regime(&certificate.regime));
     page.row("Boîtier", &certificate.device.to_string());
-    page.row("Carte, système de fichiers", &card.file_system);
-    page.row(
-        "Carte, numéro de série",
-        &card.serial.clone().unwrap_or_else(unknown),
-    );
+    let serial = card.serial.clone().unwrap_or_else(unknown);
+    page.row("Carte", &format!("{}, n° de série {serial}", card.file_system));
     let size = (card.bytes > 0).then(|| octets(card.bytes));
     page.row("Carte, capacité", &size.unwrap_or_else(unknown));
 }
@@ -115,8 +112,8 @@ fn method(page: &mut Page, wipe: &Wipe) {
     page.row("Espace libre rempli", &octets(fill.bytes));
     page.row("Écritures refusées", &number(fill.refused));
     page.row("Blocs (512 octets) relus", &number(fill.blocks_read));
-    page.row("Blocs différents", &number(fill.blocks_different));
-    page.row("Blocs illisibles", &number(fill.blocks_unread));
+    let [different, unread] = [fill.blocks_different, fill.blocks_unread].map(number);
+    page.row("Blocs différents, illisibles", &format!("{different}, {unread}"));
     page.row(
         "Relecture",
         match fill.read_direct {
@@ -139,10 +136,12 @@ fn proof(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
         "Établi par",
         &format!("vigie {}, automatiquement", certificate.program),
     );
-    page.row("Journal, dernière ligne", &number(certificate.journal.seq));
-    page.row("  son empreinte", "");
+    let line = number(certificate.journal.seq);
+    page.text(&format!(
+        "Dernière ligne du journal : {line}, dont l'empreinte est"
+    ));
     page.text(&format!("  {}", certificate.journal.hash));
-    page.row("Origine de la suite", "");
+    page.text("La suite pseudo-aléatoire de l'espace libre est tirée de");
     page.text(&format!("  {}", wipe.fill.seed));
     page.text(&format!(
         "L'original, signé par le boîtier, est le fichier {}.json ; cette page en est la version à imprimer, et \
@@ -396,7 +395,7 @@ mod tests {
             "1er novembre 2026 à 6 h 05",
             "4 jours 18 heures",
             "31 914 983 424 octets",
-            "tronquées ................. : 2",
+            "tronquées ................ : 2",
             "1A2B-3C4D",
         ] {
             assert!(flat.contains(said), "{said}:\n{page}");
