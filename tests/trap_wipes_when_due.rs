@@ -434,7 +434,6 @@ fn the_command_wipes_writes_its_certificate_and_tells_it() {
         "{}",
         stdout(&output)
     );
-    println!("{}{page}", stdout(&output));
 }
 
 #[test]

@@ -16,7 +16,6 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::ledger::Ledger;
 use super::outcome::word;
 use super::round::Listener;
 use super::service::Service;
@@ -393,9 +392,8 @@ impl Service<'_> {
             under_way: None,
         };
         self.store.transaction(|tx| {
-            Ledger::of(tx.raw(), &camera.id).card_wiped()?;
             let terms = Terms::of(tx.raw(), &camera.id);
-            terms.forget_files()?;
+            terms.card_wiped()?;
             terms.set_wipe(&after)?;
             tx.keep_certificate(&filed)?;
             tx.journal(ended, &entry)?;

@@ -49,7 +49,7 @@ fn of_wipe(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
     page.title("5. Limite");
     page.text(LIMIT);
     proof(page, certificate);
-    page.row("Origine de la suite", "");
+    page.text("La suite pseudo-aléatoire de l'espace libre est tirée de");
     page.text(&format!("  {}", wipe.fill.seed));
     original(page, certificate);
 }
@@ -87,11 +87,8 @@ fn device(page: &mut Page, certificate: &Certificate) {
 fn card(page: &mut Page, wipe: &Wipe) {
     let card = &wipe.card;
     let unknown = || "non communiqué par le système".to_owned();
-    page.row("Carte, système de fichiers", &card.file_system);
-    page.row(
-        "Carte, numéro de série",
-        &card.serial.clone().unwrap_or_else(unknown),
-    );
+    let serial = card.serial.clone().unwrap_or_else(unknown);
+    page.row("Carte", &format!("{}, n° de série {serial}", card.file_system));
     let size = (card.bytes > 0).then(|| octets(card.bytes));
     page.row("Carte, capacité", &size.unwrap_or_else(unknown));
 }
@@ -140,8 +137,8 @@ fn method(page: &mut Page, wipe: &Wipe) {
     page.row("Espace libre rempli", &octets(fill.bytes));
     page.row("Écritures refusées", &number(fill.refused));
     page.row("Blocs (512 octets) relus", &number(fill.blocks_read));
-    page.row("Blocs différents", &number(fill.blocks_different));
-    page.row("Blocs illisibles", &number(fill.blocks_unread));
+    let [different, unread] = [fill.blocks_different, fill.blocks_unread].map(number);
+    page.row("Blocs différents, illisibles", &format!("{different}, {unread}"));
     page.row(
         "Relecture",
         match fill.read_direct {
@@ -164,8 +161,10 @@ fn proof(page: &mut Page, certificate: &Certificate) {
         "Établi par",
         &format!("vigie {}, automatiquement", certificate.program),
     );
-    page.row("Journal, dernière ligne", &number(certificate.journal.seq));
-    page.row("  son empreinte", "");
+    let line = number(certificate.journal.seq);
+    page.text(&format!(
+        "Dernière ligne du journal : {line}, dont l'empreinte est"
+    ));
     page.text(&format!("  {}", certificate.journal.hash));
 }
 
@@ -422,7 +421,7 @@ mod tests {
             "1er novembre 2026 à 6 h 05",
             "4 jours 18 heures",
             "31 914 983 424 octets",
-            "tronquées ................. : 2",
+            "tronquées ................ : 2",
             "1A2B-3C4D",
         ] {
             assert!(flat.contains(said), "{said}:\n{page}");
