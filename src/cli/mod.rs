@@ -34,6 +34,8 @@ mod trap_failures;
 mod verify;
 #[cfg(feature = "trap")]
 mod watch;
+#[cfg(feature = "trap")]
+mod wipe;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -95,6 +97,25 @@ enum Command {
         /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
         #[arg(long)]
         until_idle: bool,
+    },
+    #[cfg(feature = "trap")]
+    /// Wipe a whole memory card: process what can be, overwrite everything, certify it.
+    #[command(group = clap::ArgGroup::new("what").args(["plan", "yes"]).required(true))]
+    Wipe {
+        /// The folder in which the card is mounted.
+        card: PathBuf,
+        /// Only say what would be done, and whether it would be refused.
+        #[arg(long)]
+        plan: bool,
+        /// Do it. Nothing of what lies on the card is left.
+        #[arg(long)]
+        yes: bool,
+        /// Which camera's card this is, where the configuration names several.
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// Also write the certificate, and its page to print, into this folder.
+        #[arg(long, value_name = "DIR", conflicts_with = "plan")]
+        certificate: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Say what is seen in JPEG files; nothing is written.
@@ -257,6 +278,20 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         Command::Scan { card, camera } => scan::run(a, card.as_deref(), camera.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
+        #[cfg(feature = "trap")]
+        Command::Wipe {
+            card,
+            plan: true,
+            camera,
+            ..
+        } => wipe::plan(a, card, camera.as_deref(), lang),
+        #[cfg(feature = "trap")]
+        Command::Wipe {
+            card,
+            camera,
+            certificate,
+            ..
+        } => wipe::wipe(a, card, camera.as_deref(), certificate.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Detect { files } => detect::run(a, files, lang),
         #[cfg(feature = "trap")]

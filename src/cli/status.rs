@@ -13,6 +13,8 @@ use crate::frame::{BoxTime, Digest, EventId};
 use crate::transfer::{out, returning};
 use crate::trap::ledger::Ledger;
 use crate::trap::recipients;
+use crate::trap::terms::{self, Terms};
+use crate::trap::wiping;
 use crate::triage::deadlines::{Due, Mark, due};
 use crate::vault::journal::Head;
 use crate::vault::keys::ring;
@@ -35,6 +37,8 @@ struct Status {
     journal_head: Option<String>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
+    #[serde(skip)]
+    wipe_in_part: bool,
     free_bytes: Option<u64>,
     free_files: Option<u64>,
     keys: Keys,
@@ -79,6 +83,7 @@ enum Concern {
     TrialOver,
     RegimeNotInForce,
     WipeOverdue,
+    WipeInPart,
     LittleRoom,
     StoreFull,
     NoReturnFile,
@@ -106,6 +111,10 @@ impl Concern {
             Self::WipeOverdue => lang.pick(
                 "the card's wipe is overdue",
                 "le vidage de la carte est en retard",
+            ),
+            Self::WipeInPart => lang.pick(
+                "a card could not be wiped whole: destroy it",
+                "une carte n'a pu être vidée entièrement : détruisez-la",
             ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
             Self::StoreFull => lang.pick(
@@ -150,6 +159,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         journal_head: None,
         wipe_due: None,
         wipe_overdue: false,
+        wipe_in_part: false,
         free_bytes: room.map(|room| room.bytes),
         free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
         keys: Keys::default(),
@@ -189,6 +199,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             Concern::RegimeNotInForce,
         ),
         (status.wipe_overdue, Concern::WipeOverdue),
+        (status.wipe_in_part, Concern::WipeInPart),
         (
             room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
             Concern::LittleRoom,
@@ -306,15 +317,36 @@ fn read_vault(
         .optional()
         .map_err(store::Error::from)?
         .map(|head| head.to_string());
-    if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
-        let term: Duration = config.wipe_period.into();
-        status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
-        let day = jiff::SignedDuration::try_from(term)
-            .ok()
-            .and_then(|term| first.0.checked_add(term).ok());
-        status.wipe_due = day.map(|day| day.to_zoned(TimeZone::UTC).date());
+    let first = first.and_then(|time| time.parse().ok()).map(BoxTime);
+    for camera in &config.cameras {
+        read_wipe(db, config, camera, first, now, status);
     }
     Ok(())
+}
+
+/// When a camera's card must be wiped: counted from its last wipe or first use, and in a vault that knows neither yet
+/// from its `first` line.
+fn read_wipe(
+    db: &Connection,
+    config: &config::Trap,
+    camera: &config::Camera,
+    first: Option<BoxTime>,
+    now: BoxTime,
+    status: &mut Status,
+) {
+    // A vault of an earlier version has no such tables.
+    let term = Terms::of(db, &camera.id).wipe().ok().flatten();
+    let mark = terms::mark(db, now)
+        .unwrap_or_else(|_| Mark::new(now))
+        .look(now, Duration::ZERO);
+    status.wipe_in_part |= term.as_ref().is_some_and(|term| !term.whole);
+    let Some(since) = term.map(|term| term.since).or(first) else {
+        return;
+    };
+    let period: Duration = config.wipe_period.into();
+    status.wipe_overdue |= due(since, mark, period) == Due::Now;
+    let day = wiping::later(since, period).0.to_zoned(TimeZone::UTC).date();
+    status.wipe_due = Some(status.wipe_due.map_or(day, |before| before.min(day)));
 }
 
 fn room(store: &Path) -> Option<Room> {

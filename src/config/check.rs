@@ -90,6 +90,7 @@ impl Check<'_> {
             reason: self.line("reason", &raw.triage.reason)?,
         };
         Ok(Trap {
+            file: self.file.to_owned(),
             store: self.path("store", &raw.store)?,
             models: self.path("models", &raw.models)?,
             runtime: raw

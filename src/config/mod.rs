@@ -85,6 +85,8 @@ term! {
 /// Everything `trap.toml` says, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trap {
+    /// The file that says so.
+    pub file: PathBuf,
     /// The folder of sealed items, journal and database.
     pub store: PathBuf,
     /// The folder of the networks and their `manifest.toml`.

@@ -157,7 +157,11 @@ const OBJECTS: [&str; 8] = [
 
 /// Makes the tables and indices where they are not there yet.
 pub fn prepare(store: &mut Store) -> Result<(), store::Error> {
-    store.ensure(&OBJECTS, &[SCHEMA, super::videos::SCHEMA].concat())
+    store.ensure(&OBJECTS, &schema())
+}
+
+fn schema() -> String {
+    [SCHEMA, super::videos::SCHEMA].concat()
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.
@@ -344,6 +348,18 @@ impl<'a> Ledger<'a> {
         let taken = query.query_map([self.camera.as_str()], |row| row.get::<_, Option<String>>(0))?;
         let parsed = |taken: Option<String>| taken.and_then(|text| text.parse().ok()).map(CameraTime);
         taken.map(|taken| Ok(parsed(taken?))).collect()
+    }
+
+    /// The card was wiped: every frame is gone from it, and nothing is known of its files.
+    pub fn card_wiped(&self) -> rusqlite::Result<()> {
+        for sql in [
+            "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state <> 'gone'",
+            "DELETE FROM known_file WHERE camera = ?1",
+            "DELETE FROM left_file WHERE camera = ?1",
+        ] {
+            self.db.execute(sql, [self.camera.as_str()])?;
+        }
+        Ok(())
     }
 
     /// The digests of all frames that lie on the card.
@@ -547,7 +563,7 @@ mod tests {
 
     fn open() -> (Connection, CameraId) {
         let db = Connection::open_in_memory().expect("memory");
-        prepare(&db).expect("schema");
+        db.execute_batch(&schema()).expect("made");
         (db, "quai".parse().expect("plain"))
     }
 
@@ -616,8 +632,9 @@ mod tests {
         let ledger = Ledger::of(&db, &camera);
         let frame = row(1, b"a.jpg");
         ledger.hold(&frame).expect("held");
-        prepare(&db).expect("brought up to date");
-        prepare(&db).expect("again");
+        for _ in 0..2 {
+            db.execute_batch(&schema()).expect("brought up to date");
+        }
         assert_eq!(
             ledger.in_state(State::Held).expect("rows"),
             std::slice::from_ref(&frame)

@@ -60,6 +60,8 @@ pub struct Summary {
     pub looked_at: u64,
     /// Files erased from the card in this round.
     pub erased: u64,
+    /// Those of them that had grown too old there, and were never sealed.
+    pub aged: u64,
     /// Files that could not be erased (a card that cannot be written to): tried again in the next round.
     pub not_erased: u64,
     /// Files of other kinds on the card: not touched.
@@ -90,6 +92,7 @@ impl Summary {
             sum.events_sealed += round.events_sealed;
             sum.looked_at += round.looked_at;
             sum.erased += round.erased;
+            sum.aged += round.aged;
             sum.not_erased += round.not_erased;
             sum.others += round.others;
             sum.unexpected_camera += round.unexpected_camera;

@@ -50,10 +50,14 @@ pub enum Kind {
     Discarded,
     /// A file was left on the card, with the reason.
     Left,
+    /// A card is about to be wiped.
+    WipeIntended,
     /// A card was wiped.
     Wiped,
     /// Items are no longer in the store (written by the store).
     Erased,
+    /// Sealed events went because nobody fetched them in time.
+    Expired,
     /// A bundle was written for the desk.
     Transferred,
     /// The desk's return file was taken.
@@ -81,8 +85,10 @@ impl Kind {
             Self::DiscardIntended => "discard_intended",
             Self::Discarded => "discarded",
             Self::Left => "left",
+            Self::WipeIntended => "wipe_intended",
             Self::Wiped => "wiped",
             Self::Erased => "erased",
+            Self::Expired => "expired",
             Self::Transferred => "transferred",
             Self::Returned => "returned",
             Self::Imported => "imported",

@@ -30,7 +30,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Opens everything that a box has sealed, and reads its ledger and journal.
+    /// Opens everything that a box has sealed, wherever it is, and reads its ledger and journal.
     pub fn of(rig: &Rig, several: &BTreeSet<String>) -> Self {
         let opened = rig.open_store();
         let mut query = opened
@@ -107,7 +107,13 @@ type Witnesses = BTreeMap<String, (String, Digest)>;
 fn sealed(rig: &Rig) -> (Witnesses, BTreeSet<String>) {
     let key = rig.service_key();
     let (mut witnesses, mut records, mut frames) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-    for (id, path) in store::item_files(&rig.store(), None).expect("items") {
+    // What is on its way lies on the box and at the desk.
+    let stores = [rig.store(), rig.path("desk/store")].into_iter();
+    let items: BTreeMap<_, _> = stores
+        .filter(|dir| dir.join(store::ITEMS).exists())
+        .flat_map(|dir| store::item_files(&dir, None).expect("items"))
+        .collect();
+    for (id, path) in items {
         let opened = seal::open(File::open(path).expect("there"), &key).expect("opened");
         match opened.header.kind {
             ItemKind::Frame => {

@@ -14,6 +14,7 @@
 //! Folder mode 0700, files 0600. Leaves checking every byte to [`crate::verify`], and where the
 //! folder may lie to the caller, who finds it in [`Store::dir`].
 
+mod certificates;
 mod erasing;
 mod opening;
 mod pruning;
@@ -35,6 +36,7 @@ use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
+pub use certificates::{CERTIFICATES, Filed, certificates};
 pub use erasing::Cause;
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
@@ -242,6 +244,9 @@ impl Store {
         };
         if !new {
             store.recover()?;
+        }
+        if let Err(error) = store.put_out_certificates() {
+            tracing::warn!(%error, "certificates are not put out; they are at the next opening");
         }
         Ok(store)
     }
