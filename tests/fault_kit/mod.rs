@@ -83,6 +83,7 @@ pub fn new_box() -> Rig {
     copy_tree(Rig::new().folder.path(), folder.path());
     let rig = rig_in(folder);
     rig.write_config();
+    rig.prove_keys();
     rig
 }
 
