@@ -15,6 +15,7 @@ mod keys;
 /// What the other vectors are made of.
 pub(super) struct Parts<'a> {
     pub(super) device: &'a DeviceKey,
+    pub(super) desk: &'a DeviceKey,
     pub(super) office: &'a [OfficeKey; 2],
     pub(super) files: &'a Files,
 }
