@@ -5,11 +5,12 @@ VIGIE := target/release/vigie
 
 include models/models.mk
 
-.PHONY: help demo test check bench fuzz build clean
+.PHONY: help demo test faults check bench fuzz build clean
 
 help:
 	@echo "make demo    scan the sample card, open an event, draw the contact sheet (demo/)"
 	@echo "make test    every test, with the real networks"
+	@echo "make faults  every call that a round or a transfer makes fails once; quarters of accidents by seed"
 	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
 	@echo "make fuzz    ten minutes of each fuzz target"
@@ -26,6 +27,11 @@ demo: runtime models venv build
 test: runtime models
 	-@$(MAKE) --no-print-directory venv
 	$(CARGO) test --locked
+
+# VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number.
+faults:
+	VIGIE_FAULTS=all VIGIE_SEEDS=$${VIGIE_SEEDS:-100} \
+	    $(CARGO) test --locked --test faults --test faults_transfer --test quarter -- --nocapture
 
 check:
 	$(CARGO) fmt --check

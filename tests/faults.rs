@@ -7,26 +7,17 @@ mod common;
 mod fault_kit;
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{Rig, clock};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound, several};
-use fault_kit::power::{Disk, Left, calls};
-use fault_kit::shim::{self, Ended};
-use fault_kit::{Chance, copy_of, originals, small_card};
+use fault_kit::points::{self, Points, stride};
+use fault_kit::shim::{self, Task};
+use fault_kit::{copy_of, originals, small_card};
 use vigie::vision::Painted;
 
 #[test]
 fn a_worker_does_one_round() {
     shim::work();
-}
-
-/// One fault point of how many is tried: each test begins at another, so that they share the points out.
-fn stride() -> u64 {
-    match std::env::var("VIGIE_FAULTS").as_deref() {
-        Ok("all") => 1,
-        _ => 9,
-    }
 }
 
 /// What must be there at the end, and what must not be in the store.
@@ -72,44 +63,11 @@ impl Expected {
     }
 }
 
-/// Goes on after a point that fails, so that all of them are told at the end.
-#[derive(Default)]
-struct Points {
-    tried: u64,
-    failed: u64,
-}
-
-impl Points {
-    fn check(&mut self, check: impl FnOnce()) {
-        self.tried += 1;
-        self.failed += u64::from(catch_unwind(AssertUnwindSafe(check)).is_err());
-    }
-
-    fn end(&self, what: &str, at_least: u64) {
-        println!("{what}: {} points", self.tried);
-        assert_eq!(self.failed, 0, "of {} points", self.tried);
-        assert!(self.tried * stride() >= at_least, "only {} points", self.tried);
-    }
-}
-
-/// Fails every call in turn until a run completes; how many points there were.
 fn fail_each(mode: &str, phase: u64, at_least: u64) {
     let expected = Expected::new();
-    let (mut at, mut points) = (1 + phase % stride(), Points::default());
-    loop {
-        let rig = copy_of(&expected.card);
-        let run = shim::run(&rig, clock(), mode, at);
-        let Some(fault) = run.fault else {
-            assert_eq!(run.ended, Ended::Done, "{mode} {at}");
-            break;
-        };
-        points.check(|| {
-            assert_eq!(run.ended == Ended::Killed, mode == "kill", "{fault}");
-            expected.assert_after(&rig, &format!("{}: {:?}", fault.trim(), run.ended));
-        });
-        at += stride();
-    }
-    points.end(mode, at_least);
+    points::fail_each(Task::Round, mode, phase, at_least, &expected.card, |rig, what| {
+        expected.assert_after(rig, what);
+    });
 }
 
 #[test]
@@ -150,35 +108,29 @@ fn a_card_pulled_at_any_call_loses_nothing() {
 #[test]
 fn a_power_cut_after_any_call_loses_nothing() {
     let expected = Expected::new();
-    let recorded = copy_of(&expected.card);
-    let mut disk = Disk::read(recorded.folder.path());
-    let trace = shim::traced(&recorded, clock());
-    let calls = calls(&trace, recorded.folder.path());
-    {
-        let _none_starts = shim::nobody_starts();
-        Inventory::of(&recorded, &expected.several).assert_is(&expected.inventory, "recorded");
-    }
+    points::cut_after_each(Task::Round, 300, &expected.card, |rig, what| {
+        expected.assert_after(rig, what);
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_a_day_at_any_moment_changes_nothing() {
+    let expected = Expected::new();
     let mut points = Points::default();
-    for (number, call) in calls.iter().enumerate() {
-        disk.step(call);
-        if number as u64 % stride() != 0 {
-            continue;
-        }
-        let number = number as u64;
-        for (left, seed) in [
-            (Left::Nothing, 0),
-            (Left::Some, 2 * number),
-            (Left::Some, 2 * number + 1),
-        ] {
-            points.check(|| {
-                let rig = fault_kit::bare_box();
-                disk.cut(left, &mut Chance::new(seed), rig.folder.path());
-                expected.assert_after(
-                    &rig,
-                    &format!("after call {number}, {call}, {left:?} left, seed {seed}"),
-                );
-            });
+    for hours in [24, -24] {
+        let mut after = 0;
+        loop {
+            let rig = copy_of(&expected.card);
+            let asked = {
+                let _none_starts = shim::nobody_starts();
+                fault_kit::round(&rig, clock(), Some((after, hours))).1
+            };
+            points.check(|| expected.assert_after(&rig, &format!("{hours} hours after {after}")));
+            after += stride();
+            if after >= asked {
+                break;
+            }
         }
     }
-    points.end("power cut", 300);
+    points.end("clock", 30);
 }

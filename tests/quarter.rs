@@ -1,35 +1,32 @@
 //! A quarter in the life of a box, by seed: whatever the camera, the power, the clocks and the disk do, every frame that
 //! the camera finished is decided once, and sealed once or erased.
 //!
-//! `VIGIE_SEEDS=n` runs the first n seeds, `VIGIE_SEED=n` the one of that number.
+//! `VIGIE_SEEDS=n` runs the first n seeds, `VIGIE_SEED=n` the one of that number. `make faults` runs more of them.
 #![cfg(feature = "trap")]
 
 mod common;
 mod fault_kit;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{EMPTY, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, with_segment};
-use fault_kit::inventory::{Inventory, Pieces, assert_sound};
+use common::{EMPTY, Rig, Scene, UNLOADING, VAN, WALKER, with_segment};
+use fault_kit::inventory::{Inventory, Pieces, assert_sound, assert_store_sound};
 use fault_kit::power::{Disk, Left, calls};
-use fault_kit::shim::{self, Ended};
-use fault_kit::{Chance, bare_box, copy_of, new_box};
+use fault_kit::shim::{self, Ended, Task};
+use fault_kit::{Chance, bare_box, copy_of, new_box, small, way};
 use jiff::civil::{DateTime, date};
 use jiff::{SignedDuration, Timestamp};
 use vigie::frame::{BoxTime, CameraTime, Digest};
 use vigie::jpeg::Facts;
-use vigie::trap::service::Service;
-use vigie::vault::Store;
-use vigie::vision::Painted;
+use vigie::vault::DevicePublic;
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 15;
 /// Visits of a box that is powered once a week.
 const WEEKS: i64 = 13;
 
@@ -63,7 +60,7 @@ fn pictures() -> &'static [(Scene, Vec<u8>)] {
         let scenes = [EMPTY, WALKER, VAN, UNLOADING];
         let pictures = (0..12).map(|seed| {
             let scene = scenes[seed as usize % 4];
-            (scene, bare(&picture(scene, 1000 + seed)))
+            (scene, small(scene, 1000 + seed))
         });
         pictures.collect()
     })
@@ -167,8 +164,8 @@ impl Camera {
     }
 }
 
-/// What happens to the box while it works.
-fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
+/// What happens to the box while it works, or on the way to the desk and back.
+fn visit(rig: Rig, task: Task, now: BoxTime, chance: &mut Chance) -> Rig {
     let mode = match chance.below(12) {
         0..3 => "kill",
         3 => "eio",
@@ -176,18 +173,18 @@ fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
         5 => "full",
         6 => "short",
         7 => "pulled",
-        8 => return power_cut(rig, now, chance),
-        9 => {
+        8 => return power_cut(rig, task, now, chance),
+        9 if task == Task::Round => {
             round(&rig, now, Some(chance));
             return rig;
         }
         _ => {
-            round(&rig, now, None);
+            whole(&rig, task, now);
             return rig;
         }
     };
     // Beyond the last call nothing fails.
-    let run = shim::run(&rig, now, mode, 1 + chance.below(300));
+    let run = shim::run(&rig, task, now, mode, 1 + chance.below(300));
     assert!(
         run.fault.is_some() || run.ended == Ended::Done,
         "{mode}: {:?}",
@@ -196,10 +193,10 @@ fn visit(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
     rig
 }
 
-fn power_cut(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
+fn power_cut(rig: Rig, task: Task, now: BoxTime, chance: &mut Chance) -> Rig {
     let before = copy_of(&rig);
     let mut disk = Disk::read(before.folder.path());
-    let trace = shim::traced(&before, now);
+    let trace = shim::traced(&before, task, now);
     let calls = calls(&trace, before.folder.path());
     let cut = chance.below(calls.len() as u64 + 1) as usize;
     calls[..cut].iter().for_each(|call| disk.step(call));
@@ -211,35 +208,23 @@ fn power_cut(rig: Rig, now: BoxTime, chance: &mut Chance) -> Rig {
     after
 }
 
-/// A round that nothing disturbs, but for a clock that jumps by a day in its middle.
+/// A task that nothing disturbs.
+fn whole(rig: &Rig, task: Task, now: BoxTime) {
+    match task {
+        Task::Round => round(rig, now, None),
+        Task::Transfer => {
+            let _none_starts = shim::nobody_starts();
+            way::there_and_back(rig.folder.path(), now).expect("a whole way");
+            assert_sound(rig, "after a whole way");
+        }
+    }
+}
+
+/// A round that nothing disturbs, but for a clock that may jump by a day in its middle.
 fn round(rig: &Rig, now: BoxTime, jump: Option<&mut Chance>) {
     let _none_starts = shim::nobody_starts();
     let jump = jump.map(|chance| (1 + chance.below(20), if chance.one_in(2) { 24 } else { -24 }));
-    let asked = Cell::new(0);
-    let clock = || {
-        asked.set(asked.get() + 1);
-        match jump {
-            Some((from, hours)) if asked.get() > from => BoxTime(
-                now.0
-                    .saturating_add(SignedDuration::from_hours(hours))
-                    .expect("a time"),
-            ),
-            _ => now,
-        }
-    };
-    let (config, recipients) = (rig.config(), rig.recipients());
-    let mut store = Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
-    let summary = Service {
-        config: &config,
-        store: &mut store,
-        recipients: &recipients,
-        detector: &mut Painted::new(),
-        clock: &clock,
-        stop: &AtomicBool::new(false),
-    }
-    .scan(&config.cameras[0], &rig.card(), &mut Told::default())
-    .expect("a whole round");
-    store.close(clock()).expect("closed");
+    let (summary, _) = fault_kit::round(rig, now, jump);
     assert_eq!((summary.held, summary.not_erased), (0, 0));
     assert_sound(rig, "after a whole round");
 }
@@ -249,6 +234,7 @@ fn live(seed: u64) {
     let mut rig = new_box();
     rig.choice = if seed % 2 == 0 { "empty" } else { "irrelevant" };
     rig.write_config();
+    way::prepare(&rig);
     let mut camera = Camera::new();
     fs::create_dir_all(rig.card().join("DCIM")).expect("a folder");
     for week in 0..WEEKS {
@@ -258,10 +244,16 @@ fn live(seed: u64) {
             0 => Timestamp::from_second(chance.below(1_000_000) as i64),
             _ => Timestamp::from_second(1_791_000_000 + 604_800 * week + chance.below(86_400) as i64),
         };
-        rig = visit(rig, BoxTime(now.expect("a time")), &mut chance);
+        let now = BoxTime(now.expect("a time"));
+        rig = visit(rig, Task::Round, now, &mut chance);
+        // Somebody comes by with a stick.
+        if chance.one_in(4) {
+            rig = visit(rig, Task::Transfer, now, &mut chance);
+        }
     }
     let end = BoxTime(Timestamp::from_second(1_800_000_000).expect("a time"));
-    round(&rig, end, None);
+    whole(&rig, Task::Round, end);
+    whole(&rig, Task::Transfer, end);
     assert_all_accounted_for(&rig, &camera);
 }
 
@@ -269,6 +261,9 @@ fn assert_all_accounted_for(rig: &Rig, camera: &Camera) {
     let _none_starts = shim::nobody_starts();
     let originals: Vec<_> = camera.whole.values().map(|frame| frame.bytes.clone()).collect();
     Pieces::of(&originals).assert_absent(&rig.store(), "at the end");
+    assert_eq!(way::items(&rig.store()).len(), 0, "all of it is at the desk");
+    let desk = DevicePublic::read_desk(&rig.path("desk/desk.pub")).expect("a key");
+    assert_store_sound(&rig.path("desk/store"), &desk, "at the end");
     let inventory = Inventory::of(rig, &BTreeSet::new());
     for (path, digest) in &inventory.card {
         assert!(camera.cut.contains(digest), "{} is left", path.display());

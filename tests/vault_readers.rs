@@ -1,4 +1,4 @@
-//! The kit of faulty files (docs/formats.md §9): this program and a second reader, written in Python from
+//! The kit of faulty files (docs/formats.md §12): this program and a second reader, written in Python from
 //! the document alone, say the same of each.
 #![cfg(feature = "verify")]
 

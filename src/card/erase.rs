@@ -19,7 +19,8 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::read::{PIECE, hash, unreadable};
-use super::{Card, CardPath, Error, size};
+use super::walk::mtime;
+use super::{Card, CardFile, CardPath, Error, size};
 use crate::frame::Digest;
 
 /// The part that is made durable first.
@@ -60,16 +61,46 @@ pub fn erase(card: &Card, path: &CardPath, expected: Digest) -> Result<Erased, E
     } else {
         return Err(Error::Changed(card.place(path)));
     };
-    overwrite(&file, size, &stream).map_err(|source| match Errno::from_io_error(&source) {
+    overwrite_named(card, path, &file, size, &stream)?;
+    unlink(card, path, &folder, &file, &stat)?;
+    Ok(erased)
+}
+
+/// Erases a file whose bytes nobody knows, for it cannot be read or was never looked at: the one listed as `file`,
+/// by its size and time, or what an erasure of it left behind. Any other is [`Error::Changed`] and left alone.
+/// `token` names it as a digest does for [`erase`], with the same duty of a durable intent.
+pub fn erase_unread(card: &Card, file: &CardFile, token: Digest) -> Result<Erased, Error> {
+    let path = &file.path;
+    let folder = card.folder_of(path)?;
+    let (open, stat) = match card.file(&folder, path, OFlags::RDWR) {
+        Ok(found) => found,
+        Err(Error::Missing(_)) => return Ok(Erased::Absent),
+        Err(other) => return Err(other),
+    };
+    let size = size(&stat);
+    let stream = stream(token);
+    let erased = if (size, mtime(&stat)) == (file.size, file.mtime) {
+        Erased::Now
+    // What cannot be read was not begun by us: a head that we wrote can be.
+    } else if size == file.size && begun(&open, size, &stream).unwrap_or(false) {
+        Erased::Resumed
+    } else {
+        return Err(Error::Changed(card.place(path)));
+    };
+    overwrite_named(card, path, &open, size, &stream)?;
+    unlink(card, path, &folder, &open, &stat)?;
+    Ok(erased)
+}
+
+fn overwrite_named(card: &Card, path: &CardPath, file: &File, size: u64, stream: &[u8]) -> Result<(), Error> {
+    overwrite(file, size, stream).map_err(|source| match Errno::from_io_error(&source) {
         Some(errno) => card.failed(Some(path), "overwrite", errno),
         None => Error::Io {
             path: card.place(path),
             doing: "overwrite",
             source,
         },
-    })?;
-    unlink(card, path, &folder, &file, &stat)?;
-    Ok(erased)
+    })
 }
 
 /// One piece of the stream; it repeats from there on, which is enough to be recognised and to be no zeros.
@@ -125,12 +156,16 @@ fn unlink(card: &Card, path: &CardPath, folder: &OwnedFd, file: &File, stat: &St
         return Err(Error::Changed(card.place(path)));
     }
     rustix::fs::unlinkat(folder, path.name(), AtFlags::empty()).map_err(failed("remove"))?;
+    sync_folder(folder).map_err(failed("sync the folder of"))
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &OwnedFd) -> Result<(), Errno> {
     match rustix::fs::fsync(folder) {
         // Some file systems sync no folder by itself (fsync(2): EINVAL); then the whole volume is synced.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rustix::fs::syncfs(folder),
         result => result,
     }
-    .map_err(failed("sync the folder of"))
 }
 
 #[cfg(test)]

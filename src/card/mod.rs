@@ -1,14 +1,14 @@
 //! What lies on a memory card: finding it, waiting until it is settled, reading it, erasing it, and
-//! borrowing the card from its camera.
+//! wiping it, and borrowing the card from its camera.
 //!
 //! Promises: nothing outside the card's folder is ever reached, whatever links are put in its tree, and
 //! even while we look (every component is opened by itself, without following links, below one open
-//! folder); nothing but frames and videos named by the caller is ever written; no probe is written
-//! to see whether the card can be written; a file is erased only while it has the bytes that the
-//! caller names. A card may vanish at any moment: that is [`Error::Gone`], never a panic.
+//! folder); outside a wipe nothing but frames and videos named by the caller is ever written; no probe is
+//! written to see whether the card can be written; a file is erased only while it has the bytes that
+//! the caller names. A card may vanish at any moment: that is [`Error::Gone`], never a panic.
 //!
-//! Leaves to others: committing the intent before an erasure and the deed after it, what a frame shows,
-//! and the wipe of a whole card. [`Card`] holds the card's folder open, so it must be dropped before a
+//! Leaves to others: committing the intent before an erasure and the deed after it, and what a frame shows.
+//! [`Card`] holds the card's folder open, so it must be dropped before a
 //! [`lease::CardLease`] gives the card back, or the card cannot be unmounted.
 
 mod apart;
@@ -20,9 +20,10 @@ mod read;
 pub mod settle;
 mod walk;
 pub mod watch;
+pub mod wipe;
 
 pub use apart::apart;
-pub use erase::{Erased, erase};
+pub use erase::{Erased, erase, erase_unread};
 pub use error::{Error, HookFault};
 pub use path::CardPath;
 pub use read::{FRAME_AT_MOST, digest, ends, read, read_into};

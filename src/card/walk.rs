@@ -236,7 +236,25 @@ fn is_system(name: &OsStr) -> bool {
     SYSTEM.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-fn mtime(stat: &Stat) -> SystemTime {
+/// A file that [`list`] counts among the frames.
+pub(super) fn is_frame(path: &CardPath) -> bool {
+    is_shown(path) && has(path, &FRAMES)
+}
+
+/// A file that [`list`] counts among the videos.
+pub(super) fn is_video(path: &CardPath) -> bool {
+    is_shown(path) && has(path, &VIDEOS)
+}
+
+fn is_shown(path: &CardPath) -> bool {
+    let hidden = |name: &OsStr| name.as_bytes().starts_with(b".");
+    let folders = path.folder().iter();
+    !hidden(path.name())
+        && folders.clone().count() <= Limits::default().depth
+        && !folders.clone().any(|name| hidden(name) || is_system(name))
+}
+
+pub(super) fn mtime(stat: &Stat) -> SystemTime {
     let whole = Duration::from_secs(stat.st_mtime.unsigned_abs());
     let part = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or(0));
     let start = if stat.st_mtime < 0 {

@@ -52,6 +52,10 @@ impl Lang {
                 "Surveille les cartes des caméras configurées et traite les photographies à mesure",
             ),
             (
+                "wipe",
+                "Vide entièrement une carte : traiter ce qui peut l'être, tout réécrire, établir un certificat",
+            ),
+            (
                 "detect",
                 "Dit ce qui est vu dans des fichiers JPEG ; n'écrit rien",
             ),

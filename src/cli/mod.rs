@@ -27,11 +27,15 @@ mod scan;
 #[cfg(feature = "trap")]
 mod status;
 #[cfg(feature = "trap")]
+mod transfer;
+#[cfg(feature = "trap")]
 mod trap_failures;
 #[cfg(feature = "verify")]
 mod verify;
 #[cfg(feature = "trap")]
 mod watch;
+#[cfg(feature = "trap")]
+mod wipe;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -93,6 +97,25 @@ enum Command {
         /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
         #[arg(long)]
         until_idle: bool,
+    },
+    #[cfg(feature = "trap")]
+    /// Wipe a whole memory card: process what can be, overwrite everything, certify it.
+    #[command(group = clap::ArgGroup::new("what").args(["plan", "yes"]).required(true))]
+    Wipe {
+        /// The folder in which the card is mounted.
+        card: PathBuf,
+        /// Only say what would be done, and whether it would be refused.
+        #[arg(long)]
+        plan: bool,
+        /// Do it. Nothing of what lies on the card is left.
+        #[arg(long)]
+        yes: bool,
+        /// Which camera's card this is, where the configuration names several.
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// Also write the certificate, and its page to print, into this folder.
+        #[arg(long, value_name = "DIR", conflicts_with = "plan")]
+        certificate: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Say what is seen in JPEG files; nothing is written.
@@ -161,10 +184,16 @@ enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    #[cfg(feature = "trap")]
+    /// Carry sealed events from the box to the service, and the service's answer back.
+    Transfer {
+        #[command(subcommand)]
+        command: transfer::TransferCommand,
+    },
     #[cfg(feature = "verify")]
-    /// Check a vault, its journal's export, a sealed item or a redacted frame; needs neither networks nor keys.
+    /// Check a vault, its journal's export, a bundle, a sealed item or a redacted frame; needs neither networks nor keys.
     Verify {
-        /// A vault's folder, a journal's export, one sealed item, or a redacted frame.
+        /// A vault's folder, a bundle, a journal's export, one sealed item, or a redacted frame.
         path: PathBuf,
         /// The device's public key file that must have signed it.
         #[arg(long, value_name = "FILE")]
@@ -250,6 +279,20 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
         #[cfg(feature = "trap")]
+        Command::Wipe {
+            card,
+            plan: true,
+            camera,
+            ..
+        } => wipe::plan(a, card, camera.as_deref(), lang),
+        #[cfg(feature = "trap")]
+        Command::Wipe {
+            card,
+            camera,
+            certificate,
+            ..
+        } => wipe::wipe(a, card, camera.as_deref(), certificate.as_deref(), lang),
+        #[cfg(feature = "trap")]
         Command::Detect { files } => detect::run(a, files, lang),
         #[cfg(feature = "trap")]
         Command::Redact {
@@ -287,6 +330,8 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         Command::Journal { command } => journal::run(a, command, lang),
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, a.json, lang),
+        #[cfg(feature = "trap")]
+        Command::Transfer { command } => transfer::run(a, command, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
             path,

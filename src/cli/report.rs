@@ -151,6 +151,10 @@ fn reason(lang: Lang, word: &str) -> &str {
         "vehicle-outside-zone" => ("vehicles outside the zone", "véhicules hors de la zone"),
         "parked" => ("parked vehicles", "véhicules en stationnement"),
         "video" => ("a video", "une vidéo"),
+        "max-age" => (
+            "too old to stay on the card",
+            "trop ancienne pour rester sur la carte",
+        ),
         "event-open" => ("its event is still open", "événement en cours"),
         "network-failed" => ("a network failed", "un réseau de neurones a échoué"),
         "redaction-failed" => ("its redaction failed", "le masquage a échoué"),
@@ -199,6 +203,9 @@ fn tell(lang: Lang, s: &Summary) {
         row("not touched", "non touchés", files(s.others));
     }
     row("erased from the card", "effacés de la carte", files(s.erased));
+    if s.aged > 0 {
+        row("of these, too old", "dont trop anciens", files(s.aged));
+    }
     if s.not_erased > 0 {
         row(
             "could not be erased",
@@ -236,6 +243,12 @@ fn tell(lang: Lang, s: &Summary) {
         line(lang.pick(
             "TRIAL MODE: nothing was erased. Set mode = \"enforce\" before the trial ends.",
             "MODE ESSAI : rien n'a été effacé. Passez à mode = \"enforce\" avant la fin de l'essai.",
+        ));
+    }
+    if s.no_return_file {
+        line(lang.pick(
+            "NOTHING WAS ERASED: the service has not shown yet that it opens what this box seals. Carry a bundle there with `vigie transfer out DIR`, and its return file back the same way.",
+            "RIEN N'A ÉTÉ EFFACÉ : le service n'a pas encore montré qu'il ouvre ce que ce boîtier scelle. Portez-lui un lot avec « vigie transfer out DOSSIER », et rapportez son fichier de retour de la même façon.",
         ));
     }
 }

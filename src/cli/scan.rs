@@ -53,7 +53,11 @@ pub fn tell_absent(absent: Vec<(CameraId, trap::Error)>, lang: Lang) -> Option<E
 }
 
 /// The camera whose card this is: named, or the only one, or the one whose configured card it is.
-fn which<'c>(config: &'c config::Trap, card: &Path, id: Option<&str>) -> Result<&'c Camera, Failure> {
+pub(super) fn which<'c>(
+    config: &'c config::Trap,
+    card: &Path,
+    id: Option<&str>,
+) -> Result<&'c Camera, Failure> {
     let cameras = &config.cameras;
     match (id, cameras.as_slice()) {
         (Some(id), _) => equipment::camera_named(config, id),

@@ -10,8 +10,11 @@ use serde::Serialize;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
 use crate::config::{self, Mode};
 use crate::frame::{BoxTime, Digest, EventId};
+use crate::transfer::{out, returning};
 use crate::trap::ledger::Ledger;
 use crate::trap::recipients;
+use crate::trap::terms::{self, Terms};
+use crate::trap::wiping;
 use crate::triage::deadlines::{Due, Mark, due};
 use crate::vault::journal::Head;
 use crate::vault::keys::ring;
@@ -34,9 +37,13 @@ struct Status {
     journal_head: Option<String>,
     wipe_due: Option<jiff::civil::Date>,
     wipe_overdue: bool,
+    #[serde(skip)]
+    wipe_in_part: bool,
     free_bytes: Option<u64>,
     free_files: Option<u64>,
     keys: Keys,
+    last_bundle: Option<u64>,
+    last_return: Option<u64>,
     degraded: Vec<Concern>,
 }
 
@@ -76,8 +83,10 @@ enum Concern {
     TrialOver,
     RegimeNotInForce,
     WipeOverdue,
+    WipeInPart,
     LittleRoom,
     StoreFull,
+    NoReturnFile,
     #[serde(untagged)]
     Keys(ring::Concern),
 }
@@ -103,10 +112,18 @@ impl Concern {
                 "the card's wipe is overdue",
                 "le vidage de la carte est en retard",
             ),
+            Self::WipeInPart => lang.pick(
+                "a card could not be wiped whole: destroy it",
+                "une carte n'a pu être vidée entièrement : détruisez-la",
+            ),
             Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
             Self::StoreFull => lang.pick(
                 "the disk is full: frames stay on the card until there is room",
                 "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
+            ),
+            Self::NoReturnFile => lang.pick(
+                "nothing is erased: no return file has shown yet that the service opens what this box seals (vigie transfer out)",
+                "rien n'est effacé : aucun fichier de retour n'a encore montré que le service ouvre ce que ce boîtier scelle (vigie transfer out)",
             ),
             Self::Keys(concern) => keys::told(concern, lang),
         }
@@ -142,9 +159,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         journal_head: None,
         wipe_due: None,
         wipe_overdue: false,
+        wipe_in_part: false,
         free_bytes: room.map(|room| room.bytes),
         free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
         keys: Keys::default(),
+        last_bundle: None,
+        last_return: None,
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -179,6 +199,7 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             Concern::RegimeNotInForce,
         ),
         (status.wipe_overdue, Concern::WipeOverdue),
+        (status.wipe_in_part, Concern::WipeInPart),
         (
             room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
             Concern::LittleRoom,
@@ -194,12 +215,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             .filter(|(so, _)| *so)
             .map(|(_, concern)| concern),
     );
-    read_keys(config, now, &mut status);
+    read_keys(config, db.as_ref(), now, &mut status);
     Ok(status)
 }
 
 /// Keys that cannot be read are told like any other trouble: everything else is still worth knowing.
-fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
+fn read_keys(config: &config::Trap, db: Option<&Connection>, now: BoxTime, status: &mut Status) {
     let ring = match recipients::read(config) {
         Ok(ring) => ring,
         Err(trouble) => {
@@ -212,6 +233,10 @@ fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
         tracing::warn!(%trouble, "a file among the recipients has no effect");
     }
     let sealing_to = ring.choose(now).recipients;
+    let proven = db.is_some_and(|db| returning::proven(db, &sealing_to).unwrap_or(false));
+    if config.mode == Mode::Enforce && !proven {
+        status.degraded.push(Concern::NoReturnFile);
+    }
     status.keys = Keys {
         quarters: ring.quarters().into_iter().collect(),
         sealing_to: sealing_to.iter().map(keys::Key::of).collect(),
@@ -280,6 +305,8 @@ fn read_vault(
         })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
+    status.last_bundle = out::last_number(db).map_err(store::Error::from)?;
+    status.last_return = returning::last(db)?.map(|last| last.number);
     status.journal_head = db
         .query_row("SELECT seq, hash FROM head", [], |row| {
             Ok(Head {
@@ -290,15 +317,36 @@ fn read_vault(
         .optional()
         .map_err(store::Error::from)?
         .map(|head| head.to_string());
-    if let Some(first) = first.and_then(|time| time.parse().ok()).map(BoxTime) {
-        let term: Duration = config.wipe_period.into();
-        status.wipe_overdue = due(first, Mark::new(now), term) == Due::Now;
-        let day = jiff::SignedDuration::try_from(term)
-            .ok()
-            .and_then(|term| first.0.checked_add(term).ok());
-        status.wipe_due = day.map(|day| day.to_zoned(TimeZone::UTC).date());
+    let first = first.and_then(|time| time.parse().ok()).map(BoxTime);
+    for camera in &config.cameras {
+        read_wipe(db, config, camera, first, now, status);
     }
     Ok(())
+}
+
+/// When a camera's card must be wiped: counted from its last wipe or first use, and in a vault that knows neither yet
+/// from its `first` line.
+fn read_wipe(
+    db: &Connection,
+    config: &config::Trap,
+    camera: &config::Camera,
+    first: Option<BoxTime>,
+    now: BoxTime,
+    status: &mut Status,
+) {
+    // A vault of an earlier version has no such tables.
+    let term = Terms::of(db, &camera.id).wipe().ok().flatten();
+    let mark = terms::mark(db, now)
+        .unwrap_or_else(|_| Mark::new(now))
+        .look(now, Duration::ZERO);
+    status.wipe_in_part |= term.as_ref().is_some_and(|term| !term.whole);
+    let Some(since) = term.map(|term| term.since).or(first) else {
+        return;
+    };
+    let period: Duration = config.wipe_period.into();
+    status.wipe_overdue |= due(since, mark, period) == Due::Now;
+    let day = wiping::later(since, period).0.to_zoned(TimeZone::UTC).date();
+    status.wipe_due = Some(status.wipe_due.map_or(day, |before| before.min(day)));
 }
 
 fn room(store: &Path) -> Option<Room> {

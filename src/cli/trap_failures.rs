@@ -278,6 +278,43 @@ impl From<trap::Error> for Failure {
                     "lancez « vigie verify » sur le coffre ; les images restent sur la carte",
                 ],
             ),
+            trap::Error::Wipe(e) => e.into(),
+            trap::Error::Trial => Self::new(
+                Exit::WrongUse,
+                error,
+                [
+                    "a trial erases nothing, and wipes no card",
+                    "set mode = \"enforce\" first",
+                ],
+                [
+                    "un essai n'efface rien et ne vide aucune carte",
+                    "passez d'abord à mode = \"enforce\"",
+                ],
+            ),
+            trap::Error::Unprocessed { .. } => Self::new(
+                Exit::Failed,
+                error,
+                [
+                    "photographs on the card could not be processed; nothing was wiped",
+                    "run `vigie scan` on the card: it says of each what is in the way",
+                ],
+                [
+                    "des photographies de la carte n'ont pu être traitées ; rien n'a été vidé",
+                    "lancez « vigie scan » sur la carte : il dit pour chacune ce qui l'empêche",
+                ],
+            ),
+            trap::Error::Certificate(_) => Self::new(
+                Exit::Failed,
+                error,
+                [
+                    "the card was wiped, but its certificate could not be written",
+                    "run the command again and report this",
+                ],
+                [
+                    "la carte est vidée, mais le certificat n'a pu être établi",
+                    "relancez la commande et signalez-le",
+                ],
+            ),
             trap::Error::Vanished(_) | trap::Error::Changed(_) => Self::new(
                 Exit::Failed,
                 error,
@@ -291,5 +328,45 @@ impl From<trap::Error> for Failure {
                 ],
             ),
         }
+    }
+}
+
+impl From<card::wipe::Error> for Failure {
+    fn from(error: card::wipe::Error) -> Self {
+        use card::wipe::Error as E;
+        let (exit, english, french) = match error {
+            E::Card(error) => return error.into(),
+            E::Refused { .. } => (
+                Exit::WrongUse,
+                [
+                    "this cannot be wiped: it is not a camera's card",
+                    "name the folder in which the camera's card, and nothing else, is mounted for writing",
+                ],
+                [
+                    "ceci ne peut être vidé : ce n'est pas la carte d'une caméra",
+                    "indiquez le dossier où la carte de la caméra, et rien d'autre, est montée en écriture",
+                ],
+            ),
+            E::Unprocessed(_) | E::Stopped => (
+                Exit::Failed,
+                [
+                    "the wipe ended before its end",
+                    "run the command again: the wipe is taken up",
+                ],
+                [
+                    "le vidage a été interrompu",
+                    "relancez la commande : le vidage sera repris",
+                ],
+            ),
+            E::Randomness(_) => (
+                Exit::Failed,
+                ["the system gives no random numbers", "start the machine anew"],
+                [
+                    "le système ne fournit pas de nombres aléatoires",
+                    "redémarrez la machine",
+                ],
+            ),
+        };
+        Self::new(exit, error, english, french)
     }
 }

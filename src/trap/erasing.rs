@@ -7,10 +7,12 @@
 use serde_json::json;
 
 use super::Error;
-use super::ledger::{Ledger, State};
+use super::ageing::MAX_AGE;
+use super::ledger::{Ledger, Row, State};
 use super::round::Run;
+use super::terms::Terms;
 use crate::card::{self, CardPath};
-use crate::frame::Digest;
+use crate::frame::{CameraId, Digest};
 use crate::vault::{Entry, Kind, Tx};
 
 /// What came of one erasure.
@@ -27,9 +29,14 @@ pub(super) enum Erasure {
 impl Run<'_, '_> {
     /// Erases these frames from the card, under each of their names: intent, erasure, record.
     pub(super) fn erase(&mut self, digests: &[Digest]) -> Result<(), Error> {
-        if !self.enforcing() || digests.is_empty() {
-            return Ok(());
+        match self.enforcing() && !digests.is_empty() {
+            true => self.erase_now(digests),
+            false => Ok(()),
         }
+    }
+
+    /// The same, whether or not the desk has proven its keys.
+    pub(super) fn erase_now(&mut self, digests: &[Digest]) -> Result<(), Error> {
         self.intend(digests)?;
         let (mut gone, mut freed) = (Vec::with_capacity(digests.len()), Vec::new());
         for digest in digests {
@@ -79,20 +86,12 @@ impl Run<'_, '_> {
             digests.iter().try_for_each(|digest| {
                 let ledger = Ledger::of(tx.raw(), camera);
                 // A card that cannot be written to is tried in every round; the journal tells of it once.
-                if ledger
-                    .find(digest)?
-                    .is_some_and(|row| row.state == State::Erasing)
-                {
+                let row = ledger.find(digest)?;
+                if row.as_ref().is_some_and(|row| row.state == State::Erasing) {
                     return Ok(());
                 }
                 ledger.set_state(digest, State::Erasing)?;
-                tx.journal(
-                    now,
-                    &Entry {
-                        kind: Kind::DiscardIntended,
-                        body: json!({"camera": camera, "frame": digest}),
-                    },
-                )?;
+                tx.journal(now, &entry(Kind::DiscardIntended, camera, row, digest))?;
                 Ok::<_, Error>(())
             })
         })
@@ -133,18 +132,24 @@ impl Run<'_, '_> {
         self.round.store.transaction(|tx| {
             for path in freed {
                 Ledger::of(tx.raw(), camera).unknow(path)?;
+                Terms::of(tx.raw(), camera).forget_file(path)?;
             }
             frames.iter().try_for_each(|digest| {
-                Ledger::of(tx.raw(), camera).set_state(digest, State::Gone)?;
-                tx.journal(
-                    now,
-                    &Entry {
-                        kind: Kind::Discarded,
-                        body: json!({"camera": camera, "frame": digest}),
-                    },
-                )?;
+                let ledger = Ledger::of(tx.raw(), camera);
+                ledger.set_state(digest, State::Gone)?;
+                let row = ledger.find(digest)?;
+                tx.journal(now, &entry(Kind::Discarded, camera, row, digest))?;
                 Ok::<_, Error>(())
             })
         })
     }
+}
+
+/// A journal line of an erasure; one that no verdict asked for says why.
+fn entry(kind: Kind, camera: &CameraId, row: Option<Row>, frame: &Digest) -> Entry {
+    let mut body = json!({"camera": camera, "frame": frame});
+    if row.is_some_and(|row| row.reason.as_deref() == Some(MAX_AGE)) {
+        body["reason"] = MAX_AGE.into();
+    }
+    Entry { kind, body }
 }

@@ -1,22 +1,26 @@
 //! The trap: carries each frame from the card to the vault, or to nothing.
 //!
 //! Promises: what [`round`] says of one pass over a card, [`taking`] of one file, [`closing`] of one event, [`erasing`] of
-//! what leaves the card. Here the clock is read
+//! what leaves the card, [`ageing`] of what grows too old there, [`wiping`] of a whole card. Here the clock is read
 //! and the disk is touched; every decision is made by the pure modules above. Leaves printing to `cli`.
 
+mod ageing;
 mod ahead;
 mod closing;
 mod erasing;
 pub mod ledger;
 pub mod look;
+pub mod orders;
 pub mod outcome;
 pub mod recipients;
 pub mod round;
 pub mod service;
 pub mod settling;
 mod taking;
+pub mod terms;
 mod timeline;
 mod videos;
+pub mod wiping;
 pub mod witness;
 
 use std::path::PathBuf;
@@ -48,6 +52,23 @@ pub enum Error {
     /// The ledger.
     #[error("the vault's database: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The wipe of a card.
+    #[error(transparent)]
+    Wipe(#[from] card::wipe::Error),
+    /// A trial erases nothing.
+    #[error("mode = \"trial\": nothing is erased")]
+    Trial,
+    /// Frames on the card are not processed yet, so that it must not be wiped.
+    #[error("{frames} frames on the card are not processed: {reason}")]
+    Unprocessed {
+        /// How many.
+        frames: u64,
+        /// Why, as a word of docs/commands.md.
+        reason: String,
+    },
+    /// A certificate could not be written.
+    #[error("the certificate cannot be written: {0}")]
+    Certificate(#[from] vault::signed::Error),
     /// What is to be sealed cannot be written as JSON.
     #[error("cannot be written as JSON: {0}")]
     Json(serde_json::Error),

@@ -60,6 +60,8 @@ pub struct Summary {
     pub looked_at: u64,
     /// Files erased from the card in this round.
     pub erased: u64,
+    /// Those of them that had grown too old there, and were never sealed.
+    pub aged: u64,
     /// Files that could not be erased (a card that cannot be written to): tried again in the next round.
     pub not_erased: u64,
     /// Files of other kinds on the card: not touched.
@@ -68,6 +70,8 @@ pub struct Summary {
     pub unexpected_camera: u64,
     /// Set in `trial` mode: nothing was erased.
     pub trial: bool,
+    /// Set in `enforce` mode while no return file has proven that the desk opens what is sealed: nothing was erased.
+    pub no_return_file: bool,
     /// Seconds the round took.
     pub seconds: f64,
     /// Frames looked at per second.
@@ -88,10 +92,12 @@ impl Summary {
             sum.events_sealed += round.events_sealed;
             sum.looked_at += round.looked_at;
             sum.erased += round.erased;
+            sum.aged += round.aged;
             sum.not_erased += round.not_erased;
             sum.others += round.others;
             sum.unexpected_camera += round.unexpected_camera;
             sum.trial |= round.trial;
+            sum.no_return_file |= round.no_return_file;
             sum.seconds += round.seconds;
             sum.peak_memory_mb = round.peak_memory_mb.or(sum.peak_memory_mb);
             sum

@@ -17,12 +17,15 @@ use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
 use super::taking::place;
+use super::terms;
 use super::timeline::Timeline;
 use crate::card::settle::State as Settled;
-use crate::card::{self, Card, CardFile, CardPath};
+use crate::card::{self, Card, CardFile, CardPath, Listing};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, Digest, EventId};
+use crate::transfer::returning;
 use crate::triage::by_place;
+use crate::triage::deadlines::Mark;
 use crate::vault::keys::Ring;
 use crate::vault::{Entry, Kind, Store};
 use crate::vision::Detector;
@@ -68,6 +71,7 @@ pub(super) struct Run<'r, 'a> {
     pub round: &'r mut Round<'a>,
     pub listener: &'r mut dyn Listener,
     pub summary: Summary,
+    enforcing: bool,
     /// Files of this round whose outcome was not told yet, by their bytes: the same bytes may lie under several names.
     pub under_way: HashMap<Digest, Vec<Met>>,
     /// The frames that undecided events may hold or touch; `None` until the ledger was asked, and when it must be anew.
@@ -80,6 +84,10 @@ pub(super) struct Run<'r, 'a> {
     pub unsealed: BTreeSet<EventId>,
     /// Why the frames of those events wait, as a word of docs/commands.md.
     pub waiting_for: HashMap<Digest, &'static str>,
+    /// What terms are counted on.
+    pub mark: Mark,
+    /// Files that lie on the card for too long.
+    pub aged: HashSet<CardPath>,
 }
 
 /// A file of this round, under one of its frame's names.
@@ -94,13 +102,24 @@ impl Round<'_> {
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
         self.store.check_room()?;
-        ledger::prepare(self.store.sql())?;
+        ledger::prepare(self.store)?;
+        terms::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
+        let sealed_to = self.recipients.choose((self.clock)()).recipients;
+        let proven = returning::proven(self.store.sql(), &sealed_to)?;
+        if !trial && !proven {
+            tracing::warn!(
+                "nothing is erased: the desk has not proven yet that it opens what is sealed here"
+            );
+        }
         let mut run = Run {
             summary: Summary {
                 trial,
+                no_return_file: !trial && !proven,
                 ..Summary::default()
             },
+            enforcing: !trial && proven,
+            mark: terms::mark(self.store.sql(), (self.clock)())?,
             round: self,
             listener,
             under_way: HashMap::new(),
@@ -109,41 +128,21 @@ impl Round<'_> {
             again: Vec::new(),
             unsealed: BTreeSet::new(),
             waiting_for: HashMap::new(),
+            aged: HashSet::new(),
         };
+        run.clear_cut_off_wipe();
         run.finish_erasures()?;
         run.finish_videos()?;
+        run.finish_ageing()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
-        run.listener
-            .begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);
-        run.summary.others = listing.others;
-        for odd in &listing.oddities {
-            run.leave(&odd.path, odd_reason(&odd.why));
+        run.note_files(&listing)?;
+        match run.pass(&listing) {
+            Err(failure @ (Error::Vision(_) | Error::Witness(_))) => {
+                run.age_regardless(&listing)?;
+                return Err(failure);
+            }
+            passed => passed?,
         }
-        for video in &listing.videos {
-            run.video(video)?;
-        }
-        let names: BTreeSet<CardPath> = listing.frames.iter().map(|file| file.path.clone()).collect();
-        let (whole, unsettled) = run.whole(listing.frames)?;
-        run.take_all(whole)?;
-        loop {
-            let again = std::mem::take(&mut run.again);
-            if !again.is_empty() {
-                run.timeline = None;
-                run.take_all(in_card_order(again))?;
-            }
-            if run.stopped() {
-                break;
-            }
-            if listing.complete {
-                run.forget_vanished(&names, &unsettled)?;
-                run.close_events(!unsettled.is_empty())?;
-            }
-            // Each time round, files were read that had been trusted: there are fewer of them left.
-            if run.again.is_empty() {
-                break;
-            }
-        }
-        run.tell_held();
         let mut summary = run.summary;
         summary.seconds = began.elapsed().as_secs_f64();
         summary.set_speed();
@@ -153,6 +152,52 @@ impl Round<'_> {
 }
 
 impl Run<'_, '_> {
+    /// Takes, decides or leaves every file of the listing.
+    fn pass(&mut self, listing: &Listing) -> Result<(), Error> {
+        self.listener
+            .begin((listing.frames.len() + listing.videos.len() + listing.oddities.len()) as u64);
+        self.summary.others = listing.others;
+        for odd in &listing.oddities {
+            self.leave(&odd.path, odd_reason(&odd.why));
+        }
+        for video in &listing.videos {
+            self.video(video)?;
+        }
+        let names: BTreeSet<CardPath> = listing.frames.iter().map(|file| file.path.clone()).collect();
+        let (whole, unsettled) = self.whole(listing.frames.clone())?;
+        self.take_all(whole)?;
+        loop {
+            let again = std::mem::take(&mut self.again);
+            if !again.is_empty() {
+                self.timeline = None;
+                self.take_all(in_card_order(again))?;
+            }
+            if self.stopped() {
+                break;
+            }
+            if listing.complete {
+                self.forget_vanished(&names, &unsettled)?;
+                self.close_events(!unsettled.is_empty())?;
+            }
+            self.age_held()?;
+            // Each time round, files were read that had been trusted: there are fewer of them left.
+            if self.again.is_empty() {
+                break;
+            }
+        }
+        self.tell_held();
+        Ok(())
+    }
+
+    /// What a wipe that was cut off left fills the card: the camera could not write.
+    fn clear_cut_off_wipe(&self) {
+        match card::wipe::clear(self.round.card) {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("a wipe was cut off; what it left on the card was removed"),
+            Err(error) => tracing::warn!(%error, "what a wipe left on the card could not be removed"),
+        }
+    }
+
     pub(super) fn stopped(&self) -> bool {
         self.round.stop.load(Ordering::Relaxed)
             || self.round.until.is_some_and(|until| Instant::now() >= until)
@@ -162,8 +207,9 @@ impl Run<'_, '_> {
         (self.round.clock)()
     }
 
+    /// Whether this round erases: the mode is `enforce`, and the desk has proven that it opens what is sealed here.
     pub(super) fn enforcing(&self) -> bool {
-        matches!(self.round.config.mode, config::Mode::Enforce)
+        self.enforcing
     }
 
     pub(super) fn ledger(&self) -> Ledger<'_> {

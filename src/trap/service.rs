@@ -2,7 +2,8 @@
 //!
 //! Promises: the rescan on a timer works alone, `notify` only shortens the wait; a card that is taken out and put back
 //! is taken up again; a borrowed card is given back after each round, also after an error; one camera's trouble does
-//! not stop another's. Leaves one round to [`super::round`].
+//! not stop another's; a card whose wipe is due is wiped after its round. Leaves one round to [`super::round`], the wipe
+//! to [`super::wiping`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::round::{Listener, Round};
 use super::settling::Settlings;
-use super::{Error, Summary, recipients};
+use super::{Error, Summary, recipients, terms};
 use crate::card::lease::{self, CardLease};
 use crate::card::watch::Watch;
 use crate::card::{self, Card};
@@ -23,6 +24,8 @@ use crate::vision::Detector;
 
 /// The timer's rescan.
 const RESCAN: Duration = Duration::from_secs(10);
+/// How often the clock is looked at for what is due (triage::deadlines).
+const LOOK: Duration = Duration::from_secs(3600);
 
 /// What the service works with.
 pub struct Service<'a> {
@@ -59,6 +62,7 @@ impl Service<'_> {
     ) -> Result<Summary, Error> {
         card::apart(card, self.store.dir())?;
         let card = Card::open(card)?;
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         let Self { recipients, .. } = *self;
         self.round(camera, &card, recipients, None, None, true)
             .run(listener)
@@ -70,6 +74,7 @@ impl Service<'_> {
         let Self {
             config, recipients, ..
         } = *self;
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         for camera in &config.cameras {
             match self.lend(camera, recipients, None, true, listener) {
                 Ok(summary) => {
@@ -89,9 +94,18 @@ impl Service<'_> {
             lease::recover(camera, self.store.dir())?;
         }
         if until_idle {
-            return self.scan_all(listener);
+            let ended = self.scan_all(listener)?;
+            let taken = |camera: &&Camera| ended.rounds.contains_key(&camera.id);
+            config
+                .cameras
+                .iter()
+                .filter(taken)
+                .for_each(|camera| self.wipe_if_due(camera, self.recipients));
+            return Ok(ended);
         }
         let mut ended = Ended::default();
+        let mut looked = Instant::now();
+        terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         let mut settlings: BTreeMap<&CameraId, Settlings> = config
             .cameras
             .iter()
@@ -104,11 +118,16 @@ impl Service<'_> {
             let recipients = renewed.as_ref().unwrap_or(self.recipients);
             renewed = recipients::renewed(config, recipients).or(renewed);
             let recipients = renewed.as_ref().unwrap_or(self.recipients);
+            if looked.elapsed() >= LOOK {
+                terms::look(self.store, (self.clock)(), looked.elapsed())?;
+                looked = Instant::now();
+            }
             for camera in &config.cameras {
                 let settling = settlings.get_mut(&camera.id);
                 match self.lend(camera, recipients, settling, false, listener) {
                     Ok(summary) => {
                         ended.rounds.insert(camera.id.clone(), summary);
+                        self.wipe_if_due(camera, recipients);
                     }
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
                     // So is a full disk: frames wait on their card until there is room again.
@@ -171,7 +190,7 @@ impl Service<'_> {
         summary
     }
 
-    fn round<'r>(
+    pub(super) fn round<'r>(
         &'r mut self,
         camera: &'r Camera,
         card: &'r Card,

@@ -137,7 +137,7 @@ impl Run<'_, '_> {
         let mut decided = Vec::new();
         for (file, taken) in taken {
             match taken {
-                Taken::Left(left) => self.leave(&file.path, &left.reason),
+                Taken::Left(left) => self.leave_or_age(&file, &left.reason)?,
                 Taken::New(row, first) => {
                     let stand = match first {
                         FirstLook::Discard(_) => Stand::Discarded,
@@ -345,7 +345,7 @@ pub(super) fn place(file: &CardFile) -> [String; 2] {
     .map(|name| name.into_owned())
 }
 
-fn nanoseconds(time: SystemTime) -> i64 {
+pub(super) fn nanoseconds(time: SystemTime) -> i64 {
     let whole = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => whole(after),

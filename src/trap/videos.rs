@@ -29,8 +29,7 @@ impl Run<'_, '_> {
     /// Takes one video of the card.
     pub(super) fn video(&mut self, video: &CardFile) -> Result<(), Error> {
         if self.round.config.video == config::Video::Leave || !self.enforcing() {
-            self.leave(&video.path, "video");
-            return Ok(());
+            return self.leave_or_age(video, "video");
         }
         // Intended before, and tried in this round already.
         if self.is_intended(&video.path)? {
@@ -40,10 +39,7 @@ impl Run<'_, '_> {
         let digest = match card::digest(self.round.card, &video.path) {
             Ok(digest) => digest,
             Err(refusal) => match read_reason(&refusal) {
-                Some(reason) => {
-                    self.leave(&video.path, reason);
-                    return Ok(());
-                }
+                Some(reason) => return self.leave_or_age(video, reason),
                 None => return Err(refusal.into()),
             },
         };

@@ -104,6 +104,7 @@ struct Body {
     camera: Option<String>,
     event: Option<EventId>,
     frame: Option<crate::frame::Digest>,
+    file: Option<crate::frame::Digest>,
     keep: Option<bool>,
     number: Option<u32>,
     numbers: Option<Vec<u32>>,
@@ -185,9 +186,9 @@ impl Reading {
                 None => self.discarded += 1,
             }
         } else if is(Kind::DiscardIntended) {
-            self.under_way.extend(body.frame);
+            self.under_way.extend(body.frame.or(body.file));
         } else if is(Kind::Discarded) {
-            if let Some(frame) = body.frame {
+            if let Some(frame) = body.frame.or(body.file) {
                 self.under_way.remove(&frame);
             }
             self.last_discard = Some(line.time.clone());

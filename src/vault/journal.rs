@@ -50,6 +50,8 @@ pub enum Kind {
     Discarded,
     /// A file was left on the card, with the reason.
     Left,
+    /// A card is about to be wiped.
+    WipeIntended,
     /// A card was wiped.
     Wiped,
     /// Items are no longer in the store (written by the store).
@@ -81,6 +83,7 @@ impl Kind {
             Self::DiscardIntended => "discard_intended",
             Self::Discarded => "discarded",
             Self::Left => "left",
+            Self::WipeIntended => "wipe_intended",
             Self::Wiped => "wiped",
             Self::Erased => "erased",
             Self::Transferred => "transferred",

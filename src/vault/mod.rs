@@ -14,6 +14,7 @@
 //! business; carrying it to the desk is the transfer's.
 
 pub mod attestation;
+pub mod certificate;
 pub mod checkpoint;
 pub mod closing;
 pub(crate) mod durable;

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Report;
 use super::journal::{Milestone, Walk};
+use super::{Report, certificates};
 use crate::frame::{Digest, EventId};
 use crate::vault::checkpoint::Checkpoint;
 use crate::vault::closing::Closing;
@@ -18,7 +18,7 @@ use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Kind, Line, canonical};
 use crate::vault::keys::{DeviceId, DevicePublic};
 use crate::vault::signed;
-use crate::vault::store::{APPLICATION, DATABASE, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
+use crate::vault::store::{APPLICATION, DATABASE, Filed, LOG, SCHEMA, SCHEMA_VERSION, sealed_body};
 
 /// A database opened for reading alone.
 pub(super) struct Snapshot {
@@ -104,6 +104,8 @@ pub(super) struct Records {
     pub(super) met_closing: bool,
     /// Every item that has a row or a line.
     pub(super) items: BTreeMap<ItemId, Expected>,
+    /// Every certificate that has a row.
+    pub(super) certificates: Vec<Filed>,
 }
 
 /// What is known of a store beside its database.
@@ -127,6 +129,7 @@ pub(super) fn check(snapshot: &Snapshot, known: Known<'_>, report: &mut Report) 
         closed: false,
         met_closing: false,
         items: BTreeMap::new(),
+        certificates: Vec::new(),
     };
     note(report, "", integrity(sql));
     note(report, ": schema", schema(sql));
@@ -149,6 +152,7 @@ pub(super) fn check(snapshot: &Snapshot, known: Known<'_>, report: &mut Report) 
         let what = format!("this store was not written by the box {}", device.id());
         report.fault(place(": table device"), what);
     }
+    records.certificates = certificates::in_database(sql, &device, report);
     let mut sealed = BTreeMap::new();
     let walk = walk(sql, &device, known, &mut records, &mut sealed, report);
     match signed_head(sql) {

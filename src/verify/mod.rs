@@ -10,6 +10,7 @@
 //! store vouches for itself, and the report says so.
 
 mod bundle;
+mod certificates;
 mod database;
 mod export;
 mod frame;

@@ -7,12 +7,12 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 
 use super::database::{self, Known, Records, Snapshot};
-use super::{Error, Report, io_at, items};
+use super::{Error, Report, certificates, io_at, items};
 use crate::vault::DevicePublic;
 use crate::vault::closing::{self, Closing, Fixed};
 use crate::vault::journal::Head;
 use crate::vault::log;
-use crate::vault::store::{DATABASE, ITEMS, LOCK, LOG};
+use crate::vault::store::{CERTIFICATES, DATABASE, ITEMS, LOCK, LOG};
 
 /// Checks the store in `dir`. `device` is the box that is trusted to have written it; without it the
 /// store's own `vault.head` is taken at its word, and the report says so.
@@ -51,6 +51,7 @@ pub fn store_with(dir: &Path, device: Option<&DevicePublic>, pinned: Option<Head
     let closed = against_closing(dir, &folder, closing.as_ref(), &records, &mut report);
     let device_id = records.device.as_ref().map(DevicePublic::id);
     items::check(dir, &records.items, device_id, closed, &mut report);
+    certificates::in_folder(dir, &records.certificates, closed, &mut report);
     if closed {
         for name in &folder.unfinished {
             report.fault(name, "it was added: the store was closed in good order");
@@ -95,6 +96,7 @@ impl Folder {
             let meta = meta.map_err(|source| io_at(&entry.path(), source))?;
             match name.as_str() {
                 ITEMS => items = true,
+                CERTIFICATES if meta.is_dir() => {}
                 DATABASE if meta.is_file() => folder.database = true,
                 LOG if meta.is_file() => folder.log = meta.len() > 0,
                 "vault.db-shm" if meta.is_file() => {}

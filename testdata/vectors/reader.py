@@ -7,7 +7,7 @@
     reader.py revocation FILE DESK.pub
     reader.py key FILE KIND             KIND: device.pub, device.key, desk.pub, service.pub, service.key
 
-Says the class of the first fault, as docs/formats.md section 9 names them, and exits with 4 if there is one.
+Says the class of the first fault, as docs/formats.md section 12 names them, and exits with 4 if there is one.
 Needs Python 3.9 and `cryptography`. HPKE is RFC 9180 by hand, XChaCha20 is HChaCha20 by hand.
 """
 

@@ -1,20 +1,34 @@
 //! A box whose disk, card and power fail on purpose, and what must hold after each failure.
 //!
 //! `interpose.c` stands between a worker, a process of its own, and the C library. [`shim`] runs the worker under it,
-//! [`power`] rebuilds what a power cut may leave of a recorded run, [`inventory`] says what must be there at the end.
+//! [`power`] rebuilds what a power cut may leave of a recorded run, [`inventory`] says what must be there at the end,
+//! [`way`] is the way to the desk and back, [`points`] goes over all calls of a run.
 
 #![allow(dead_code)]
 
 pub mod inventory;
+pub mod points;
 pub mod power;
 pub mod shim;
+pub mod way;
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
+use image::imageops::{FilterType, resize};
+use jiff::SignedDuration;
 use tempfile::TempDir;
+use vigie::frame::BoxTime;
+use vigie::trap::Summary;
+use vigie::trap::service::Service;
+use vigie::vault::Store;
+use vigie::vision::Painted;
 
-use crate::common::{EMPTY, ENFORCE, Rig, UNLOADING, VAN, WALKER, bare, frame, picture, repository};
+use crate::common::{
+    EMPTY, ENFORCE, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, repository, with_exif,
+};
 
 /// Numbers that look like chance and are the same for the same seed (Knuth's MMIX generator, its upper half).
 pub struct Chance(u64);
@@ -104,6 +118,17 @@ pub fn originals(rig: &Rig) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// A quarter of the pixels: what fails here are calls, and there is one round or two for each.
+pub fn small(scene: Scene, seed: u32) -> Vec<u8> {
+    let large = picture(scene, seed);
+    bare(&resize(
+        &large,
+        large.width() / 2,
+        large.height() / 2,
+        FilterType::Nearest,
+    ))
+}
+
 /// One of everything: wind, a walker alone, a van that is unloaded, a van under two names, a video, a frame that ends
 /// too early and one that has no byte.
 pub fn small_card() -> Rig {
@@ -119,17 +144,52 @@ pub fn small_card() -> Rig {
     .into_iter()
     .enumerate()
     {
-        let bytes = frame(scene, hour, number as u32);
+        let bytes = with_exif(&small(scene, number as u32), hour);
         rig.put(&format!("DCIM/100MEDIA/IMG_{number:04}.JPG"), &bytes);
         if number == 5 {
             rig.put("DCIM/100MEDIA/IMG_0005-copy.JPG", &bytes);
         }
     }
-    let cut = bare(&picture(VAN, 77));
+    let cut = small(VAN, 77);
     rig.put("DCIM/100MEDIA/IMG_0006.JPG", &cut[..cut.len() / 2]);
     rig.put("DCIM/100MEDIA/IMG_0007.JPG", b"");
-    rig.put("DCIM/100MEDIA/MOV_0008.MP4", &bare(&picture(WALKER, 78)));
+    rig.put("DCIM/100MEDIA/MOV_0008.MP4", &small(WALKER, 78));
     rig
+}
+
+/// A round that nothing disturbs, at this time, but for a clock that jumps by some hours after it was asked so often;
+/// how often it was asked.
+pub fn round(rig: &Rig, now: BoxTime, jump: Option<(u64, i64)>) -> (Summary, u64) {
+    let asked = Cell::new(0);
+    let clock = || {
+        asked.set(asked.get() + 1);
+        match jump {
+            Some((after, hours)) if asked.get() > after => later(now, hours),
+            _ => now,
+        }
+    };
+    let (config, recipients) = (rig.config(), rig.recipients());
+    let mut store = Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
+    let summary = Service {
+        config: &config,
+        store: &mut store,
+        recipients: &recipients,
+        detector: &mut Painted::new(),
+        clock: &clock,
+        stop: &AtomicBool::new(false),
+    }
+    .scan(&config.cameras[0], &rig.card(), &mut Told::default())
+    .expect("a whole round");
+    store.close(clock()).expect("closed");
+    (summary, asked.get())
+}
+
+pub fn later(time: BoxTime, hours: i64) -> BoxTime {
+    BoxTime(
+        time.0
+            .saturating_add(SignedDuration::from_hours(hours))
+            .expect("a time"),
+    )
 }
 
 /// Where the interposer says what it did: outside of the box.

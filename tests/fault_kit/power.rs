@@ -118,11 +118,11 @@ struct Contents {
     mode: Option<u32>,
 }
 
+/// A place in [`Disk::files`] or [`Disk::folders`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
     File(usize),
-    /// Known by its path: no folder is ever moved.
-    Folder,
+    Folder(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -167,7 +167,8 @@ fn apply(change: Change, bytes: &mut Vec<u8>) {
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     files: Vec<Contents>,
-    folders: BTreeMap<PathBuf, Names>,
+    /// The box's own is the first.
+    folders: Vec<Names>,
     /// Which file an inode is now: the number of one that is gone is given to another.
     inodes: HashMap<u64, usize>,
     /// The names as a running program sees them.
@@ -193,14 +194,15 @@ impl Disk {
         disk
     }
 
-    fn read_folder(&mut self, root: &Path, folder: &Path) {
-        let mut names = Names::default();
+    fn read_folder(&mut self, root: &Path, folder: &Path) -> Node {
+        let number = self.folders.len();
+        self.folders.push(Names::default());
+        self.seen.insert(folder.to_owned(), Node::Folder(number));
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
             let entry = entry.expect("an entry");
             let (meta, path) = (entry.metadata().expect("there"), folder.join(entry.file_name()));
             let node = if meta.is_dir() {
-                self.read_folder(root, &path);
-                Node::Folder
+                self.read_folder(root, &path)
             } else {
                 self.inodes.insert(meta.ino(), self.files.len());
                 self.files.push(Contents {
@@ -211,10 +213,11 @@ impl Disk {
                 });
                 Node::File(self.files.len() - 1)
             };
+            let names = &mut self.folders[number];
             names.durable.insert(entry.file_name().into(), node);
             self.seen.insert(path, node);
         }
-        self.folders.insert(folder.to_owned(), names);
+        Node::Folder(number)
     }
 
     /// One more call that the program made.
@@ -235,8 +238,9 @@ impl Disk {
                 self.name(&call.path, node);
             }
             Kind::Mkdir => {
-                self.folders.insert(call.path.clone(), Names::default());
-                self.name(&call.path, Node::Folder);
+                let node = Node::Folder(self.folders.len());
+                self.folders.push(Names::default());
+                self.name(&call.path, node);
             }
             Kind::Link => self.name(&call.to, self.seen[&call.path]),
             Kind::Unlink | Kind::Rmdir => {
@@ -245,23 +249,23 @@ impl Disk {
                 self.names(&call.path).pending.push(name);
             }
             Kind::Rename => {
-                let node = self.seen.remove(&call.path).expect("it has a name");
                 assert_eq!(
                     call.path.parent(),
                     call.to.parent(),
                     "moved elsewhere: not modelled"
                 );
-                self.seen.insert(call.to.clone(), node);
+                let node = self.seen[&call.path];
+                self.move_seen(&call.path, &call.to);
                 let naming = Naming::Move(name_of(&call.path), name_of(&call.to), node);
                 self.names(&call.to).pending.push(naming);
             }
             Kind::Sync if call.offset == 1 => {
-                let names = self.folders.get_mut(&call.path).expect("a folder");
+                let names = self.folder(&call.path);
                 sync_names(names);
             }
             Kind::Sync => sync_contents(&mut self.files[self.inodes[&call.inode]]),
             Kind::SyncAll => {
-                self.folders.values_mut().for_each(sync_names);
+                self.folders.iter_mut().for_each(sync_names);
                 self.files.iter_mut().for_each(sync_contents);
             }
         }
@@ -279,17 +283,38 @@ impl Disk {
     }
 
     fn names(&mut self, path: &Path) -> &mut Names {
-        let folder = path.parent().expect("below the root");
-        self.folders.get_mut(folder).expect("a folder")
+        self.folder(path.parent().expect("below the root"))
+    }
+
+    fn folder(&mut self, path: &Path) -> &mut Names {
+        match self.seen.get(path) {
+            Some(&Node::Folder(folder)) => &mut self.folders[folder],
+            other => panic!("{}: no folder but {other:?}", path.display()),
+        }
+    }
+
+    fn move_seen(&mut self, from: &Path, to: &Path) {
+        let moved = self.seen.extract_if(.., |path, _| path.starts_with(from));
+        let moved: Vec<_> = moved.collect();
+        for (path, node) in moved {
+            let below = path.strip_prefix(from).expect("below");
+            // Joining nothing would add a slash to a file's name.
+            let path = if below == Path::new("") {
+                to.to_owned()
+            } else {
+                to.join(below)
+            };
+            self.seen.insert(path, node);
+        }
     }
 
     /// Writes what a power cut now may leave into the empty folder `root`.
     pub fn cut(&self, left: Left, chance: &mut Chance, root: &Path) {
-        self.cut_folder(Path::new(""), left, chance, root);
+        self.cut_folder(0, Path::new(""), left, chance, root);
     }
 
-    fn cut_folder(&self, folder: &Path, left: Left, chance: &mut Chance, root: &Path) {
-        let Names { mut durable, pending } = self.folders[folder].clone();
+    fn cut_folder(&self, number: usize, folder: &Path, left: Left, chance: &mut Chance, root: &Path) {
+        let Names { mut durable, pending } = self.folders[number].clone();
         for naming in pending {
             if stays(left, chance) {
                 naming.apply(&mut durable);
@@ -298,9 +323,9 @@ impl Disk {
         for (name, node) in durable {
             let path = folder.join(name);
             match node {
-                Node::Folder => {
+                Node::Folder(number) => {
                     fs::create_dir(root.join(&path)).expect("a folder");
-                    self.cut_folder(&path, left, chance, root);
+                    self.cut_folder(number, &path, left, chance, root);
                 }
                 Node::File(_) if path.to_string_lossy().ends_with("-shm") => {}
                 Node::File(file) => {

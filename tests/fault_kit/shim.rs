@@ -14,13 +14,40 @@ use vigie::trap::service::Service;
 use vigie::vault::{DeviceKey, Store};
 use vigie::vision::Painted;
 
-use super::said_in;
+use super::{said_in, way};
 use crate::common::{Rig, Told};
 
 /// Every test that starts workers has a test of this name that calls [`work`].
 pub const WORKER: &str = "a_worker_does_one_round";
 const FOLDER: &str = "VIGIE_FAULT_BOX";
 const NOW: &str = "VIGIE_FAULT_NOW";
+const TASK: &str = "VIGIE_FAULT_TASK";
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// One round over the card, as `vigie scan` does it.
+    Round,
+    /// Out, in and back, as the box, the desk and the box do it one after the other.
+    Transfer,
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Round => "round",
+            Self::Transfer => "transfer",
+        }
+    }
+
+    /// The folder of what can be pulled out.
+    fn pulled(self) -> &'static str {
+        match self {
+            Self::Round => "card",
+            Self::Transfer => "stick",
+        }
+    }
+}
 
 const DONE: i32 = 40;
 const REFUSED: i32 = 41;
@@ -45,13 +72,18 @@ pub struct Run {
     pub fault: Option<String>,
 }
 
-/// Run in the worker: one round, ended as the program ends it. Nothing where this is not a worker.
+/// Run in the worker: its task, ended as the program ends it. Nothing where this is not a worker.
 pub fn work() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         return;
     };
     let now = std::env::var(NOW).expect("a time").parse().expect("a time");
-    match round(&folder, BoxTime(now)) {
+    let task = std::env::var(TASK).expect("a task");
+    let done = match task == Task::Transfer.name() {
+        true => way::there_and_back(&folder, BoxTime(now)).map_err(Into::into),
+        false => round(&folder, BoxTime(now)),
+    };
+    match done {
         Ok(()) => std::process::exit(DONE),
         Err(error) => {
             eprintln!("\nREFUSED {error}");
@@ -83,9 +115,9 @@ fn round(folder: &Path, now: BoxTime) -> Result<(), Box<dyn std::error::Error>> 
 }
 
 /// Runs a worker on this box; the `at`th call that `mode` concerns is done what the mode says.
-pub fn run(rig: &Rig, now: BoxTime, mode: &str, at: u64) -> Run {
+pub fn run(rig: &Rig, task: Task, now: BoxTime, mode: &str, at: u64) -> Run {
     let outside = super::folder();
-    let run = run_in(rig, now, mode, at, &outside);
+    let run = run_in(rig, task, now, mode, at, &outside);
     let said = fs::read_to_string(said_in(outside.path())).expect("said");
     Run {
         ended: run,
@@ -94,9 +126,9 @@ pub fn run(rig: &Rig, now: BoxTime, mode: &str, at: u64) -> Run {
 }
 
 /// Runs a worker on this box, whole, and gives what it did to the disk.
-pub fn traced(rig: &Rig, now: BoxTime) -> Vec<u8> {
+pub fn traced(rig: &Rig, task: Task, now: BoxTime) -> Vec<u8> {
     let outside = super::folder();
-    let ended = run_in(rig, now, "trace", 0, &outside);
+    let ended = run_in(rig, task, now, "trace", 0, &outside);
     assert_eq!(ended, Ended::Done, "nothing was in its way");
     fs::read(said_in(outside.path())).expect("a trace")
 }
@@ -109,17 +141,18 @@ pub fn nobody_starts() -> RwLockReadGuard<'static, ()> {
 
 static STARTING: RwLock<()> = RwLock::new(());
 
-fn run_in(rig: &Rig, now: BoxTime, mode: &str, at: u64, outside: &TempDir) -> Ended {
+fn run_in(rig: &Rig, task: Task, now: BoxTime, mode: &str, at: u64, outside: &TempDir) -> Ended {
     let root = rig.folder.path().canonicalize().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command
         .args([WORKER, "--exact", "--nocapture", "--test-threads=1"])
         .env(FOLDER, &root)
         .env(NOW, now.to_string())
+        .env(TASK, task.name())
         .env("TMPDIR", outside.path())
         .env(
             "VIGIE_FAULT_WATCH",
-            format!("{}:{}", root.display(), root.join("card").display()),
+            format!("{}:{}", root.display(), root.join(task.pulled()).display()),
         )
         .env("VIGIE_FAULT_MODE", mode)
         .env("VIGIE_FAULT_AT", at.to_string())

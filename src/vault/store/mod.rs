@@ -14,6 +14,7 @@
 //! Folder mode 0700, files 0600. Leaves checking every byte to [`crate::verify`], and where the
 //! folder may lie to the caller, who finds it in [`Store::dir`].
 
+mod certificates;
 mod erasing;
 mod opening;
 mod pruning;
@@ -35,6 +36,7 @@ use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
+pub use certificates::{CERTIFICATES, Filed, certificates};
 pub use erasing::Cause;
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,
@@ -243,6 +245,9 @@ impl Store {
         if !new {
             store.recover()?;
         }
+        if let Err(error) = store.put_out_certificates() {
+            tracing::warn!(%error, "certificates are not put out; they are at the next opening");
+        }
         Ok(store)
     }
 
@@ -300,6 +305,20 @@ impl Store {
         Staging {
             items: self.dir.join(ITEMS),
         }
+    }
+
+    /// Makes tables and whatever belongs to them by `schema`, unless all of `names` are there. In a transaction
+    /// of the session, which writes down that it began: a change of which no line tells would look like damage
+    /// after a power cut.
+    pub fn ensure(&mut self, names: &[&str], schema: &str) -> Result<(), Error> {
+        let mut there = self.sql.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?")?;
+        for name in names {
+            if !there.exists([name])? {
+                drop(there);
+                return self.transaction(|tx| Ok(tx.sql.execute_batch(schema)?));
+            }
+        }
+        Ok(())
     }
 
     /// Does `work` in one transaction: all of it is committed and durable, with a signed head, or

@@ -1,5 +1,5 @@
 //! The kit: small files with one fault each, for whoever writes a reader. `kit.json` says of each what is
-//! wrong with it and what a reader must say (docs/formats.md §9).
+//! wrong with it and what a reader must say (docs/formats.md §12).
 
 use serde_json::{Value, json};
 

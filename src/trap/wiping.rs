@@ -1,0 +1,470 @@
+//! Wiping a camera's card: what can be processed is processed first, then the card is wiped and a certificate signed.
+//!
+//! Promises: nothing is wiped in a trial, nor while any frame on the card could still be sealed; the intent is durable
+//! before the first byte is written, and a wipe that is cut off anywhere is taken up again under the same number; the
+//! certificate, the journal's line that names it and the ledger's rows are one transaction. A wipe that fails is tried
+//! again after the next round and keeps nobody from taking frames. A wipe in part counts as done, for a second one
+//! would only wear the card out: its certificate says so, and so does `status`.
+//!
+//! A wipe takes as long as the card needs: `blind_at_most` bounds rounds, not the wipe (docs/decisions/0006).
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::ledger::Ledger;
+use super::outcome::word;
+use super::round::Listener;
+use super::service::Service;
+use super::terms::{self, Intent, Terms, WipeTerm};
+use super::{Error, Outcome, Word};
+use crate::card::lease::CardLease;
+use crate::card::wipe::{self, Filled, Phase, Place, Progress, Seed, Swept, Volume};
+use crate::card::{self, Card, CardPath, Limits};
+use crate::config::{self, Camera};
+use crate::frame::{BoxTime, Digest};
+use crate::triage::deadlines::{Due, due};
+use crate::vault::certificate::{self, Certificate, LIMIT, Period, Reason, Regime, What};
+use crate::vault::keys::Ring;
+use crate::vault::store::Filed;
+use crate::vault::{Entry, Kind};
+
+/// Rounds before a wipe, while each of them still takes something off the card.
+const MOST_ROUNDS: usize = 100;
+
+/// What a wipe came to.
+#[derive(Debug, Clone)]
+pub struct Wiped {
+    /// What was certified.
+    pub certificate: Certificate,
+    /// As the store keeps it.
+    pub filed: Filed,
+}
+
+impl Wiped {
+    /// How the card was wiped.
+    pub fn wipe(&self) -> &certificate::Wipe {
+        let What::Wipe(wipe) = &self.certificate.what;
+        wipe
+    }
+}
+
+/// Nobody watches.
+#[derive(Debug)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn begin(&mut self, _: Phase, _: u64) {}
+    fn advance(&mut self, _: u64) -> bool {
+        true
+    }
+}
+
+/// Passes progress on, until told to stop.
+struct Stoppable<'a> {
+    inner: &'a mut dyn Progress,
+    stop: &'a AtomicBool,
+}
+
+impl Progress for Stoppable<'_> {
+    fn begin(&mut self, phase: Phase, bytes: u64) {
+        self.inner.begin(phase, bytes);
+    }
+    fn advance(&mut self, bytes: u64) -> bool {
+        self.inner.advance(bytes) && !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What the rounds before a wipe told of the files.
+#[derive(Default)]
+struct Tally {
+    left: HashMap<PathBuf, String>,
+    held: BTreeMap<String, u64>,
+}
+
+impl Listener for Tally {
+    fn begin(&mut self, _: u64) {}
+    fn step(&mut self) {}
+    fn outcome(&mut self, outcome: &Outcome) {
+        match outcome.verdict {
+            Word::Left => drop(self.left.insert(outcome.file.clone(), outcome.reason.clone())),
+            Word::Held => *self.held.entry(outcome.reason.clone()).or_default() += 1,
+            Word::Keep | Word::Discard => {}
+        }
+    }
+}
+
+impl Tally {
+    /// Why this file can never be processed; `None` if it still can.
+    fn unusable(&self, path: &CardPath) -> Option<&str> {
+        let reason = self.left.get(path.as_path())?;
+        (reason != "not-settled").then_some(reason)
+    }
+}
+
+/// Photographs that can never be processed: where they lie, and as what.
+struct Unusable {
+    files: HashMap<CardPath, (u64, SystemTime)>,
+    reasons: BTreeMap<String, u64>,
+}
+
+/// What must never be on the volume that is wiped.
+pub fn ours(config: &config::Trap) -> Vec<PathBuf> {
+    let mut ours = vec![
+        config.store.clone(),
+        config.device_key.clone(),
+        config.file.clone(),
+        config.models.clone(),
+    ];
+    ours.extend(match &config.recipients {
+        config::Recipients::Pair { service, recovery } => vec![service.clone(), recovery.clone()],
+        config::Recipients::Folder(folder) => vec![folder.clone()],
+    });
+    ours.extend(config.desk_key.clone());
+    ours.extend(config.runtime.clone());
+    ours.extend(std::env::current_exe().ok());
+    ours
+}
+
+/// Opens a card that is to be wiped, and refuses what is none.
+pub fn open(config: &config::Trap, card: &Path) -> Result<(Card, Volume), Error> {
+    if matches!(config.mode, config::Mode::Trial { .. }) {
+        return Err(Error::Trial);
+    }
+    card::apart(card, &config.store)?;
+    let card = Card::open(card)?;
+    let volume = Place::of(&card, &ours(config))?.wipeable(&card)?;
+    Ok((card, volume))
+}
+
+impl Service<'_> {
+    /// Wipes the card that is mounted at `card`.
+    pub fn wipe(
+        &mut self,
+        camera: &Camera,
+        card: &Path,
+        reason: Reason,
+        progress: &mut dyn Progress,
+    ) -> Result<Wiped, Error> {
+        let Self { recipients, .. } = *self;
+        self.wipe_after_sealing(camera, card, recipients, reason, progress)
+    }
+
+    fn wipe_after_sealing(
+        &mut self,
+        camera: &Camera,
+        card: &Path,
+        recipients: &Ring,
+        reason: Reason,
+        progress: &mut dyn Progress,
+    ) -> Result<Wiped, Error> {
+        let (card, volume) = open(self.config, card)?;
+        let unusable = self.process(camera, &card, recipients)?;
+        let (term, intent) = self.intend_wipe(camera, &volume, reason)?;
+        let mut progress = Stoppable {
+            inner: progress,
+            stop: self.stop,
+        };
+        let goes = |path: &CardPath, size, mtime| unusable.files.get(path) == Some(&(size, mtime));
+        let expected = wipe::plan(&card)?.bytes;
+        let [files, free] = streams(&intent);
+        let swept = wipe::sweep(&card, &files.stream(), expected, &goes, &mut progress)?;
+        let filled = wipe::fill(&card, &free.stream(), volume.free + swept.bytes, &mut progress)?;
+        let done = certificate::Wipe {
+            reason: intent.reason,
+            interrupted: intent.interrupted,
+            card: certificate::Card {
+                file_system: volume.file_system,
+                serial: volume.serial,
+                bytes: volume.bytes,
+            },
+            files: files_of(swept),
+            unusable: unusable.reasons,
+            fill: fill_of(free, filled),
+            discard_passed_on: wipe::discard(&card),
+        };
+        self.certify(camera, &term, &intent, done)
+    }
+
+    /// Wipes a camera's own card if it is time to, borrowed where it must be; whether it was. An error is told and
+    /// tried again.
+    pub(super) fn wipe_if_due(&mut self, camera: &Camera, recipients: &Ring) {
+        let done = self.is_wipe_due(camera).and_then(|is_due| match is_due {
+            true => self.lend_and_wipe(camera, recipients).map(Some),
+            false => Ok(None),
+        });
+        match done {
+            Ok(None) => {}
+            Ok(Some(wiped)) if wiped.wipe().is_whole() => {
+                tracing::info!(camera = %camera.id, certificate = wiped.filed.number, "the card was wiped");
+            }
+            Ok(Some(wiped)) => {
+                let certificate = &wiped.filed.number;
+                tracing::warn!(camera = %camera.id, certificate, "the card was wiped in part: destroy it");
+            }
+            Err(error) => {
+                tracing::warn!(camera = %camera.id, %error, "the card's wipe is due and failed; it is tried again");
+            }
+        }
+    }
+
+    fn lend_and_wipe(&mut self, camera: &Camera, recipients: &Ring) -> Result<Wiped, Error> {
+        let lent = CardLease::take(camera, self.store.dir(), Instant::now())?;
+        let card = &camera.card;
+        let wiped = self.wipe_after_sealing(camera, card, recipients, Reason::Due, &mut Unwatched);
+        lent.give()?;
+        wiped
+    }
+
+    fn is_wipe_due(&mut self, camera: &Camera) -> Result<bool, Error> {
+        if matches!(self.config.mode, config::Mode::Trial { .. }) {
+            return Ok(false);
+        }
+        let term = self.wipe_term(camera)?;
+        let mark = terms::mark(self.store.sql(), (self.clock)())?;
+        let is_due = due(term.since, mark, self.config.wipe_period.into()) == Due::Now;
+        Ok(is_due || term.under_way.is_some())
+    }
+
+    /// How the card stands with its wipe. What was stamped by a clock that was wrong begins anew.
+    fn wipe_term(&mut self, camera: &Camera) -> Result<WipeTerm, Error> {
+        terms::prepare(self.store)?;
+        let mark = terms::mark(self.store.sql(), (self.clock)())?;
+        let known = Terms::of(self.store.sql(), &camera.id).wipe()?;
+        let is_right = |term: &WipeTerm| due(term.since, mark, Duration::ZERO) != Due::Unknown;
+        if let Some(term) = known.as_ref().filter(|term| is_right(term)) {
+            return Ok(term.clone());
+        }
+        let term = WipeTerm {
+            since: mark.time,
+            wipes: known.as_ref().map_or(0, |term| term.wipes),
+            whole: known.as_ref().is_none_or(|term| term.whole),
+            under_way: known.and_then(|term| term.under_way),
+        };
+        self.store.transaction(|tx| {
+            Terms::of(tx.raw(), &camera.id)
+                .set_wipe(&term)
+                .map_err(Error::from)
+        })?;
+        Ok(term)
+    }
+
+    /// Takes everything off the card that can be taken. What is left can never be; a file that the card does not give
+    /// is tried as often as everywhere.
+    fn process(&mut self, camera: &Camera, card: &Card, recipients: &Ring) -> Result<Unusable, Error> {
+        let mut tries = self.config.attempts.get();
+        for _ in 0..MOST_ROUNDS {
+            let mut tally = Tally::default();
+            let summary = self
+                .round(camera, card, recipients, None, None, true)
+                .run(&mut tally)?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(wipe::Error::Stopped.into());
+            }
+            let listing = card::list(card, &Limits::default())?;
+            let mut unusable = Unusable {
+                files: HashMap::new(),
+                reasons: BTreeMap::new(),
+            };
+            for file in &listing.frames {
+                if let Some(reason) = tally.unusable(&file.path) {
+                    unusable.files.insert(file.path.clone(), (file.size, file.mtime));
+                    *unusable.reasons.entry(reason.to_owned()).or_default() += 1;
+                }
+            }
+            let pending = listing.frames.len() - unusable.files.len();
+            let all = pending == 0 && listing.complete;
+            tries = tries.saturating_sub(1);
+            let may_be_read_yet = tries > 0 && unusable.reasons.contains_key("unreadable");
+            if all && !may_be_read_yet {
+                return Ok(unusable);
+            }
+            if !all && summary.no_return_file {
+                return Err(Error::Unprocessed {
+                    frames: pending as u64,
+                    reason: "no-return-file".to_owned(),
+                });
+            }
+            if !all && summary.erased == 0 {
+                let reason = tally.held.into_iter().max_by_key(|(_, count)| *count);
+                return Err(Error::Unprocessed {
+                    frames: pending as u64,
+                    reason: reason.map_or_else(|| "not-settled".to_owned(), |(reason, _)| reason),
+                });
+            }
+        }
+        Err(Error::Unprocessed {
+            frames: 1,
+            reason: "not-settled".to_owned(),
+        })
+    }
+
+    fn intend_wipe(
+        &mut self,
+        camera: &Camera,
+        volume: &Volume,
+        reason: Reason,
+    ) -> Result<(WipeTerm, Intent), Error> {
+        let mut term = self.wipe_term(camera)?;
+        let now = (self.clock)();
+        let resumed = term
+            .under_way
+            .take()
+            .filter(|intent| intent.serial == volume.serial);
+        let intent = match resumed {
+            Some(intent) => Intent {
+                interrupted: intent.interrupted + 1,
+                ..intent
+            },
+            None => Intent {
+                seed: Digest::from_bytes(Seed::random()?.0),
+                reason,
+                began: now,
+                serial: volume.serial.clone(),
+                interrupted: 0,
+            },
+        };
+        let entry = Entry {
+            kind: Kind::WipeIntended,
+            body: json!({
+                "camera": camera.id,
+                "interrupted": intent.interrupted,
+                "number": number(camera, &term),
+                "reason": word(&intent.reason),
+            }),
+        };
+        term.under_way = Some(intent.clone());
+        self.store.transaction(|tx| {
+            Terms::of(tx.raw(), &camera.id).set_wipe(&term)?;
+            tx.journal(now, &entry)?;
+            Ok::<_, Error>(())
+        })?;
+        Ok((term, intent))
+    }
+
+    /// Signs the certificate, and puts all that follows from the wipe on record at once.
+    fn certify(
+        &mut self,
+        camera: &Camera,
+        term: &WipeTerm,
+        intent: &Intent,
+        wipe: certificate::Wipe,
+    ) -> Result<Wiped, Error> {
+        let ended = (self.clock)();
+        let due = later(term.since, self.config.wipe_period.into());
+        let whole = wipe.is_whole();
+        let (files, bytes) = (wipe.files, wipe.fill.bytes);
+        let certificate = Certificate {
+            number: number(camera, term),
+            what: What::Wipe(wipe),
+            device: self.store.device(),
+            device_key: self.store.device_key().clone(),
+            camera: camera.id.clone(),
+            site: camera.site.clone(),
+            regime: regime(&camera.regime),
+            period: Period {
+                from: term.since,
+                until: intent.began,
+            },
+            due,
+            began: intent.began,
+            ended,
+            late_seconds: u64::try_from(ended.0.duration_since(due.0).as_secs()).unwrap_or(0),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            journal: self.store.head().into(),
+            limit: LIMIT.to_owned(),
+            page: Digest::of(b""),
+        };
+        let (certificate, filed) = self.store.certificate(certificate)?;
+        let entry = Entry {
+            kind: Kind::Wiped,
+            body: json!({
+                "bytes": files.bytes,
+                "camera": camera.id,
+                "certificate": filed.digest(),
+                "files": files.frames + files.videos + files.others,
+                "filled": bytes,
+                "number": filed.number,
+                "whole": whole,
+            }),
+        };
+        let after = WipeTerm {
+            since: terms::mark(self.store.sql(), ended)?.time,
+            wipes: term.wipes + 1,
+            whole,
+            under_way: None,
+        };
+        self.store.transaction(|tx| {
+            Ledger::of(tx.raw(), &camera.id).card_wiped()?;
+            let terms = Terms::of(tx.raw(), &camera.id);
+            terms.forget_files()?;
+            terms.set_wipe(&after)?;
+            tx.keep_certificate(&filed)?;
+            tx.journal(ended, &entry)?;
+            Ok::<_, Error>(())
+        })?;
+        self.store.put_out_certificates()?;
+        Ok(Wiped { certificate, filed })
+    }
+}
+
+/// The certificate's number, in the language of those who file it.
+fn number(camera: &Camera, term: &WipeTerm) -> String {
+    format!("vidage-{}-{:04}", camera.id, term.wipes + 1)
+}
+
+/// Two streams of one intent: what overwrites files does not come again in the free space.
+fn streams(intent: &Intent) -> [Seed; 2] {
+    let of = |what: &[u8]| Seed(*Digest::of(&[what, intent.seed.as_bytes()].concat()).as_bytes());
+    [of(b"vigie wipe files\0"), of(b"vigie wipe fill\0")]
+}
+
+fn files_of(swept: Swept) -> certificate::Files {
+    certificate::Files {
+        frames: swept.frames,
+        videos: swept.videos,
+        others: swept.others,
+        links: swept.links,
+        bytes: swept.bytes,
+        not_overwritten: swept.not_overwritten,
+        not_removed: swept.not_removed,
+    }
+}
+
+fn fill_of(seed: Seed, filled: Filled) -> certificate::Fill {
+    certificate::Fill {
+        seed: Digest::from_bytes(seed.0),
+        bytes: filled.bytes,
+        refused: filled.refused,
+        blocks_read: filled.read,
+        blocks_different: filled.different,
+        blocks_unread: filled.unread,
+        read_direct: filled.direct,
+    }
+}
+
+fn regime(regime: &config::Regime) -> Regime {
+    use config::RegimeKind as K;
+    let kind = match &regime.kind {
+        K::Videoprotection => "videoprotection",
+        K::ActeEnquete => "acte_enquete",
+        K::SansTexte { .. } => "sans_texte",
+        K::Quebec => "quebec",
+    };
+    Regime {
+        kind: kind.to_owned(),
+        reference: regime.reference.clone(),
+    }
+}
+
+/// The end of a term.
+pub fn later(since: BoxTime, term: Duration) -> BoxTime {
+    SignedDuration::try_from(term)
+        .ok()
+        .and_then(|term| since.0.checked_add(term).ok())
+        .map_or(since, BoxTime)
+}

@@ -1,0 +1,442 @@
+//! The page of a certificate: one sheet for a data protection officer, in French.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use super::{Certificate, LIMIT, Reason, Regime, What, Wipe};
+use crate::frame::BoxTime;
+
+/// Columns of the page.
+const WIDTH: usize = 78;
+/// Where the values of a list begin.
+const VALUES: usize = 30;
+
+/// The page of this certificate. Its own hash in it ([`Certificate::page`]) plays no part.
+pub fn page(certificate: &Certificate) -> String {
+    let mut page = Page::default();
+    let What::Wipe(wipe) = &certificate.what;
+    page.heading(&certificate.number);
+    page.text("Objet : vidage complet de la carte mémoire d'un piège photographique.");
+    page.text(match wipe.is_whole() {
+        true => "Résultat : vidage complet, contrôle par relecture conforme.",
+        false => {
+            "Résultat : VIDAGE PARTIEL. Une partie de la carte n'a pu être réécrite, supprimée ou contrôlée (points 3 \
+             et 4). La carte doit être retirée du service et détruite physiquement."
+        }
+    });
+    device(&mut page, certificate, wipe);
+    term(&mut page, certificate, wipe);
+    files(&mut page, wipe);
+    method(&mut page, wipe);
+    page.title("5. Limite");
+    page.text(LIMIT);
+    proof(&mut page, certificate, wipe);
+    page.lines
+}
+
+fn device(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
+    let card = &wipe.card;
+    let unknown = || "non communiqué par le système".to_owned();
+    page.title("1. Appareil et support");
+    page.row("Caméra", &certificate.camera.to_string());
+    page.row("Lieu", &certificate.site);
+    page.row("Régime juridique déclaré", &regime(&certificate.regime));
+    page.row("Boîtier", &certificate.device.to_string());
+    page.row("Carte, système de fichiers", &card.file_system);
+    page.row(
+        "Carte, numéro de série",
+        &card.serial.clone().unwrap_or_else(unknown),
+    );
+    let size = (card.bytes > 0).then(|| octets(card.bytes));
+    page.row("Carte, capacité", &size.unwrap_or_else(unknown));
+}
+
+fn term(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
+    page.title("2. Motif et délais (heures en temps universel)");
+    page.row(
+        "Motif",
+        match wipe.reason {
+            Reason::Due => "échéance du vidage périodique",
+            Reason::Asked => "demande d'un opérateur",
+        },
+    );
+    let days = certificate
+        .due
+        .0
+        .duration_since(certificate.period.from.0)
+        .as_hours()
+        / 24;
+    page.row("Règle", &format!("vidage au moins tous les {days} jours"));
+    page.row(
+        "Accord d'élimination, visa",
+        "(à porter par le service) ______________",
+    );
+    page.row("Période couverte, début", &date(certificate.period.from));
+    page.row("Période couverte, fin", &date(certificate.period.until));
+    page.row("Prévu au plus tard le", &date(certificate.due));
+    page.row("Commencé le", &date(certificate.began));
+    page.row("Terminé le", &date(certificate.ended));
+    page.row("Retard", &lateness(certificate.late_seconds));
+    if wipe.interrupted > 0 {
+        page.row("Interruptions, puis reprises", &number(wipe.interrupted.into()));
+    }
+}
+
+fn files(page: &mut Page, wipe: &Wipe) {
+    let files = &wipe.files;
+    page.title("3. Ce qui a été détruit");
+    page.text(
+        "Les photographies lisibles ont été traitées avant le vidage : retenues et scellées après masquage, ou \
+         détruites. Restaient sur la carte :",
+    );
+    page.row("Photographies inutilisables", &number(files.frames));
+    for (word, count) in &wipe.unusable {
+        page.row(&format!("  - {}", unusable(word)), &number(*count));
+    }
+    page.row("Vidéos", &number(files.videos));
+    page.row("Autres fichiers", &number(files.others));
+    page.row("Liens et objets spéciaux", &number(files.links));
+    page.row("Volume de ces fichiers", &octets(files.bytes));
+    page.row("Réécriture incomplète", &number(files.not_overwritten));
+    page.row("Suppression impossible", &number(files.not_removed));
+    page.row(
+        "Sauvegardes à purger",
+        "aucune : les originaux ne sont que sur la carte",
+    );
+}
+
+fn method(page: &mut Page, wipe: &Wipe) {
+    let fill = &wipe.fill;
+    page.title("4. Méthode et contrôle");
+    page.text(
+        "Chaque fichier a été réécrit sur place, une fois, par une suite pseudo-aléatoire, puis supprimé. L'espace \
+         libre a ensuite été rempli d'une telle suite, relu bloc par bloc, puis libéré.",
+    );
+    page.row("Espace libre rempli", &octets(fill.bytes));
+    page.row("Écritures refusées", &number(fill.refused));
+    page.row("Blocs (512 octets) relus", &number(fill.blocks_read));
+    page.row("Blocs différents", &number(fill.blocks_different));
+    page.row("Blocs illisibles", &number(fill.blocks_unread));
+    page.row(
+        "Relecture",
+        match fill.read_direct {
+            true => "directe, sans la mémoire tampon du système",
+            false => "mémoire tampon du système non exclue",
+        },
+    );
+    page.row(
+        "Abandon des blocs libérés",
+        match wipe.discard_passed_on {
+            true => "ordre accepté par le système",
+            false => "ordre non transmis à la carte",
+        },
+    );
+}
+
+fn proof(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
+    page.title("6. Preuve");
+    page.row(
+        "Établi par",
+        &format!("vigie {}, automatiquement", certificate.program),
+    );
+    page.row("Journal, dernière ligne", &number(certificate.journal.seq));
+    page.row("  son empreinte", "");
+    page.text(&format!("  {}", certificate.journal.hash));
+    page.row("Origine de la suite", "");
+    page.text(&format!("  {}", wipe.fill.seed));
+    page.text(&format!(
+        "L'original, signé par le boîtier, est le fichier {}.json ; cette page en est la version à imprimer, et \
+         son empreinte y figure.",
+        certificate.number
+    ));
+}
+
+fn regime(regime: &Regime) -> String {
+    let kind = match regime.kind.as_str() {
+        "videoprotection" => "vidéoprotection",
+        "acte_enquete" => "acte d'enquête",
+        "sans_texte" => "sans texte (contesté)",
+        "quebec" => "Québec",
+        other => other,
+    };
+    format!("{kind}, {}", regime.reference)
+}
+
+fn unusable(word: &str) -> &str {
+    match word {
+        "empty-file" => "vides",
+        "not-jpeg" => "autre contenu",
+        "truncated" => "tronquées",
+        "corrupt" => "endommagées",
+        "too-large" => "trop grandes",
+        "unsupported" => "type non pris en charge",
+        "unreadable" => "illisibles",
+        other => other,
+    }
+}
+
+/// With the decimal groups that print and do not break.
+fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(|group| String::from_utf8_lossy(group)).collect();
+    groups.join("\u{a0}")
+}
+
+fn octets(value: u64) -> String {
+    let unit = if value < 2 { "octet" } else { "octets" };
+    format!("{}\u{a0}{unit}", number(value))
+}
+
+fn date(time: BoxTime) -> String {
+    const MONTHS: [&str; 12] = [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ];
+    let time = time.0.to_zoned(TimeZone::UTC);
+    let day = match time.day() {
+        1 => "1er".to_owned(),
+        day => day.to_string(),
+    };
+    let month = MONTHS[(time.month() - 1) as usize];
+    format!(
+        "{day} {month} {} à {} h {:02}",
+        time.year(),
+        time.hour(),
+        time.minute()
+    )
+}
+
+fn lateness(seconds: u64) -> String {
+    if seconds == 0 {
+        return "aucun".to_owned();
+    }
+    let late = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let unit = |value: i64, one: &str| format!("{value}\u{a0}{one}{}", if value > 1 { "s" } else { "" });
+    let (days, hours, minutes) = (late.as_hours() / 24, late.as_hours() % 24, late.as_mins() % 60);
+    match (days, hours) {
+        (0, 0) if minutes == 0 => "moins d'une minute".to_owned(),
+        (0, 0) => unit(minutes, "minute"),
+        (0, _) => format!("{} {}", unit(hours, "heure"), unit(minutes, "minute")),
+        _ => format!("{} {}", unit(days, "jour"), unit(hours, "heure")),
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    lines: String,
+}
+
+impl Page {
+    fn heading(&mut self, number: &str) {
+        let (left, right) = ("CERTIFICAT DE DESTRUCTION", format!("n° {number}"));
+        let gap = WIDTH
+            .saturating_sub(left.chars().count() + right.chars().count())
+            .max(1);
+        self.line(&format!("{left}{}{right}", " ".repeat(gap)));
+        self.line(&"=".repeat(WIDTH));
+    }
+
+    fn title(&mut self, title: &str) {
+        self.line("");
+        self.line(title);
+    }
+
+    fn text(&mut self, text: &str) {
+        let indent = text.len() - text.trim_start_matches(' ').len();
+        for line in broken(text.trim_start_matches(' '), WIDTH - indent) {
+            self.line(&format!("{}{line}", " ".repeat(indent)));
+        }
+    }
+
+    fn row(&mut self, name: &str, value: &str) {
+        let name = format!("{name} ");
+        let dots = VALUES.saturating_sub(name.chars().count());
+        let mut begin = format!("{name}{} : ", ".".repeat(dots));
+        for line in broken(value, WIDTH - VALUES - 3) {
+            self.line(&format!("{begin}{line}"));
+            begin = " ".repeat(VALUES + 3);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.lines.push_str(line.trim_end());
+        self.lines.push('\n');
+    }
+}
+
+/// Broken at blanks into lines of at most `width` characters; at least one line. What a person typed cannot make
+/// lines of its own: control characters count as blanks.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let words = text
+        .split(|c: char| c == ' ' || c.is_control())
+        .filter(|word| !word.is_empty());
+    for word in words {
+        let letters: Vec<char> = word.chars().collect();
+        for part in letters.chunks(width) {
+            let part: String = part.iter().collect();
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(&part),
+                Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
+                    line.push(' ');
+                    line.push_str(&part);
+                }
+                _ => lines.push(part),
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Card, Files, Fill, LastLine, Period};
+    use super::*;
+    use crate::frame::Digest;
+    use crate::vault::keys::trap_init_from;
+    use crate::vault::{DeviceKey, signed};
+
+    fn at(text: &str) -> BoxTime {
+        BoxTime(text.parse().expect("a time"))
+    }
+
+    fn wipe() -> Wipe {
+        Wipe {
+            reason: Reason::Due,
+            interrupted: 0,
+            card: Card {
+                file_system: "exfat".to_owned(),
+                serial: Some("1A2B-3C4D".to_owned()),
+                bytes: 31_914_983_424,
+            },
+            files: Files {
+                frames: 3,
+                videos: 1,
+                others: 2,
+                links: 0,
+                bytes: 1_234_567,
+                ..Files::default()
+            },
+            unusable: [("truncated".to_owned(), 2), ("not-jpeg".to_owned(), 1)].into(),
+            fill: Fill {
+                seed: Digest::of(b"seed"),
+                bytes: 1024,
+                refused: 0,
+                blocks_read: 2,
+                blocks_different: 0,
+                blocks_unread: 0,
+                read_direct: true,
+            },
+            discard_passed_on: false,
+        }
+    }
+
+    fn certificate(key: &DeviceKey, wipe: Wipe) -> Certificate {
+        let mut certificate = Certificate {
+            number: "quai-nord-0003".to_owned(),
+            what: What::Wipe(wipe),
+            device: key.id(),
+            device_key: key.public().clone(),
+            camera: "quai-nord".parse().expect("plain"),
+            site: "Quai Nord, face au 12,\ndépôt des conteneurs, à côté de l'ancienne gare fluviale"
+                .to_owned(),
+            regime: Regime {
+                kind: "videoprotection".to_owned(),
+                reference: "arrêté 2026-0412".to_owned(),
+            },
+            period: Period {
+                from: at("2026-08-01T06:05:00Z"),
+                until: at("2026-11-05T23:59:59Z"),
+            },
+            due: at("2026-11-01T06:05:00Z"),
+            began: at("2026-11-05T23:59:59Z"),
+            ended: at("2026-11-06T01:00:00Z"),
+            late_seconds: 413_700,
+            program: "0.1.0".to_owned(),
+            journal: LastLine {
+                seq: 1041,
+                hash: Digest::of(b"line"),
+            },
+            limit: LIMIT.to_owned(),
+            page: Digest::of(b""),
+        };
+        certificate.page = Digest::of(page(&certificate).as_bytes());
+        certificate
+    }
+
+    fn key() -> DeviceKey {
+        let dir = tempfile::tempdir().expect("a folder");
+        let made = trap_init_from(dir.path(), &[1; 32]).expect("a key");
+        DeviceKey::read(&made.files.secret).expect("just made")
+    }
+
+    #[test]
+    fn the_page_fits_a_sheet_and_says_what_counts() {
+        let page = page(&certificate(&key(), wipe()));
+        for line in page.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert!(page.lines().count() <= 66, "{} lines", page.lines().count());
+        let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "n° quai-nord-0003",
+            "contrôle par relecture conforme",
+            "vidéoprotection, arrêté 2026-0412",
+            "1er novembre 2026 à 6 h 05",
+            "4 jours 18 heures",
+            "31 914 983 424 octets",
+            "tronquées ................. : 2",
+            "1A2B-3C4D",
+        ] {
+            assert!(flat.contains(said), "{said}:\n{page}");
+        }
+        assert!(flat.contains(LIMIT), "word for word");
+    }
+
+    #[test]
+    fn a_wipe_in_part_says_so_first_and_sends_the_card_to_be_destroyed() {
+        type Change = fn(&mut Wipe);
+        let changes: [Change; 6] = [
+            |w| w.files.not_overwritten = 1,
+            |w| w.files.not_removed = 1,
+            |w| w.fill.refused = 1,
+            |w| w.fill.blocks_different = 1,
+            |w| w.fill.blocks_unread = 1,
+            |w| w.fill.blocks_read = 1,
+        ];
+        assert!(wipe().is_whole());
+        for change in changes {
+            let mut wipe = wipe();
+            change(&mut wipe);
+            assert!(!wipe.is_whole());
+            let page = page(&certificate(&key(), wipe));
+            assert!(
+                page.contains("VIDAGE PARTIEL") && page.contains("détruite"),
+                "{page}"
+            );
+            assert!(!page.contains("conforme"), "{page}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_read_as_it_was_signed() {
+        let key = key();
+        let certificate = certificate(&key, wipe());
+        let text = signed::sign(&certificate, &key).expect("signed");
+        assert_eq!(
+            signed::read::<Certificate>(&text, key.public(), "the box"),
+            Ok(certificate)
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! Certificates: each signed by the box, named by its journal, and in the folder as in the database.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::Report;
+use crate::frame::Digest;
+use crate::vault::DevicePublic;
+use crate::vault::certificate::Certificate;
+use crate::vault::signed;
+use crate::vault::store::{CERTIFICATES, Filed, certificates};
+
+/// The certificates that a database keeps, each held against the box's key and the journal.
+pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut Report) -> Vec<Filed> {
+    let found = certificates(sql).and_then(|filed| Ok((filed, named(sql)?)));
+    let (filed, mut named) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            report.fault("certificates", error.to_string());
+            return Vec::new();
+        }
+    };
+    for certificate in &filed {
+        let here = format!("certificate {}", certificate.number);
+        match signed::read::<Certificate>(&certificate.text, device, "the box") {
+            Ok(read) if read.number != certificate.number => {
+                report.fault(&here, format!("it bears the number {}", read.number));
+            }
+            Ok(read) if read.page != Digest::of(certificate.page.as_bytes()) => {
+                report.fault(&here, "its page is not the one that was signed");
+            }
+            Ok(_) => {}
+            Err(error) => report.fault(&here, error.to_string()),
+        }
+        if !named.remove(&certificate.digest()) {
+            report.fault(&here, "no journal line names it: it was added or changed");
+        }
+    }
+    for digest in named {
+        report.fault(
+            "certificates",
+            format!("the one that the journal names {digest} is missing"),
+        );
+    }
+    filed
+}
+
+/// The certificates that the journal's lines name.
+fn named(sql: &Connection) -> rusqlite::Result<BTreeSet<Digest>> {
+    let mut query = sql.prepare("SELECT body FROM journal WHERE instr(body, '\"certificate\":') > 0")?;
+    let mut rows = query.query([])?;
+    let mut named = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(0)?;
+        let body: Option<Value> = serde_json::from_str(&body).ok();
+        let digest: Option<Digest> = body
+            .as_ref()
+            .and_then(|body| body.get("certificate")?.as_str()?.parse().ok());
+        named.extend(digest);
+    }
+    Ok(named)
+}
+
+/// The folder against the database. Files that are missing are made at the next opening, so that only a store that
+/// was closed in good order must have them.
+pub(super) fn in_folder(dir: &Path, filed: &[Filed], closed: bool, report: &mut Report) {
+    let folder = dir.join(CERTIFICATES);
+    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    match fs::read_dir(&folder) {
+        Ok(entries) => {
+            let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+            unknown.extend(names.map(|name| name.to_string_lossy().into_owned()));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => report.fault(CERTIFICATES, error.to_string()),
+    }
+    for (name, content) in filed.iter().flat_map(Filed::files) {
+        let here = format!("{CERTIFICATES}/{name}");
+        let path = folder.join(&name);
+        let is_plain = path.symlink_metadata().is_ok_and(|meta| {
+            // One of another length need not be read to know that it was changed.
+            meta.is_file() && meta.len() == content.len() as u64
+        });
+        if !unknown.remove(&name) {
+            if closed {
+                report.fault(here, "it is missing");
+            }
+        } else if !is_plain || fs::read(&path).ok().as_deref() != Some(content.as_bytes()) {
+            report.fault(here, "it was changed");
+        }
+    }
+    let unfinished = |name: &String| !closed && name.starts_with(".new-");
+    for name in unknown.into_iter().filter(|name| !unfinished(name)) {
+        report.fault(
+            format!("{CERTIFICATES}/{name}"),
+            "it does not belong to the store: it was added",
+        );
+    }
+}
