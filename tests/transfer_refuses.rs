@@ -517,7 +517,7 @@ fn one_flipped_bit_anywhere_in_a_bundle_is_refused_and_found_without_keys() {
     let files: Vec<_> = names(&bundle).into_iter().map(|name| bundle.join(name)).collect();
     let strategy = (0..files.len(), any::<prop::sample::Index>(), 0..8u32);
     let config = Config {
-        cases: 500,
+        cases: vault_kit::flips(500),
         rng_seed: RngSeed::Fixed(12),
         failure_persistence: None,
         ..Config::default()
@@ -543,7 +543,7 @@ fn one_flipped_bit_anywhere_in_a_bundle_is_refused_and_found_without_keys() {
             Ok(())
         })
         .expect("each is found");
-    // What was refused five hundred times is taken when it is whole again.
+    // What was refused each time is taken when it is whole again.
     let taken = import(&mut desk.borrow_mut(), &on_stick, name(&way, 1), at_desk()).expect("taken");
     assert!(matches!(taken, Outcome::Imported { items: 3, .. }));
 }

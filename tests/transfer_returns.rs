@@ -217,7 +217,7 @@ fn one_flipped_bit_anywhere_in_a_return_file_is_refused() {
     let path = way.stick().join(way.return_name().to_string());
     let whole = fs::read(&path).expect("there");
     let config = Config {
-        cases: 300,
+        cases: vault_kit::flips(300),
         rng_seed: RngSeed::Fixed(12),
         failure_persistence: None,
         ..Config::default()

@@ -1,6 +1,7 @@
 //! Random single bits, flipped in what the vault leaves behind: each is found, and none stops the check.
 //!
-//! `VIGIE_FLIPS=1000 cargo test --test vault_flips` flips as many in each.
+//! `VIGIE_FLIPS=1000 cargo test --test vault_flips` flips as many in each; bundles and return files have
+//! tests of their own, which ask for the same.
 
 mod vault_kit;
 
@@ -9,13 +10,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use vault_kit::{Kit, content, cut_off};
+use vault_kit::{Kit, content, cut_off, flips};
 use vigie::verify::{self, Report};
-
-fn flips() -> u32 {
-    let asked = std::env::var("VIGIE_FLIPS").ok();
-    asked.map_or(150, |count| count.parse().expect("a number"))
-}
 
 /// Flips one bit of one of these files at a time, every file as often as every other, and has the path
 /// of the flipped one judged.
@@ -23,7 +19,7 @@ fn each_flip(files: &[(PathBuf, Vec<u8>)], judge: impl Fn(&Path) -> Result<(), S
     let mut runner = TestRunner::new(Config {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(42),
-        ..Config::with_cases(flips())
+        ..Config::with_cases(flips(150))
     });
     let flips = (0..files.len(), any::<prop::sample::Index>(), 0..8);
     runner

@@ -1,4 +1,4 @@
-//! The kit of faulty files (docs/formats.md §9): this program and a second reader, written in Python from
+//! The kit of faulty files (docs/formats.md §12): this program and a second reader, written in Python from
 //! the document alone, say the same of each.
 #![cfg(feature = "verify")]
 
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use vigie::frame::Digest;
 use vigie::vault::checkpoint::Checkpoint;
 use vigie::vault::closing::{self, Closing};
+use vigie::vault::keys::Revocation;
 use vigie::vault::{DeviceKey, DevicePublic, OfficeKey, Recipient, item, keys, seal, signed};
 use vigie::verify;
 
@@ -54,6 +55,7 @@ fn secret<T>(path: &Path, read: impl FnOnce(&Path) -> T) -> T {
 fn of_key(path: &Path, kind: &str) -> Result<String, &'static str> {
     let print = match kind {
         "device.pub" => DevicePublic::read(path).map(|key| key.id().0),
+        "desk.pub" => DevicePublic::read_desk(path).map(|key| key.id().0),
         "device.key" => secret(path, DeviceKey::read).map(|key| key.id().0),
         "service.pub" => Recipient::read(path).map(|key| key.fingerprint()),
         _ => secret(path, OfficeKey::read).map(|key| key.recipient().fingerprint()),
@@ -131,6 +133,14 @@ fn of(entry: &Entry) -> Said {
             Err(closing::Error::Io(_)) => Err("something else"),
         },
         "checkpoint" => of_document(Checkpoint::read(&text(), &device()), |checkpoint| checkpoint.seq),
+        "revocation" => {
+            let desk = DevicePublic::read_desk(&with).expect("a key");
+            match Revocation::parse("kit", &text(), &desk) {
+                Ok(revocation) => Ok(revocation.keys.len().to_string()),
+                Err(keys::Error::Document { what, .. }) => of_document(Err(what), |()| 0),
+                Err(_) => Err("damaged"),
+            }
+        }
         "journal" => of_journal(&path, &device()),
         form => panic!("{form}"),
     };

@@ -85,18 +85,36 @@ fn made() -> Files {
         }
     }
     let device = DeviceKey::read(&device.files.secret).expect("just made");
+    let desk = desk(&mut files);
     let office =
         [&office.service, &office.recovery].map(|pair| OfficeKey::read(&pair.secret).expect("just made"));
     items(&device, &office, &mut files);
     journal(&device, &mut files);
     let parts = kit::Parts {
         device: &device,
+        desk: &desk,
         office: &office,
         files: &files,
     };
     let kit = kit::made(&parts);
     files.extend(kit);
     files
+}
+
+/// The desk's key: a signing key as the box's, under its own name.
+fn desk(files: &mut Files) -> DeviceKey {
+    let keys = tempfile::tempdir().expect("a folder");
+    let made = trap_init_from(keys.path(), &Fixed::bytes("desk"))
+        .expect("made")
+        .files;
+    for (name, path) in [("desk.key", &made.secret), ("desk.pub", &made.public)] {
+        let text = fs::read_to_string(path).expect("just made");
+        files.push((
+            name.to_owned(),
+            text.replace("kind: device", "kind: desk").into_bytes(),
+        ));
+    }
+    DeviceKey::read(&made.secret).expect("just made")
 }
 
 fn items(device: &DeviceKey, office: &[OfficeKey; 2], files: &mut Files) {

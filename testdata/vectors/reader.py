@@ -4,9 +4,10 @@
     reader.py item FILE KEY             opens an item with a secret key of the service; writes the plaintext
     reader.py journal FILE DEVICE.pub   checks an exported journal
     reader.py head|checkpoint FILE DEVICE.pub
-    reader.py key FILE KIND             KIND: device.pub, device.key, service.pub, service.key
+    reader.py revocation FILE DESK.pub
+    reader.py key FILE KIND             KIND: device.pub, device.key, desk.pub, service.pub, service.key
 
-Says the class of the first fault, as docs/formats.md section 9 names them, and exits with 4 if there is one.
+Says the class of the first fault, as docs/formats.md section 12 names them, and exits with 4 if there is one.
 Needs Python 3.9 and `cryptography`. HPKE is RFC 9180 by hand, XChaCha20 is HChaCha20 by hand.
 """
 
@@ -16,6 +17,7 @@ import pathlib
 import re
 import struct
 import sys
+import unicodedata
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -76,22 +78,22 @@ def read_key(data, kind):
         raise Fault("malformed") from None
     form = re.fullmatch(
         "vigie (public|secret) key 1\n"
-        "kind: (?:(device)|(service|recovery)\nepoch: [2-9][0-9]{3}-Q[1-4])\n"
+        "kind: (?:(device|desk)|(?:service|recovery)\nepoch: [2-9][0-9]{3}-Q[1-4])\n"
         "fingerprint: ([0-9a-f]{16})\n"
         "key: ([0-9a-f]{64})\n?",
         text.replace("\r\n", "\n"),
     )
     must(form, "malformed")
-    half, device, _, fingerprint, digits = form.groups()
+    half, signer, fingerprint, digits = form.groups()
     holder, end = kind.split(".")
-    wanted = ("secret" if end == "key" else "public", holder == "device")
-    must((half, bool(device)) == wanted, "wrong-key")
+    wanted = ("secret" if end == "key" else "public", holder if holder in ("device", "desk") else None)
+    must((half, signer) == wanted, "wrong-key")
     key = bytes.fromhex(digits)
     public = key
     if half == "secret":
-        private = (Ed25519PrivateKey if device else X25519PrivateKey).from_private_bytes(key)
+        private = (Ed25519PrivateKey if signer else X25519PrivateKey).from_private_bytes(key)
         public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    elif device:
+    elif signer:
         must(is_usable_ed25519(key), "malformed")
     must(sha256(public)[:8].hex() == fingerprint, "malformed")
     return key
@@ -237,6 +239,7 @@ def one_text(text, form):
         return form(value)
 
     try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
         value = json.loads(text)
     except ValueError:
         return None
@@ -287,6 +290,9 @@ CHECKPOINT = {
 }
 
 
+REVOCATION = {"desk": is_device_key, "keys": [is_hex(8)], "reason": is_text, "revoked": is_time}
+
+
 def read_signed(data, title, form):
     """Content, what is signed, and the signature."""
     try:
@@ -320,6 +326,17 @@ def read_checkpoint(data, device):
     return content
 
 
+def read_revocation(data, desk):
+    content, message, signature = read_signed(data, "vigie revocation 1", REVOCATION)
+    must(signed_by(desk, message, signature), "signature")
+    reason, keys = content["reason"], content["keys"]
+    is_control = any(unicodedata.category(letter) == "Cc" for letter in reason.strip())
+    must(reason.strip() and len(reason.strip().encode()) <= 500 and not is_control, "damaged")
+    must(1 <= len(keys) <= 1000 and keys == sorted(set(keys)), "damaged")
+    must(content["desk"] == desk.hex(), "damaged")
+    return content
+
+
 HEADER = {
     "export": is_text,
     "device": is_hex(8),
@@ -348,10 +365,7 @@ def line_hash(line):
 
 def check_journal(data, device):
     """An export: every line of it; its head, as it is noted down."""
-    try:
-        texts = data.decode("utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise Fault("damaged") from None
+    texts = data.split(b"\n")
     header = one_text(texts[0], HEADER) if len(texts) > 1 else None
     must(header and header["export"] == "vigie journal 1", "damaged")
     must(header["device"] == device_id(bytes.fromhex(header["device_key"])), "damaged")
@@ -367,19 +381,15 @@ def check_journal(data, device):
         start = {"seq": checkpoint["seq"], "hash": checkpoint["hash"]}
     must(after["seq"] > start["seq"] or after == start, "begin")
 
-    seq, previous, last = after["seq"], after["hash"], None
-    for nth, text in enumerate(texts[1:], 1):
-        if nth == len(texts) - 1:
-            must(text == "", "damaged")
-            break
-        if last:
-            raise Fault("added")
-        line, last = one_text(text, LINE), one_text(text, LAST)
+    seq, previous, last, rest = after["seq"], after["hash"], None, texts[1:]
+    while not last and len(rest) > 1:  # what stands behind the last line's end is no line
+        line, last, rest = one_text(rest[0], LINE), one_text(rest[0], LAST), rest[1:]
         must(line or last, "damaged")
         if line:
             must(line["seq"] == seq + 1 and line["prev"] == previous, "order")
             must(line["hash"] == line_hash(line), "changed")
             seq, previous = line["seq"], line["hash"]
+    must(last or rest == [b""], "damaged")
     must(last, "cut")
     head = last["head"]
     message = b"vigie journal head 1\0" + device + struct.pack(">Q", head["seq"]) + bytes.fromhex(head["hash"])
@@ -388,6 +398,7 @@ def check_journal(data, device):
     must(seq >= head["seq"], "cut")
     must(seq <= head["seq"], "added")
     must(previous == head["hash"], "order")
+    must(rest == [b""], "added")
     return f"{seq}:{previous}"
 
 
@@ -406,6 +417,8 @@ def read(form, path, key_of, kind):
         return str(read_head(data)["journal_seq"])
     if form == "checkpoint":
         return str(read_checkpoint(data, key_of("device.pub"))["seq"])
+    if form == "revocation":
+        return str(len(read_revocation(data, key_of("desk.pub"))["keys"]))
     return check_journal(data, key_of("device.pub"))
 
 
@@ -438,7 +451,11 @@ def main(form, *rest):
         except Fault as fault:
             print(fault, file=sys.stderr)
             return 4
-    said, held = judge(form, path, lambda kind: read_key(pathlib.Path(beside).read_bytes(), kind), beside)
+
+    def key_of(kind):
+        return read_key(pathlib.Path(beside).read_bytes(), kind)
+
+    said, held = judge(form, path, key_of, beside)
     print(said, held or "")
     return 0 if said == "good" else 4
 

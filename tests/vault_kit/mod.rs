@@ -170,3 +170,9 @@ pub fn cut_off(kit: &Kit) -> PathBuf {
     drop(staged);
     left
 }
+
+/// How many random bits are flipped: as many as `VIGIE_FLIPS` says, or as usual.
+pub fn flips(usual: u32) -> u32 {
+    let asked = std::env::var("VIGIE_FLIPS").ok();
+    asked.map_or(usual, |count| count.parse().expect("a number"))
+}

@@ -5,10 +5,82 @@ use crate::frame::Digest;
 use crate::vault::checkpoint::Checkpoint;
 use crate::vault::closing::{self, Closing};
 use crate::vault::journal::Head;
-use crate::vault::keys::DeviceKey;
+use crate::vault::keys::{DeviceKey, Fingerprint, Revocation};
 use crate::vault::signed::{self, Document as _};
 
 pub(super) fn add(parts: &Parts<'_>, other: &DeviceKey, kit: &mut Kit) {
+    of_the_box(parts, other, kit);
+    revocations(parts, other, kit);
+}
+
+fn revocations(parts: &Parts<'_>, other: &DeviceKey, kit: &mut Kit) {
+    let good = Revocation {
+        desk: parts.desk.public().clone(),
+        keys: parts
+            .office
+            .each_ref()
+            .map(|key| key.recipient().fingerprint())
+            .into(),
+        reason: "clé perdue".to_owned(),
+        revoked: at(9),
+    };
+    let good = Revocation {
+        keys: sorted(good.keys),
+        ..good
+    };
+    let sign = |change: &dyn Fn(&mut Revocation)| {
+        let mut revocation = good.clone();
+        change(&mut revocation);
+        signed::sign(&revocation, parts.desk).expect("signed")
+    };
+    let mut add = |name: &str, what: &str, expect: &str, text: String| {
+        kit.add(
+            [&format!("{name}.revocation"), "revocation", "desk.pub"],
+            what,
+            expect,
+            text,
+        );
+    };
+    let other = other.public().clone();
+    let by_box = signed::sign(&good, parts.device).expect("signed");
+    add("revocation-good", "nothing", "good", sign(&|_| {}));
+    add("revocation-signer", "signed by a box", "signature", by_box);
+    for (name, what, text) in [
+        ("desk", "it names another desk", sign(&|r| r.desk = other.clone())),
+        ("no-keys", "it names no key", sign(&|r| r.keys.clear())),
+        ("order", "its keys in another order", sign(&|r| r.keys.reverse())),
+        ("twice", "a key twice", sign(&|r| r.keys = vec![r.keys[0]; 2])),
+        ("no-reason", "no reason", sign(&|r| r.reason = " ".to_owned())),
+        (
+            "two-lines",
+            "a reason of two lines",
+            sign(&|r| r.reason.push_str("\n.")),
+        ),
+        (
+            "long-reason",
+            "a reason of 501 bytes",
+            sign(&|r| r.reason = "x".repeat(501)),
+        ),
+    ] {
+        add(&format!("revocation-{name}"), what, "damaged", text);
+    }
+    let text = sign(&|_| {}).replace("perdue", "perdus");
+    add("revocation-content", "a letter changed", "signature", text);
+    let text = sign(&|_| {}).replace("é", "\\u00e9");
+    add(
+        "revocation-escaped",
+        "a letter written as an escape",
+        "damaged",
+        text,
+    );
+}
+
+fn sorted(mut keys: Vec<Fingerprint>) -> Vec<Fingerprint> {
+    keys.sort_unstable();
+    keys
+}
+
+fn of_the_box(parts: &Parts<'_>, other: &DeviceKey, kit: &mut Kit) {
     let (device, public) = (parts.device, parts.device.public());
     let database = closing::Fixed {
         block: 4096,

@@ -121,6 +121,22 @@ pub(super) fn add(parts: &Parts<'_>, kit: &mut Kit) {
         "wrong-key",
         service.clone(),
     );
+    let desk = parts.text("desk.pub");
+    add(
+        "key-desk.pub",
+        d,
+        "the desk's, where the box's is needed",
+        "wrong-key",
+        desk.clone(),
+    );
+    add("key-of-desk.pub", "desk.pub", "nothing", "good", desk);
+    add(
+        "key-box.pub",
+        "desk.pub",
+        "the box's, where the desk's is needed",
+        "wrong-key",
+        device.clone(),
+    );
     let secret = parts.text("service-2026-Q4.key");
     add(
         "key-secret.pub",

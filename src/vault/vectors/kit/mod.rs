@@ -1,5 +1,5 @@
 //! The kit: small files with one fault each, for whoever writes a reader. `kit.json` says of each what is
-//! wrong with it and what a reader must say (docs/formats.md §9).
+//! wrong with it and what a reader must say (docs/formats.md §12).
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ mod keys;
 /// What the other vectors are made of.
 pub(super) struct Parts<'a> {
     pub(super) device: &'a DeviceKey,
+    pub(super) desk: &'a DeviceKey,
     pub(super) office: &'a [OfficeKey; 2],
     pub(super) files: &'a Files,
 }
