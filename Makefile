@@ -23,7 +23,9 @@ build:
 demo: runtime models venv build
 	@sh testdata/demo.sh $(VIGIE) demo
 
+# Without the Python packages, the second reader (testdata/vectors/reader.py) is not run, which its test says.
 test: runtime models
+	-@$(MAKE) --no-print-directory venv
 	$(CARGO) test --locked
 
 # VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number.

@@ -1,8 +1,8 @@
 """The demo's last steps: opens every sealed event, says what it holds, and puts before and after side by side.
 
-    .venv/bin/python testdata/demo_sheet.py PROGRAM KEY CARD OUT.png      (in the folder of the demo's trap.toml)
+    .venv/bin/python testdata/demo_sheet.py PROGRAM KEY STORE CARD OUT.png
 
-CARD is the untouched sample card: only there do the frames before redaction still exist. They are found by the
+STORE is the desk's, to which the events were carried. CARD is the untouched sample card: only there do the frames before redaction still exist. They are found by the
 SHA-256 that each manifest gives of its original.
 """
 
@@ -18,16 +18,16 @@ DESTROYED = {"empty": "empty: destroyed at once", "walker": "a walker alone, no 
 
 
 def main():
-    program, key, card, out = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
+    program, key, store, card, out = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
     originals = {hashlib.sha256(p.read_bytes()).hexdigest(): p for p in sorted(card.rglob("*.JPG"))}
-    events = json.loads(run(program, "--json", "status"))["events"]
+    events = sorted({item.name.split("-")[0] for item in (store / "items").iterdir()})
     pairs = []
     for event in events:
-        folder = Path("opened") / event["event"]
-        run(program, "open", event["event"], "--key", key, "--out", str(folder))
+        folder = Path("opened") / event
+        run(program, "open", event, "--key", key, "--store", str(store), "--out", str(folder))
         manifests = [json.loads(p.read_text()) for p in sorted(folder.glob("0*.json"))]
         record = json.loads((folder / "event.json").read_text())
-        tell(event["event"], record, manifests)
+        tell(event, record, manifests)
         pairs += [pair(folder, number, manifest, originals) for number, manifest in shown(folder)]
     shown_files = {p.before for p in pairs}
     pairs += [contact_sheet.Pair(p, None, DESTROYED[kind]) for kind, p in destroyed(card) if p not in shown_files]

@@ -130,6 +130,8 @@ fn status_is_one_object_and_needs_no_vault() {
             "journal_head",
             "journal_lines",
             "keys",
+            "last_bundle",
+            "last_return",
             "mode",
             "trial_ends",
             "wipe_due",

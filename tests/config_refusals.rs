@@ -128,6 +128,21 @@ fn every_slip_is_refused_at_its_line_with_what_to_do() {
             "device_key = \"/media/quai-nord/../quai-nord",
             "move `device_key`",
         ),
+        (
+            "recipients = \"/etc/vigie/recipients\"",
+            "recipients = { service = \"service.pub\" }",
+            "write a folder, or { service =",
+        ),
+        (
+            "recipients = \"/etc/vigie/recipients\"",
+            "recipients = { service = \"a.pub\", recovery = \"./a.pub\" }",
+            "`recovery` is the same file as `service`",
+        ),
+        (
+            "recipients = \"/etc/vigie/recipients\"",
+            "recipients = \"/media/quai-nord/keys\"",
+            "move `recipients` elsewhere",
+        ),
         (zone, "zone = \"everywhere\"", "or \"all\" for the whole frame"),
         (zone, "zone = [[0, 0], [1, 0], [1, 2]]", "corner 3 is outside"),
         ("privacy = []", "privacy = [[[0, 0], [1, 1]]]", "2 corners"),

@@ -8,10 +8,10 @@ mod fault_kit;
 use std::collections::BTreeMap;
 
 use common::{Rig, clock};
+use fault_kit::enforcing;
 use fault_kit::points::{cut_after_each, fail_each};
 use fault_kit::shim::{self, Task};
-use fault_kit::small_card;
-use fault_kit::way::{assert_done, items, prepare, there_and_back};
+use fault_kit::way::{assert_done, items, there_and_back};
 use vigie::frame::Digest;
 use vigie::vision::Painted;
 
@@ -28,8 +28,7 @@ struct Expected {
 impl Expected {
     fn new() -> Self {
         let _none_starts = shim::nobody_starts();
-        let sealed = small_card();
-        prepare(&sealed);
+        let sealed = enforcing();
         sealed.scan(&mut Painted::new());
         let items = items(&sealed.store());
         assert_eq!(

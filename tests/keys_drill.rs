@@ -9,9 +9,10 @@ mod vault_kit;
 
 use vault_kit::Kit;
 use vigie::frame::BoxTime;
+use vigie::vault::item::Header;
 use vigie::vault::keys::drill::State;
 use vigie::vault::keys::{Destruction, Drill, Error, Plan, desk_init, office_init, office_init_quarters};
-use vigie::vault::{DeviceKey, Epoch, OfficeKey, seal, signed};
+use vigie::vault::{DeviceKey, Epoch, OfficeKey, Recipient, seal, signed};
 
 fn at(text: &str) -> BoxTime {
     BoxTime(text.parse().expect("an instant"))
@@ -116,7 +117,7 @@ fn every_event_of_a_store_is_opened_or_named() {
     let store = kit.closed_store();
     let drill = |folder: &Path| {
         let mut drill = Drill::of_keys(&[folder.to_owned()]).expect("tried");
-        drill.try_store(&store).expect("a store");
+        drill.try_store(&store, |_| None).expect("a store");
         drill
     };
     let found = drill(kit.folder.path());
@@ -148,6 +149,25 @@ fn every_event_of_a_store_is_opened_or_named() {
         .collect();
     assert_eq!(unread.len(), 1);
     assert!(unread[0].why.as_deref().expect("why").contains("damaged"));
+}
+
+#[test]
+fn what_the_desk_wrapped_anew_is_tried_as_the_desk_opens_it() {
+    let kit = Kit::new();
+    let store = kit.closed_store();
+    let (later, _) = office();
+    let to = Recipient::read(&later.path().join("service-2027-Q1.pub")).expect("a key");
+    let wrapped = |event| {
+        let path = store.join(format!("items/{event}-00000.vgi"));
+        let header = Header::read(&mut fs::File::open(path).expect("an item")).expect("a header");
+        let to = std::slice::from_ref(&to);
+        Some(seal::rewrap(&header, &header.stanzas, &kit.service, to).expect("wrapped anew"))
+    };
+    let mut drill = Drill::of_keys(&[later.path().to_owned()]).expect("tried");
+    drill.try_store(&store, wrapped).expect("a store");
+    assert_eq!(drill.events.len(), 2);
+    let opened = drill.events.iter().map(|event| event.opened_with);
+    assert!(opened.into_iter().all(|key| key == Some(to.fingerprint())));
 }
 
 fn secrets(folder: &Path) -> Vec<String> {
@@ -229,7 +249,7 @@ fn what_was_sealed_to_a_destroyed_quarter_opens_no_more() {
     plan.carry_out(&desk, now, &kit.folder.path().join("certificat.txt"))
         .expect("done");
     let mut drill = Drill::of_keys(&[kit.folder.path().to_owned()]).expect("tried");
-    drill.try_store(&kit.closed_store()).expect("a store");
+    drill.try_store(&kit.closed_store(), |_| None).expect("a store");
     assert!(drill.events.iter().all(|event| event.opened_with.is_none()));
 }
 

@@ -7,7 +7,6 @@ mod common;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +17,7 @@ use vigie::frame::BoxTime;
 use vigie::trap::service::Service;
 use vigie::trap::{Listener, Outcome, Word};
 use vigie::vault::item::Header;
-use vigie::vault::keys::{Revocation, Ring, desk_init, office_init, office_init_quarters};
+use vigie::vault::keys::{Revocation, desk_init, office_init, office_init_quarters};
 use vigie::vault::{DeviceKey, Epoch, Fingerprint, Recipient, Role};
 use vigie::vision::Painted;
 
@@ -150,7 +149,11 @@ fn without_any_key_frames_stay_on_the_card_until_there_is_one() {
     bring(&rig, "2026-Q4", 1);
     assert_eq!(count(&scan(&rig, clock()), Word::Keep), 1);
     assert_eq!(sealed_to(&rig.store()), [both("2026-Q4")].into());
-    assert_eq!(content(&rig.card()), []);
+    assert_eq!(
+        content(&rig.card()),
+        before,
+        "no desk has shown yet that it holds the new key"
+    );
 }
 
 /// Ends the service when a frame was kept.
@@ -200,14 +203,6 @@ fn a_revocation_counts_for_a_service_that_is_running() {
     );
 }
 
-#[test]
-fn the_vaults_ring_of_a_named_pair_is_what_the_configuration_names() {
-    let rig = Rig::new();
-    let ring: Ring = rig.recipients();
-    assert_eq!(ring.choose(clock()).recipients.len(), 2);
-    assert_eq!(ring.choose(clock()).concerns, []);
-}
-
 fn this_quarter() -> Epoch {
     Epoch::at(BoxTime(jiff::Timestamp::now())).expect("a quarter")
 }
@@ -218,12 +213,16 @@ fn status(rig: &Rig) -> serde_json::Map<String, serde_json::Value> {
     json_lines(&output).remove(0)
 }
 
+/// What `degraded` says of the keys.
 fn degraded(rig: &Rig) -> Vec<String> {
+    let of_keys = |word: &String| {
+        ["key", "recipient", "epoch", "revocation"]
+            .iter()
+            .any(|part| word.contains(part))
+    };
     let words = status(rig)["degraded"].as_array().expect("words").clone();
     let words = words.iter().map(|word| word.as_str().expect("a word").to_owned());
-    words
-        .filter(|word| word != "no-vault-yet" && word != "wipe-overdue")
-        .collect()
+    words.filter(of_keys).collect()
 }
 
 #[test]
@@ -395,31 +394,4 @@ fn no_secret_is_told_by_any_command() {
         let said = stdout(&output) + &stderr(&output);
         assert!(!said.is_empty() && !said.contains(secret), "{arguments:?}");
     }
-}
-
-#[test]
-fn a_running_vigie_leaves_no_core_file() {
-    let rig = Rig::new();
-    let pipe = rig.path("pipe.toml");
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).expect("a pipe");
-    let mut running = program()
-        .args(["--config"])
-        .arg(&pipe)
-        .arg("status")
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("run");
-    // Opens once the program reads its configuration, which it does before any key.
-    let mut configuration = File::options()
-        .write(true)
-        .open(&pipe)
-        .expect("read at the other end");
-    let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).expect("limits");
-    let line = limits.lines().find(|line| line.starts_with("Max core file size"));
-    let words: Vec<_> = line.expect("a limit").split_whitespace().collect();
-    assert_eq!(words[4..6], ["0", "0"]);
-    configuration.write_all(b"no configuration").expect("written");
-    drop(configuration);
-    assert_eq!(running.wait().expect("ended").code(), Some(2));
 }

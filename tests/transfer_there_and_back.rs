@@ -299,3 +299,56 @@ fn the_drill_is_another_one_each_time_and_belongs_to_no_event() {
     assert_ne!(first.id.event, second.id.event);
     assert_ne!(first.id.event, EventId::from_bytes([1; 8]));
 }
+
+#[test]
+fn an_item_that_could_not_be_read_the_first_time_comes_later_and_opens_with_its_events_key() {
+    let way = Way::new();
+    way.seal(1, &[10, 20]);
+    let path = way.kit.dir().join("items").join(&way.on_box()[1]);
+    let whole = fs::read(&path).expect("there");
+    fs::write(&path, b"unreadable").expect("written");
+    assert_eq!(way.out().damaged.len(), 1);
+    way.take_in_well();
+    way.back().expect("taken");
+    fs::write(&path, whole).expect("readable again");
+    assert_eq!(way.out().items, 1);
+    assert_eq!(way.take_in_well(), imported(1));
+    let desk = way.desk();
+    let stanzas = desk
+        .wrapped(EventId::from_bytes([1; 8]))
+        .expect("read")
+        .expect("wrapped");
+    for item in way.at_desk() {
+        let file = File::open(way.path("desk/store/items").join(item)).expect("there");
+        seal::open_with(file, &stanzas, &way.kit.service).expect("opened");
+    }
+}
+
+#[test]
+fn what_comes_late_of_an_erased_event_is_not_taken() {
+    let way = Way::new();
+    way.seal(1, &[10, 20]);
+    let path = way.kit.dir().join("items").join(&way.on_box()[1]);
+    let whole = fs::read(&path).expect("there");
+    fs::write(&path, b"unreadable").expect("written");
+    way.out();
+    way.take_in_well();
+    let mut desk = way.desk();
+    let event = EventId::from_bytes([1; 8]);
+    let erase = |tx: &mut vigie::vault::Tx<'_>| tx.erase_items(at(104), event, &[0], Cause::Expired);
+    desk.store.transaction(erase).expect("erased");
+    desk.store.close(at(105)).expect("closed");
+    fs::write(&path, whole).expect("readable again");
+    way.out();
+    let outcome = way.take_in_well();
+    let Outcome::Imported {
+        items, erased_before, ..
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((items, erased_before), (0, 2));
+    assert_eq!(way.at_desk(), [""; 0]);
+    way.back().expect("taken");
+    assert_eq!(way.on_box(), [""; 0]);
+}

@@ -175,6 +175,7 @@ fn a_killed_scan_that_is_run_again_ends_as_if_it_had_not_been_killed() {
     for _ in 0..10 {
         let rig = Rig::new();
         put_card(&rig);
+        rig.prove_keys();
         // Killed twice, then left in peace.
         let mut looked = 0;
         for _ in 0..2 {

@@ -8,7 +8,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{EMPTY, Rig, bare, content, digests, frame, json_lines, networks_are_there, picture, stderr};
+use common::{
+    EMPTY, Rig, TRIAL, bare, content, digests, frame, json_lines, networks_are_there, picture, stderr,
+};
 use image::imageops::{FilterType, resize};
 use vigie::verify;
 
@@ -165,7 +167,8 @@ fn a_vault_on_the_card_is_refused_before_anything_is_made_there() {
     if !networks_are_there() {
         return;
     }
-    let rig = rig();
+    let mut rig = rig();
+    rig.mode = TRIAL;
     let said = ["lie one inside the other", "sont imbriqués"];
     // The folder of all holds the vault's folder too.
     let all = rig.folder.path().to_str().expect("UTF-8").to_owned();

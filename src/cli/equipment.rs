@@ -4,13 +4,27 @@ use std::path::{Path, PathBuf};
 
 use super::{Arguments, Exit, Failure, box_time};
 use crate::config::{self, Camera, Threads};
-use crate::trap::recipients;
+use crate::transfer::{self, returning};
+use crate::trap::{orders, recipients};
 use crate::vault::keys::Ring;
 use crate::vault::{DeviceKey, Store};
 use crate::vision::networks::Networks;
 
-/// Reads the configuration; says which file was looked for.
+/// Reads the configuration, with what the desk has ordered since in place of what is written; says which file was
+/// looked for.
 pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
+    let mut config = config_as_written(a)?;
+    // A vault that cannot be read is told of when it is opened.
+    if let Ok(Some(db)) = super::status::reading(&config.store)
+        && let Ok(Some(last)) = returning::last(&db)
+    {
+        orders::apply(&mut config, &last.orders).map_err(transfer::Error::from)?;
+    }
+    Ok(config)
+}
+
+/// Reads the configuration alone.
+pub fn config_as_written(a: &Arguments) -> Result<config::Trap, Failure> {
     Ok(config::Trap::read(&a.config)?)
 }
 

@@ -104,12 +104,12 @@ impl From<keys::Error> for Failure {
         let (english, french) = match &error {
             E::Exists { .. } => (
                 [
-                    "a key is there already and is never overwritten",
-                    "name another folder",
+                    "what would be written is there already, and is never overwritten",
+                    "name another folder or file",
                 ],
                 [
-                    "une clé existe déjà et n'est jamais remplacée",
-                    "indiquez un autre dossier",
+                    "ce qui serait écrit existe déjà et n'est jamais remplacé",
+                    "indiquez un autre dossier ou fichier",
                 ],
             ),
             E::Exposed { .. } => (
@@ -120,6 +120,46 @@ impl From<keys::Error> for Failure {
                 [
                     "une clé secrète est lisible par d'autres",
                     "faites « chmod 600 », et considérez la clé comme connue",
+                ],
+            ),
+            E::Unguarded { .. } | E::NotPlain(_) => (
+                [
+                    "a key is not guarded from others",
+                    "a secret key is a plain file of yours, in a folder that only you write to",
+                ],
+                [
+                    "une clé n'est pas protégée d'autrui",
+                    "une clé secrète est un fichier simple qui vous appartient, dans un dossier où vous seul écrivez",
+                ],
+            ),
+            E::NotOver(_) => (
+                [
+                    "the keys of this quarter are still needed",
+                    "destroy them when it is over and its content has reached its term",
+                ],
+                [
+                    "les clés de ce trimestre servent encore",
+                    "détruisez-les quand il sera terminé et son contenu arrivé à échéance",
+                ],
+            ),
+            E::NothingToDestroy { .. } => (
+                [
+                    "there is nothing to destroy",
+                    "name the folder in which the secret keys lie",
+                ],
+                [
+                    "il n'y a rien à détruire",
+                    "indiquez le dossier où se trouvent les clés secrètes",
+                ],
+            ),
+            E::Document { .. } | E::NoDesk(_) => (
+                [
+                    "a signed document cannot be believed",
+                    "ask the desk for it again, and check `desk_key`",
+                ],
+                [
+                    "un document signé n'est pas digne de foi",
+                    "redemandez-le au bureau, et vérifiez « desk_key »",
                 ],
             ),
             E::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => (

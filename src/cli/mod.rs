@@ -27,6 +27,8 @@ mod scan;
 #[cfg(feature = "trap")]
 mod status;
 #[cfg(feature = "trap")]
+mod transfer;
+#[cfg(feature = "trap")]
 mod trap_failures;
 #[cfg(feature = "verify")]
 mod verify;
@@ -161,10 +163,16 @@ enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    #[cfg(feature = "trap")]
+    /// Carry sealed events from the box to the service, and the service's answer back.
+    Transfer {
+        #[command(subcommand)]
+        command: transfer::TransferCommand,
+    },
     #[cfg(feature = "verify")]
-    /// Check a vault, its journal's export, a sealed item or a redacted frame; needs neither networks nor keys.
+    /// Check a vault, its journal's export, a bundle, a sealed item or a redacted frame; needs neither networks nor keys.
     Verify {
-        /// A vault's folder, a journal's export, one sealed item, or a redacted frame.
+        /// A vault's folder, a bundle, a journal's export, one sealed item, or a redacted frame.
         path: PathBuf,
         /// The device's public key file that must have signed it.
         #[arg(long, value_name = "FILE")]
@@ -283,10 +291,12 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             };
             attest::run(a, &asked, lang)
         }
-        #[cfg(feature = "trap")]
         #[cfg(all(feature = "trap", feature = "verify"))]
         Command::Journal { command } => journal::run(a, command, lang),
+        #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, a.json, lang),
+        #[cfg(feature = "trap")]
+        Command::Transfer { command } => transfer::run(a, command, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
             path,

@@ -238,6 +238,12 @@ fn tell(lang: Lang, s: &Summary) {
             "MODE ESSAI : rien n'a été effacé. Passez à mode = \"enforce\" avant la fin de l'essai.",
         ));
     }
+    if s.no_return_file {
+        line(lang.pick(
+            "NOTHING WAS ERASED: the service has not shown yet that it opens what this box seals. Carry a bundle there with `vigie transfer out DIR`, and its return file back the same way.",
+            "RIEN N'A ÉTÉ EFFACÉ : le service n'a pas encore montré qu'il ouvre ce que ce boîtier scelle. Portez-lui un lot avec « vigie transfer out DOSSIER », et rapportez son fichier de retour de la même façon.",
+        ));
+    }
 }
 
 /// A number with the language's decimal mark.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
 use crate::config::{self, Mode};
 use crate::frame::{BoxTime, Digest, EventId};
+use crate::transfer::{out, returning};
 use crate::trap::ledger::Ledger;
 use crate::trap::recipients;
 use crate::triage::deadlines::{Due, Mark, due};
@@ -37,6 +38,8 @@ struct Status {
     free_bytes: Option<u64>,
     free_files: Option<u64>,
     keys: Keys,
+    last_bundle: Option<u64>,
+    last_return: Option<u64>,
     degraded: Vec<Concern>,
 }
 
@@ -78,6 +81,7 @@ enum Concern {
     WipeOverdue,
     LittleRoom,
     StoreFull,
+    NoReturnFile,
     #[serde(untagged)]
     Keys(ring::Concern),
 }
@@ -107,6 +111,10 @@ impl Concern {
             Self::StoreFull => lang.pick(
                 "the disk is full: frames stay on the card until there is room",
                 "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
+            ),
+            Self::NoReturnFile => lang.pick(
+                "nothing is erased: no return file has shown yet that the service opens what this box seals (vigie transfer out)",
+                "rien n'est effacé : aucun fichier de retour n'a encore montré que le service ouvre ce que ce boîtier scelle (vigie transfer out)",
             ),
             Self::Keys(concern) => keys::told(concern, lang),
         }
@@ -145,6 +153,8 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
         free_bytes: room.map(|room| room.bytes),
         free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
         keys: Keys::default(),
+        last_bundle: None,
+        last_return: None,
         degraded: Vec::new(),
     };
     let db = reading(&config.store)?;
@@ -194,12 +204,12 @@ fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
             .filter(|(so, _)| *so)
             .map(|(_, concern)| concern),
     );
-    read_keys(config, now, &mut status);
+    read_keys(config, db.as_ref(), now, &mut status);
     Ok(status)
 }
 
 /// Keys that cannot be read are told like any other trouble: everything else is still worth knowing.
-fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
+fn read_keys(config: &config::Trap, db: Option<&Connection>, now: BoxTime, status: &mut Status) {
     let ring = match recipients::read(config) {
         Ok(ring) => ring,
         Err(trouble) => {
@@ -212,6 +222,10 @@ fn read_keys(config: &config::Trap, now: BoxTime, status: &mut Status) {
         tracing::warn!(%trouble, "a file among the recipients has no effect");
     }
     let sealing_to = ring.choose(now).recipients;
+    let proven = db.is_some_and(|db| returning::proven(db, &sealing_to).unwrap_or(false));
+    if config.mode == Mode::Enforce && !proven {
+        status.degraded.push(Concern::NoReturnFile);
+    }
     status.keys = Keys {
         quarters: ring.quarters().into_iter().collect(),
         sealing_to: sealing_to.iter().map(keys::Key::of).collect(),
@@ -280,6 +294,8 @@ fn read_vault(
         })
         .map_err(store::Error::from)?;
     status.journal_lines = lines;
+    status.last_bundle = out::last_number(db).map_err(store::Error::from)?;
+    status.last_return = returning::last(db)?.map(|last| last.number);
     status.journal_head = db
         .query_row("SELECT seq, hash FROM head", [], |row| {
             Ok(Head {

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::vision::geometry::Polygon;
 
-const LONGEST_TRIAL: i32 = 30;
+pub(super) const LONGEST_TRIAL: i32 = 30;
+/// Seconds that a camera's clock may be wrong by: a hundred years.
+pub const LONGEST_CORRECTION: i64 = 100 * 366 * DAY as i64;
 const LONGEST_TEXT: usize = 500;
 const KEEP: NonZeroU16 = NonZeroU16::new(12).unwrap();
 const ATTEMPTS: NonZeroU16 = NonZeroU16::new(3).unwrap();
@@ -218,7 +220,6 @@ impl Check<'_> {
     }
 
     fn camera(&self, raw: raw::Camera) -> Result<Camera, Error> {
-        const CENTURY: i64 = 100 * 366 * DAY as i64;
         let access = self.access(&raw)?;
         let id = match raw.id.get_ref().parse() {
             Ok(id) => id,
@@ -231,8 +232,8 @@ impl Check<'_> {
                 &seconds,
                 &Bounds {
                     key: "clock_correction",
-                    least: (-CENTURY, "minus a hundred years"),
-                    most: (CENTURY, "a hundred years, in seconds"),
+                    least: (-LONGEST_CORRECTION, "minus a hundred years"),
+                    most: (LONGEST_CORRECTION, "a hundred years, in seconds"),
                 },
             )?,
         };

@@ -14,7 +14,9 @@ mod error;
 mod polygon;
 mod raw;
 
-pub use error::{Error, Fault, Place};
+pub use check::LONGEST_CORRECTION;
+pub use error::{Error, Fault, Place, PolygonFault};
+pub use polygon::polygon_of;
 
 use std::io::Read as _;
 use std::num::{NonZeroU16, NonZeroUsize};
@@ -160,6 +162,14 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// A trial of these days, if it is not longer than a trial may be.
+    pub fn trial(from: Date, until: Date) -> Option<Self> {
+        let days = (until - from).get_days();
+        (0..=check::LONGEST_TRIAL)
+            .contains(&days)
+            .then_some(Self::Trial { from, until })
+    }
+
     /// Whether `today` is outside the trial: then the trap must be set to `enforce` by a human, for
     /// neither going on without erasing nor beginning to erase unasked keeps a promise.
     pub fn trial_is_over(&self, today: Date) -> bool {

@@ -12,31 +12,38 @@ const LEAST_AREA: f64 = 1e-6;
 /// A polygon written as a list of corners.
 pub(super) fn corners(value: &Value) -> Result<Polygon, PolygonFault> {
     let list = value.as_array().ok_or(PolygonFault::NotCorners)?;
-    if !(3..=MOST_CORNERS).contains(&list.len()) {
-        return Err(PolygonFault::Corners(list.len()));
-    }
     let corners = list
         .iter()
-        .enumerate()
-        .map(|(i, corner)| match corner.as_array().map(Vec::as_slice) {
-            Some([x, y]) => {
-                let (x, y) = number(x).zip(number(y)).ok_or(PolygonFault::NotCorners)?;
-                let inside = |share: f64| (0.0..=1.0).contains(&share);
-                if inside(x) && inside(y) {
-                    Ok([x, y])
-                } else {
-                    Err(PolygonFault::Outside(i + 1))
-                }
-            }
-            _ => Err(PolygonFault::NotCorners),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if on_one_line(&corners) {
+        .map(|corner| match corner.as_array().map(Vec::as_slice) {
+            Some([x, y]) => number(x).zip(number(y)).map(<[f64; 2]>::from),
+            _ => None,
+        });
+    let corners: Option<Vec<_>> = corners.collect();
+    // How many there are is said first: a long list of anything is no list of corners.
+    enough(list.len())?;
+    polygon_of(&corners.ok_or(PolygonFault::NotCorners)?)
+}
+
+/// A polygon of these corners, in shares of the frame.
+pub fn polygon_of(corners: &[[f64; 2]]) -> Result<Polygon, PolygonFault> {
+    enough(corners.len())?;
+    let inside = |corner: &[f64; 2]| corner.iter().all(|share| (0.0..=1.0).contains(share));
+    if let Some(outside) = corners.iter().position(|corner| !inside(corner)) {
+        return Err(PolygonFault::Outside(outside + 1));
+    }
+    if on_one_line(corners) {
         return Err(PolygonFault::Flat);
     }
     Ok(Polygon(
         corners.iter().map(|c| c.map(|share| share as f32)).collect(),
     ))
+}
+
+fn enough(corners: usize) -> Result<(), PolygonFault> {
+    match (3..=MOST_CORNERS).contains(&corners) {
+        true => Ok(()),
+        false => Err(PolygonFault::Corners(corners)),
+    }
 }
 
 /// The same, or the word `"all"` for the whole frame.

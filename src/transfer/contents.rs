@@ -18,6 +18,9 @@ use crate::vault::{DeviceId, DevicePublic};
 const LONGEST_ITEM: u64 =
     (FIXED + STANZA * MOST_STANZAS) as u64 + LONGEST + LONGEST / CHUNK as u64 * TAG as u64;
 
+/// One bundle an hour for a hundred years.
+const MOST_BUNDLES: u64 = 1_000_000;
+
 /// Bytes of a drill at most: a header, a secret of 64 digits, and then some.
 const LONGEST_DRILL: u64 = 4096;
 
@@ -195,8 +198,8 @@ impl Contents {
         if self.journal.after.seq > self.journal.head.seq {
             faults.push("its journal ends before it begins".to_owned());
         }
-        if self.bundle == 0 {
-            faults.push("bundles are counted from 1".to_owned());
+        if !(1..=MOST_BUNDLES).contains(&self.bundle) {
+            faults.push(format!("bundles are counted from 1 to {MOST_BUNDLES}"));
         }
         faults
     }

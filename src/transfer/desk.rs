@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::contents::Contents;
 use super::orders::Orders;
@@ -26,7 +26,8 @@ use super::{Error, Folder, io_at};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::vault::item::{ItemId, STANZA, Stanza};
 use crate::vault::journal::Head;
-use crate::vault::keys::{Fingerprint, Role};
+use crate::vault::keys::revocation::{EXTENSION, Revocation};
+use crate::vault::keys::{Fingerprint, Ring, Role};
 use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient, Store, signed};
 
 /// Bytes of a key file or of orders at most.
@@ -71,6 +72,15 @@ WHEN NOT EXISTS (SELECT 1 FROM item WHERE event = OLD.event)
 BEGIN DELETE FROM wrap WHERE event = OLD.event; END;
 ";
 
+const OBJECTS: [&str; 6] = [
+    "trap",
+    "trap_bundle",
+    "trap_line",
+    "taken",
+    "wrap",
+    "wrap_goes_with_its_event",
+];
+
 /// An open desk.
 pub struct Desk {
     /// Its store.
@@ -80,6 +90,8 @@ pub struct Desk {
     pub(super) keys: Vec<OfficeKey>,
     /// With their texts, as they are sent to the boxes.
     pub(super) recipients: Vec<(Recipient, String)>,
+    /// To whom content keys are wrapped anew, quarter by quarter, without what is revoked.
+    pub(super) ring: Ring,
     pub(super) revocations: Vec<String>,
     pub(super) orders: BTreeMap<DeviceId, Orders>,
 }
@@ -106,21 +118,17 @@ impl Desk {
             traps: BTreeMap::new(),
             keys: Vec::new(),
             recipients: Vec::new(),
+            ring: Ring::from(Vec::new()),
             revocations: Vec::new(),
             orders: BTreeMap::new(),
             store: Store::open(&folder.join("store"), &key, now)?,
             key,
         };
-        desk.store.sql().execute_batch(SCHEMA)?;
+        desk.store.ensure(&OBJECTS, SCHEMA)?;
         desk.read_traps(&folder.join("traps"))?;
         desk.read_keys(&folder.join("keys"))?;
         desk.read_orders(&folder.join("orders"))?;
         Ok(desk)
-    }
-
-    /// The boxes that it takes bundles from.
-    pub fn traps(&self) -> impl Iterator<Item = DeviceId> {
-        self.traps.keys().copied()
     }
 
     fn read_traps(&mut self, folder: &Path) -> Result<(), Error> {
@@ -134,16 +142,22 @@ impl Desk {
     }
 
     fn read_keys(&mut self, folder: &Path) -> Result<(), Error> {
+        let mut revoked = Vec::new();
         for path in files(folder)? {
             if has_extension(&path, "key") {
                 self.keys.push(OfficeKey::read(&path)?);
             } else if has_extension(&path, "pub") {
                 let text = text(&path)?.replace("\r\n", "\n");
                 self.recipients.push((Recipient::read(&path)?, text));
-            } else if has_extension(&path, "revocation") {
+            } else if has_extension(&path, EXTENSION) {
+                revoked.extend(Revocation::read(&path, self.key.public())?.keys);
                 self.revocations.push(text(&path)?);
             }
         }
+        let public = self.recipients.iter().map(|(recipient, _)| recipient);
+        let held = self.keys.iter().map(OfficeKey::recipient);
+        self.ring = Ring::from(public.chain(held).cloned().collect::<Vec<_>>());
+        self.ring.revoke(&revoked);
         Ok(())
     }
 
@@ -162,38 +176,24 @@ impl Desk {
         Ok(())
     }
 
-    /// To whom content keys are wrapped anew: the keys of the quarter in which `now` lies, or else the newest.
-    pub(super) fn current(&self, now: BoxTime) -> Vec<Recipient> {
-        let day = now.0.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let epochs = || self.recipients.iter().map(|(recipient, _)| recipient.epoch());
-        let current = Epoch::of(day)
-            .ok()
-            .filter(|now| epochs().any(|epoch| epoch == *now));
-        let chosen = current.or_else(|| epochs().max());
-        let of_it = |recipient: &&Recipient| Some(recipient.epoch()) == chosen;
-        self.recipients
-            .iter()
-            .map(|(recipient, _)| recipient)
-            .filter(of_it)
-            .cloned()
-            .collect()
-    }
-
-    /// The keys that the boxes are to seal to from now on: those of this quarter and the later ones, of the
-    /// service only where the desk holds the secret half.
+    /// The keys that the boxes are to seal to from now on: those of this quarter and the later ones that are not
+    /// revoked, of the service only where the desk holds the secret half.
     pub(super) fn to_seal_to(&self, now: BoxTime) -> Vec<String> {
-        let day = now.0.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let Ok(current) = Epoch::of(day) else {
+        let Some(current) = Epoch::at(now) else {
             return Vec::new();
         };
         let held = |recipient: &Recipient| {
             let mut keys = self.keys.iter();
             recipient.role() == Role::Recovery || keys.any(|key| key.recipient() == recipient)
         };
-        let coming = |(recipient, _): &&(Recipient, String)| recipient.epoch() >= current && held(recipient);
+        let good = |recipient: &Recipient| {
+            let mut revoked = self.ring.revoked();
+            recipient.epoch() >= current && !revoked.any(|key| key == recipient.fingerprint())
+        };
+        let chosen = |(recipient, _): &&(Recipient, String)| good(recipient) && held(recipient);
         self.recipients
             .iter()
-            .filter(coming)
+            .filter(chosen)
             .map(|(_, text)| text.clone())
             .collect()
     }
@@ -248,6 +248,13 @@ impl Desk {
         Ok(row.optional()?)
     }
 
+    /// Whether an event was taken once and has been erased since.
+    pub(super) fn erased(&self, event: EventId) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM taken WHERE event = ?1 AND NOT EXISTS (SELECT 1 FROM item WHERE event = ?1)";
+        let mut erased = self.store.sql().prepare_cached(sql)?;
+        Ok(erased.exists([event.to_string()])?)
+    }
+
     /// Whether an item is in the store.
     pub(super) fn holds(&self, id: ItemId) -> Result<bool, Error> {
         let sql = "SELECT 1 FROM item WHERE event = ? AND number = ?";
@@ -257,18 +264,20 @@ impl Desk {
 
     /// An event's content key, as the desk has wrapped it to its own keys.
     pub fn wrapped(&self, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
-        let sql = "SELECT stanzas FROM wrap WHERE event = ?";
-        let row = self
-            .store
-            .sql()
-            .query_row(sql, [event.to_string()], |row| row.get(0));
-        let Some(bytes): Option<Vec<u8>> = row.optional()? else {
-            return Ok(None);
-        };
-        let (stanzas, _) = bytes.as_chunks::<STANZA>();
-        let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
-        Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
+        wrapped(self.store.sql(), event)
     }
+}
+
+/// The same out of a desk's database.
+pub fn wrapped(sql: &Connection, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
+    let stanzas = "SELECT stanzas FROM wrap WHERE event = ?";
+    let row = sql.query_row(stanzas, [event.to_string()], |row| row.get(0));
+    let Some(bytes): Option<Vec<u8>> = row.optional()? else {
+        return Ok(None);
+    };
+    let (stanzas, _) = bytes.as_chunks::<STANZA>();
+    let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
+    Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
 }
 
 /// The files of a folder by name; none if it is not there.

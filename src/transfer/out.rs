@@ -22,7 +22,7 @@ use crate::vault::durable::{UNFINISHED, is_full, sync_folder};
 use crate::vault::export::{self, Header, Last, Signed};
 use crate::vault::item::ItemId;
 use crate::vault::journal::{Head, Line, genesis};
-use crate::vault::store::{ITEMS, Tx, copy_hashed};
+use crate::vault::store::{self, ITEMS, Tx, copy_hashed};
 use crate::vault::{DeviceKey, Entry, Kind, Recipient, Store, signed};
 
 /// Bytes that a stick may lose on each file: the largest common cluster of FAT and exFAT.
@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS proven_key (
 ";
 
 /// Makes the box's tables where they are not there yet.
-pub(super) fn prepare(sql: &Connection) -> rusqlite::Result<()> {
-    sql.execute_batch(SCHEMA)
+pub(super) fn prepare(store: &mut Store) -> Result<(), store::Error> {
+    store.ensure(&["bundle", "return_file", "proven_key"], SCHEMA)
 }
 
 /// A bundle that was written.
@@ -72,10 +72,10 @@ pub fn write(
     target: &Path,
     now: BoxTime,
 ) -> Result<Written, Error> {
-    prepare(store.sql())?;
+    prepare(store)?;
     let on_stick = Folder::open(target).map_err(io_at(target))?;
     let before = clear(&on_stick, device)?;
-    let number = next_number(store.sql())?;
+    let number = last_number(store.sql())?.map_or(1, |last| last + 1);
     let name = BundleName {
         device: device.id(),
         number,
@@ -128,7 +128,12 @@ fn clear(on_stick: &Folder, device: &DeviceKey) -> Result<Vec<String>, Error> {
     let mut whole = Vec::new();
     for name in on_stick.names().map_err(io_at(path))? {
         if name.starts_with(&unfinished) {
-            fs::remove_dir_all(path.join(&name)).map_err(io_at(path))?;
+            let left = path.join(&name);
+            let removed = match left.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                true => fs::remove_dir_all(&left),
+                false => fs::remove_file(&left),
+            };
+            removed.map_err(io_at(&left))?;
         } else if name
             .parse()
             .is_ok_and(|name: BundleName| name.device == device.id())
@@ -154,9 +159,13 @@ fn remove(on_stick: &Folder, bundle: &str) {
     }
 }
 
-fn next_number(sql: &Connection) -> rusqlite::Result<u64> {
-    let last = "SELECT coalesce(max(number), 0) + 1 FROM bundle";
-    sql.query_row(last, [], |row| row.get(0))
+/// The number of the last bundle that the box wrote.
+pub fn last_number(sql: &Connection) -> rusqlite::Result<Option<u64>> {
+    // A store that never wrote one has no such table, and whoever only reads makes none.
+    if !sql.table_exists(None, "bundle")? {
+        return Ok(None);
+    }
+    sql.query_row("SELECT max(number) FROM bundle", [], |row| row.get(0))
 }
 
 /// The last line that the desk has answered; nothing before its first answer.
@@ -241,11 +250,15 @@ struct Unfinished {
 
 impl Unfinished {
     fn new(target: &Path, name: BundleName) -> Result<Self, Error> {
+        let whole = target.join(name.to_string());
+        if whole.symlink_metadata().is_ok() {
+            return Err(io_at(&whole)(io::ErrorKind::AlreadyExists.into()));
+        }
         let path = target.join(format!("{UNFINISHED}{name}"));
         fs::create_dir(&path).map_err(io_at(&path))?;
         Ok(Self {
             path,
-            whole: target.join(name.to_string()),
+            whole,
             finished: false,
         })
     }
@@ -361,9 +374,6 @@ impl Unfinished {
     }
 
     fn finish(mut self) -> Result<(), Error> {
-        if self.whole.symlink_metadata().is_ok() {
-            return Err(io_at(&self.whole)(io::ErrorKind::AlreadyExists.into()));
-        }
         fs::rename(&self.path, &self.whole).map_err(io_at(&self.whole))?;
         self.finished = true;
         let target = self.whole.parent().unwrap_or(Path::new("."));

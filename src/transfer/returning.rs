@@ -161,21 +161,26 @@ fn answer_to(desk: &Desk, last: &LastBundle, number: u64, now: BoxTime) -> Resul
 
 /// Writes the file whole or not at all, and removes the earlier ones for the same box, which it stands for.
 fn write_alone(target: &Path, name: ReturnName, text: &str) -> io::Result<()> {
+    let left = format!("{UNFINISHED}vigie-return-{}-", name.device);
+    for other in Folder::open(target)?.names()? {
+        if other.starts_with(&left) {
+            fs::remove_file(target.join(other))?;
+        }
+    }
     let unfinished = target.join(format!("{UNFINISHED}{name}"));
+    // New, or a link that someone laid there would lead elsewhere.
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     drop(file);
     fs::rename(&unfinished, target.join(name.to_string()))?;
     sync_folder(target)?;
-    let left = format!("{UNFINISHED}vigie-return-{}-", name.device);
     for other in Folder::open(target)?.names()? {
         let earlier = |other: ReturnName| other.device == name.device && other.number < name.number;
-        if other.starts_with(&left) || other.parse().is_ok_and(earlier) {
+        if other.parse().is_ok_and(earlier) {
             fs::remove_file(target.join(other))?;
         }
     }
@@ -211,7 +216,7 @@ pub fn take(
     now: BoxTime,
     carry_out: impl FnOnce(&Return) -> Result<(), Error>,
 ) -> Result<Option<Taken>, Error> {
-    prepare(store.sql())?;
+    prepare(store)?;
     let text = on_stick
         .text(&name.to_string(), LONGEST_DOCUMENT)
         .map_err(|error| Refusal::new(Reason::Damaged, format!("{name}: {error}")))?;

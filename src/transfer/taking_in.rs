@@ -82,7 +82,7 @@ pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime
     follows(contents, last.map(|last| last.contents.bundle), pinned, &found)?;
     let new = new_items(desk, contents, &found)?;
     refuse_without_room(desk, &new)?;
-    let taken = open_all(desk, &folder, contents, &new, &desk.current(now))?;
+    let taken = open_all(desk, &folder, contents, &new, &desk.ring.choose(now).recipients)?;
     let mut erased_before = 0;
     let mut new = new.iter().map(Listed::id).peekable();
     for id in contents.items.iter().map(Listed::id) {
@@ -175,6 +175,8 @@ fn new_items(desk: &Desk, contents: &Contents, found: &Inspection) -> Result<Vec
                 let what = format!("{id}: no line of the box's journal tells that it was sealed");
                 return Err(Refusal::new(Reason::Damaged, what).into());
             }
+            // Of an event that was erased, what comes late is not taken either.
+            None if desk.erased(item.event)? => {}
             None => new.push(*item),
         }
     }
@@ -230,14 +232,13 @@ fn open_all(
                 store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
                 error => error.into(),
             })?;
-        let header = open_one(desk, &staged)?;
+        let header = open_one(desk, &staged, desk.wrapped(item.event)?)?;
         // One content key is wrapped for the whole event: it must be that of each of its items.
         let first = sealed_to
             .entry(item.event)
             .or_insert_with(|| header.stanzas.clone());
         if *first != header.stanzas {
-            let what = format!("{name} is sealed with another key than the event's other items");
-            return Err(Refusal::new(Reason::Damaged, what).into());
+            return Err(other_key(&name).into());
         }
         if let std::collections::btree_map::Entry::Vacant(wrap) = opened.wraps.entry(item.event)
             && let Some(key) = desk.key_for(&header.stanzas)
@@ -251,6 +252,11 @@ fn open_all(
 
 fn changed(name: &str, error: impl ToString) -> Refusal {
     let what = format!("{name}: it changed while it was taken: {}", error.to_string());
+    Refusal::new(Reason::Damaged, what)
+}
+
+fn other_key(name: &str) -> Refusal {
+    let what = format!("{name} is sealed with another key than the event's other items");
     Refusal::new(Reason::Damaged, what)
 }
 
@@ -272,7 +278,8 @@ fn key_for<'d>(desk: &'d Desk, name: &str, header: &Header) -> Result<&'d Office
 }
 
 /// Opens a staged copy to its last byte: a box that seals to nobody is found out before its originals go.
-fn open_one(desk: &Desk, staged: &Staged) -> Result<Header, Error> {
+/// An item that comes after others of its event must open with the key that was wrapped for these.
+fn open_one(desk: &Desk, staged: &Staged, wrapped: Option<Vec<Stanza>>) -> Result<Header, Error> {
     let name = staged.id().to_string();
     let file = File::open(staged.path()).map_err(io_at(staged.path()))?;
     let mut source = BufReader::new(file);
@@ -281,6 +288,14 @@ fn open_one(desk: &Desk, staged: &Staged) -> Result<Header, Error> {
     let whole = File::open(staged.path()).map_err(io_at(staged.path()))?;
     let opened = seal::open(BufReader::new(whole), key).map_err(|error| cannot_open(&name, error))?;
     drop(Zeroizing::new(opened.plaintext));
+    if let Some(stanzas) = wrapped
+        && let Some(key) = desk.key_for(&stanzas)
+    {
+        let again = File::open(staged.path()).map_err(io_at(staged.path()))?;
+        let opened = seal::open_with(BufReader::new(again), &stanzas, key);
+        let opened = opened.map_err(|_| other_key(&name))?;
+        drop(Zeroizing::new(opened.plaintext));
+    }
     Ok(header)
 }
 

@@ -340,13 +340,14 @@ impl Run<'_, '_> {
         Ok(EventSealer::new(device, event, &choice.recipients)?)
     }
 
-    /// Now, and never before the journal's last line: a clock that was set back chooses no past quarter, whose keys may
+    /// Now, and never before the journal's latest line: a clock that was set back chooses no past quarter, whose keys may
     /// be destroyed.
     fn sealing_time(&self) -> Result<BoxTime, Error> {
-        let last = "SELECT time FROM journal ORDER BY seq DESC LIMIT 1";
-        let last: String = self.round.store.sql().query_row(last, [], |row| row.get(0))?;
+        let latest = "SELECT max(time) FROM journal";
+        let latest: Option<String> = self.round.store.sql().query_row(latest, [], |row| row.get(0))?;
+        let latest = latest.and_then(|latest| latest.parse().ok()).map(BoxTime);
         let now = self.now();
-        Ok(last.parse().map_or(now, |last| now.max(BoxTime(last))))
+        Ok(latest.map_or(now, |latest| now.max(latest)))
     }
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.

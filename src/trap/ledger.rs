@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::card::CardPath;
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, EventId};
+use crate::vault::{Store, store};
 use crate::vision::Sighting;
 
 /// Where a frame stands on its way.
@@ -142,10 +143,25 @@ CREATE TABLE IF NOT EXISTS left_file (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What [`prepare`] makes.
+const OBJECTS: [&str; 8] = [
+    "erasing_video",
+    "frame",
+    "frame_on_card",
+    "frame_undecided",
+    "frame_arrived",
+    "known_file",
+    "scene",
+    "left_file",
+];
+
 /// Makes the tables and indices where they are not there yet.
-pub fn prepare(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(SCHEMA)?;
-    db.execute_batch(super::videos::SCHEMA)
+pub fn prepare(store: &mut Store) -> Result<(), store::Error> {
+    store.ensure(&OBJECTS, &schema())
+}
+
+fn schema() -> String {
+    [SCHEMA, super::videos::SCHEMA].concat()
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.
@@ -535,7 +551,7 @@ mod tests {
 
     fn open() -> (Connection, CameraId) {
         let db = Connection::open_in_memory().expect("memory");
-        prepare(&db).expect("schema");
+        db.execute_batch(&schema()).expect("made");
         (db, "quai".parse().expect("plain"))
     }
 
@@ -604,8 +620,9 @@ mod tests {
         let ledger = Ledger::of(&db, &camera);
         let frame = row(1, b"a.jpg");
         ledger.hold(&frame).expect("held");
-        prepare(&db).expect("brought up to date");
-        prepare(&db).expect("again");
+        for _ in 0..2 {
+            db.execute_batch(&schema()).expect("brought up to date");
+        }
         assert_eq!(
             ledger.in_state(State::Held).expect("rows"),
             std::slice::from_ref(&frame)

@@ -9,6 +9,7 @@ mod closing;
 mod erasing;
 pub mod ledger;
 pub mod look;
+pub mod orders;
 pub mod outcome;
 pub mod recipients;
 pub mod round;

@@ -68,6 +68,8 @@ pub struct Summary {
     pub unexpected_camera: u64,
     /// Set in `trial` mode: nothing was erased.
     pub trial: bool,
+    /// Set in `enforce` mode while no return file has proven that the desk opens what is sealed: nothing was erased.
+    pub no_return_file: bool,
     /// Seconds the round took.
     pub seconds: f64,
     /// Frames looked at per second.
@@ -92,6 +94,7 @@ impl Summary {
             sum.others += round.others;
             sum.unexpected_camera += round.unexpected_camera;
             sum.trial |= round.trial;
+            sum.no_return_file |= round.no_return_file;
             sum.seconds += round.seconds;
             sum.peak_memory_mb = round.peak_memory_mb.or(sum.peak_memory_mb);
             sum

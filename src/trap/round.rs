@@ -22,6 +22,7 @@ use crate::card::settle::State as Settled;
 use crate::card::{self, Card, CardFile, CardPath};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, Digest, EventId};
+use crate::transfer::returning;
 use crate::triage::by_place;
 use crate::vault::keys::Ring;
 use crate::vault::{Entry, Kind, Store};
@@ -68,6 +69,7 @@ pub(super) struct Run<'r, 'a> {
     pub round: &'r mut Round<'a>,
     pub listener: &'r mut dyn Listener,
     pub summary: Summary,
+    enforcing: bool,
     /// Files of this round whose outcome was not told yet, by their bytes: the same bytes may lie under several names.
     pub under_way: HashMap<Digest, Vec<Met>>,
     /// The frames that undecided events may hold or touch; `None` until the ledger was asked, and when it must be anew.
@@ -94,13 +96,22 @@ impl Round<'_> {
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
         self.store.check_room()?;
-        ledger::prepare(self.store.sql())?;
+        ledger::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
+        let sealed_to = self.recipients.choose((self.clock)()).recipients;
+        let proven = returning::proven(self.store.sql(), &sealed_to)?;
+        if !trial && !proven {
+            tracing::warn!(
+                "nothing is erased: the desk has not proven yet that it opens what is sealed here"
+            );
+        }
         let mut run = Run {
             summary: Summary {
                 trial,
+                no_return_file: !trial && !proven,
                 ..Summary::default()
             },
+            enforcing: !trial && proven,
             round: self,
             listener,
             under_way: HashMap::new(),
@@ -162,8 +173,9 @@ impl Run<'_, '_> {
         (self.round.clock)()
     }
 
+    /// Whether this round erases: the mode is `enforce`, and the desk has proven that it opens what is sealed here.
     pub(super) fn enforcing(&self) -> bool {
-        matches!(self.round.config.mode, config::Mode::Enforce)
+        self.enforcing
     }
 
     pub(super) fn ledger(&self) -> Ledger<'_> {

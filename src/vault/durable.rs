@@ -17,7 +17,7 @@ const PIECE: usize = 1 << 16;
 
 /// What to do about a file that already has the name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
+pub(crate) enum Existing {
     /// Fail with [`io::ErrorKind::AlreadyExists`]: `O_EXCL`, but for the finished file.
     Refuse,
     /// Take its place.
@@ -26,7 +26,7 @@ pub(super) enum Existing {
 
 /// Writes `bytes` under `path` with permissions `mode`: temporary file in the same folder, fsync,
 /// rename, fsync of the folder.
-pub(super) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) -> io::Result<()> {
     let folder = folder_of(path);
     let mut file = unfinished(folder)?;
     file.write_all(bytes)?;

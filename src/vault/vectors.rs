@@ -3,6 +3,8 @@
 //!
 //! To write them anew after a decided change: `VIGIE_WRITE_VECTORS=1 cargo test vectors`.
 
+mod kit;
+
 use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,6 +89,13 @@ fn made() -> Files {
         [&office.service, &office.recovery].map(|pair| OfficeKey::read(&pair.secret).expect("just made"));
     items(&device, &office, &mut files);
     journal(&device, &mut files);
+    let parts = kit::Parts {
+        device: &device,
+        office: &office,
+        files: &files,
+    };
+    let kit = kit::made(&parts);
+    files.extend(kit);
     files
 }
 
@@ -156,7 +165,10 @@ fn journal(device: &DeviceKey, files: &mut Files) {
     let mut head = Head::empty(public);
     let mut lines = Vec::new();
     let entries = [
-        (Kind::Created, json!({"device": public, "program": "0.1.0"})),
+        (
+            Kind::Created,
+            json!({"clock": "set", "device": public, "program": "0.1.0"}),
+        ),
         (
             Kind::Verdict,
             json!({"reason": "vehicle-in-zone", "event": "0123456789abcdef", "score": 0.5}),
@@ -203,7 +215,7 @@ fn the_formats_are_those_of_the_committed_vectors() {
     for (name, bytes) in made() {
         let path = folder.join(&name);
         if write {
-            fs::create_dir_all(&folder).expect("a folder");
+            fs::create_dir_all(folder.join("kit")).expect("a folder");
             fs::write(&path, &bytes).expect("written");
         }
         let committed = fs::read(&path).unwrap_or_default();

@@ -81,7 +81,7 @@ pub fn cut_after_each(task: Task, at_least: u64, before: &Rig, mut after: impl F
             (Left::Some, 2 * number + 1),
         ] {
             points.check(|| {
-                let rig = bare_box();
+                let rig = bare_box(before);
                 disk.cut(left, &mut Chance::new(seed), rig.folder.path());
                 let what = format!("after call {number}, {call}, {left:?} left, seed {seed}");
                 after(&rig, &what);

@@ -12,7 +12,7 @@ use vigie::transfer::contents::Contents;
 use vigie::transfer::out::Written;
 use vigie::transfer::returning::{Return, Taken};
 use vigie::transfer::taking_in::{Outcome, bundles, import};
-use vigie::transfer::{BundleName, CONTENTS, Desk, Error, Folder, Reason, ReturnName, out, returning};
+use vigie::transfer::{BundleName, CONTENTS, DRILL, Desk, Error, Folder, Reason, ReturnName, out, returning};
 use vigie::vault::keys::{desk_init, trap_init};
 use vigie::vault::signed::{self, Document};
 use vigie::vault::{DeviceKey, DevicePublic, OfficeKey, Recipient};
@@ -272,4 +272,20 @@ pub fn name(way: &Way, number: u64) -> BundleName {
 
 pub fn key(path: &Path) -> OfficeKey {
     OfficeKey::read(path).expect("a key")
+}
+
+/// A bundle of three items on the stick.
+pub fn ready() -> Way {
+    let way = Way::new();
+    way.seal(1, &[200, 70_000]);
+    way.seal(2, &[0]);
+    way.out();
+    way
+}
+
+/// The names of the items in the bundle on the stick.
+pub fn items(way: &Way) -> Vec<String> {
+    let mut names = names(&way.bundle());
+    names.retain(|name| name.ends_with(".vgi") && name != DRILL);
+    names
 }

@@ -72,7 +72,7 @@ impl Kit {
                 store
                     .transaction(|tx| {
                         tx.journal(at(1), &entry(u32::from(event)))?;
-                        tx.insert_item(at(2), staged)
+                        tx.insert_item(at(1), staged)
                     })
                     .expect("committed");
             }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::status;
 use super::{Exit, Failure, Told, box_time, json_line, line, role};
+use crate::transfer::desk;
 use crate::vault::keys::destruction::Secret;
 use crate::vault::keys::drill::State;
 use crate::vault::keys::revocation::EXTENSION;
@@ -140,7 +142,10 @@ fn list(
 pub fn drill(keys: &[PathBuf], store: Option<&Path>, told: Told) -> Result<Exit, Failure> {
     let mut drill = Drill::of_keys(keys)?;
     if let Some(store) = store {
-        drill.try_store(store)?;
+        // A box's vault has no such table: there, each item's own header says to whom it is sealed.
+        let db = status::reading(store)?;
+        let wrapped = |event| desk::wrapped(db.as_ref()?, event).ok()?;
+        drill.try_store(store, wrapped)?;
     }
     let fault = drill.found_fault(box_time());
     if told.json {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::ring::files;
 use super::{DeviceId, DevicePublic, Epoch, Error, Fingerprint, OfficeKey, Recipient, Role};
 use crate::frame::{BoxTime, EventId};
-use crate::vault::item::ItemId;
+use crate::vault::item::{ItemId, Stanza};
 use crate::vault::seal::{self, EventSealer};
 
 /// How a key did.
@@ -118,8 +118,13 @@ impl Drill {
         })
     }
 
-    /// Tries one item of each event in a store's folder, the smallest.
-    pub fn try_store(&mut self, store: &Path) -> Result<(), Error> {
+    /// Tries one item of each event in a store's folder, the smallest: with the content key as `wrapped` has it
+    /// (the desk's, wrapped anew), else as the item's own header has it.
+    pub fn try_store(
+        &mut self,
+        store: &Path,
+        wrapped: impl Fn(EventId) -> Option<Vec<Stanza>>,
+    ) -> Result<(), Error> {
         let folder = store.join(crate::vault::store::ITEMS);
         let io_at = |source| Error::Io {
             path: folder.clone(),
@@ -139,7 +144,7 @@ impl Drill {
             }
         }
         for (event, (_, path)) in smallest {
-            let (opened_with, why) = match self.open(&path) {
+            let (opened_with, why) = match self.open(&path, wrapped(event).as_deref()) {
                 Ok(key) => (Some(key), None),
                 Err(why) => (None, Some(why)),
             };
@@ -153,11 +158,16 @@ impl Drill {
     }
 
     /// Opens an item with whichever key does; else the last key's trouble.
-    fn open(&self, path: &Path) -> Result<Fingerprint, String> {
+    fn open(&self, path: &Path, wrapped: Option<&[Stanza]>) -> Result<Fingerprint, String> {
         let mut why = "there is no key to try".to_owned();
         for key in &self.secrets {
             let file = File::open(path).map_err(|error| error.to_string())?;
-            match seal::open(BufReader::new(file), key) {
+            let source = BufReader::new(file);
+            let opened = match wrapped {
+                Some(stanzas) => seal::open_with(source, stanzas, key),
+                None => seal::open(source, key),
+            };
+            match opened {
                 Ok(_) => return Ok(key.recipient().fingerprint()),
                 // Another key's turn, unless one that should open it has said more.
                 Err(error @ seal::Error::OtherKey { .. }) if why.starts_with("there is no") => {

@@ -152,9 +152,10 @@ impl KeyText {
         let fingerprint = field("fingerprint: ", "the line `fingerprint:` is missing")?
             .parse()
             .map_err(|_| wrong("its fingerprint is not 16 hexadecimal digits"))?;
-        let bytes = lower_hex(field("key: ", "the line `key:` is missing")?)
-            .map(Zeroizing::new)
-            .ok_or_else(|| wrong("its key is not 64 hexadecimal digits"))?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        if !lower_hex_into(field("key: ", "the line `key:` is missing")?, &mut *bytes) {
+            return Err(wrong("its key is not 64 hexadecimal digits"));
+        }
         if lines.next().is_some() {
             return Err(wrong("there is more in it than one key"));
         }
@@ -353,6 +354,11 @@ fn write_new(
 /// Digits in lower case only, so that no two texts say the same bytes.
 pub(in crate::vault) fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
+    lower_hex_into(text, &mut bytes).then_some(bytes)
+}
+
+/// The same for a secret, which is to lie nowhere else than in `bytes`; whether it does.
+fn lower_hex_into(text: &str, bytes: &mut [u8]) -> bool {
     let upper = text.bytes().any(|c| c.is_ascii_uppercase());
-    (!upper && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
+    !upper && hex::decode_to_slice(text, bytes).is_ok()
 }

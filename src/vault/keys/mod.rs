@@ -45,7 +45,7 @@ pub use signing::{DeviceKey, DevicePublic};
 pub enum Error {
     /// Making keys never replaces any: what was sealed to the old one could no longer be opened.
     #[error(
-        "{}: a key is already there; keep it, or move it to a safe place before making a new one",
+        "{}: it is already there; keep it, or move it to a safe place before making a new one",
         .0.display()
     )]
     Exists(PathBuf),

@@ -77,7 +77,9 @@ impl DevicePublic {
     /// From its 32 bytes; nothing if they are no point, or one whose signatures anyone can make.
     pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
         let key = VerifyingKey::from_bytes(bytes).ok()?;
-        (!key.is_weak()).then(|| Self::new(key))
+        // RFC 8032 §5.1.3: a point has one encoding; with another, one key would have two names.
+        let canonical = key.to_edwards().compress().as_bytes() == bytes;
+        (canonical && !key.is_weak()).then(|| Self::new(key))
     }
 
     /// Its 32 bytes.
