@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use common::{Rig, clock};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound, several};
-use fault_kit::points::{self, Points, stride};
+use fault_kit::points::{self, Mode, Points, stride};
 use fault_kit::shim::{self, Task};
 use fault_kit::{copy_of, enforcing, on_trial, originals};
 use vigie::vision::Painted;
@@ -77,7 +77,7 @@ impl Expected {
     }
 }
 
-fn fail_each(expected: &Expected, mode: &str, phase: u64, at_least: u64) {
+fn fail_each(expected: &Expected, mode: Mode, phase: u64, at_least: u64) {
     points::fail_each(Task::Round, mode, phase, at_least, &expected.card, |rig, what| {
         expected.assert_after(rig, what);
     });
@@ -85,43 +85,43 @@ fn fail_each(expected: &Expected, mode: &str, phase: u64, at_least: u64) {
 
 #[test]
 fn any_call_that_fails_once_loses_nothing() {
-    fail_each(&Expected::enforcing(), "eio", 0, 100);
+    fail_each(&Expected::enforcing(), ("eio", 1), 0, 100);
 }
 
 #[test]
 fn a_disk_that_dies_at_any_call_loses_nothing() {
-    fail_each(&Expected::enforcing(), "dead", 1, 100);
+    fail_each(&Expected::enforcing(), ("dead", 3), 1, 100);
 }
 
 #[test]
 fn a_call_that_finds_the_disk_full_loses_nothing() {
-    fail_each(&Expected::enforcing(), "enospc", 2, 100);
+    fail_each(&Expected::enforcing(), ("enospc", 3), 2, 100);
 }
 
 #[test]
 fn a_disk_that_is_full_from_any_call_on_loses_nothing() {
-    fail_each(&Expected::enforcing(), "full", 3, 100);
+    fail_each(&Expected::enforcing(), ("full", 1), 3, 100);
 }
 
 #[test]
 fn a_write_that_is_cut_short_loses_nothing() {
-    fail_each(&Expected::enforcing(), "short", 4, 50);
+    fail_each(&Expected::enforcing(), ("short", 3), 4, 50);
 }
 
 #[test]
 fn a_kill_before_any_call_loses_nothing() {
-    fail_each(&Expected::enforcing(), "kill", 5, 100);
+    fail_each(&Expected::enforcing(), ("kill", 1), 5, 100);
 }
 
 #[test]
 fn a_card_pulled_at_any_call_loses_nothing() {
-    fail_each(&Expected::enforcing(), "pulled", 6, 30);
+    fail_each(&Expected::enforcing(), ("pulled", 1), 6, 30);
 }
 
 #[test]
 fn a_power_cut_after_any_call_loses_nothing() {
     let expected = Expected::enforcing();
-    points::cut_after_each(Task::Round, 300, &expected.card, |rig, what| {
+    points::cut_after_each(Task::Round, 200, &expected.card, |rig, what| {
         expected.assert_after(rig, what);
     });
 }
@@ -150,23 +150,23 @@ fn a_clock_that_jumps_a_day_at_any_moment_changes_nothing() {
 
 #[test]
 fn a_new_store_bears_any_failing_call() {
-    fail_each(&Expected::on_trial(), "eio", 7, 100);
+    fail_each(&Expected::on_trial(), ("eio", 1), 7, 100);
 }
 
 #[test]
 fn a_new_store_bears_a_disk_full_from_any_call_on() {
-    fail_each(&Expected::on_trial(), "full", 8, 100);
+    fail_each(&Expected::on_trial(), ("full", 3), 8, 100);
 }
 
 #[test]
 fn a_new_store_bears_a_kill_before_any_call() {
-    fail_each(&Expected::on_trial(), "kill", 9, 100);
+    fail_each(&Expected::on_trial(), ("kill", 1), 9, 100);
 }
 
 #[test]
 fn a_new_store_bears_a_power_cut_after_any_call() {
     let expected = Expected::on_trial();
-    points::cut_after_each(Task::Round, 300, &expected.card, |rig, what| {
+    points::cut_after_each(Task::Round, 200, &expected.card, |rig, what| {
         expected.assert_after(rig, what);
     });
 }

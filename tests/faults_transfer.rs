@@ -50,11 +50,11 @@ impl Expected {
         assert_done(rig, &self.items, what);
     }
 
-    fn fail_each(mode: &str, phase: u64, at_least: u64) {
+    fn fail_each(mode: &'static str, phase: u64, at_least: u64) {
         let expected = Self::new();
         fail_each(
             Task::Transfer,
-            mode,
+            (mode, 1),
             phase,
             at_least,
             &expected.sealed,
@@ -88,7 +88,7 @@ fn a_stick_pulled_at_any_call_loses_nothing() {
 #[test]
 fn a_power_cut_after_any_call_loses_nothing() {
     let expected = Expected::new();
-    cut_after_each(Task::Transfer, 300, &expected.sealed, |rig, what| {
+    cut_after_each(Task::Transfer, 200, &expected.sealed, |rig, what| {
         expected.assert_after(rig, what);
     });
 }
