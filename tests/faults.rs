@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 
 use common::{Rig, clock};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound, several};
-use fault_kit::points::{self, Points, stride};
+use fault_kit::points::{self, Mode, Points, stride};
 use fault_kit::shim::{self, Task};
-use fault_kit::{copy_of, originals, small_card};
+use fault_kit::{copy_of, enforcing, on_trial, originals};
 use vigie::vision::Painted;
 
 #[test]
@@ -29,9 +29,25 @@ struct Expected {
 }
 
 impl Expected {
-    fn new() -> Self {
+    /// Of a box that erases.
+    fn enforcing() -> Self {
+        let expected = Self::new(enforcing);
+        let there = &expected.inventory;
+        assert_eq!(there.card.len(), 2, "what cannot be read stays");
+        assert!(there.told.values().all(|&times| times == 1));
+        expected
+    }
+
+    /// Of a new box, whose store is yet to be made.
+    fn on_trial() -> Self {
+        let expected = Self::new(on_trial);
+        assert_eq!(expected.inventory.card.len(), 10, "nothing goes");
+        expected
+    }
+
+    fn new(card: fn() -> Rig) -> Self {
         let _none_starts = shim::nobody_starts();
-        let card = small_card();
+        let card = card();
         let pieces = Pieces::of(&originals(&card));
         let several = several(&card);
         let undisturbed = copy_of(&card);
@@ -39,8 +55,6 @@ impl Expected {
         let inventory = Inventory::of(&undisturbed, &several);
         assert_eq!((inventory.ledger.len(), inventory.records.len()), (6, 2));
         assert_eq!((inventory.witnesses.len(), summary.events_sealed), (3, 2));
-        assert_eq!(inventory.card.len(), 2, "what cannot be read stays");
-        assert!(inventory.told.values().all(|&times| times == 1));
         Self {
             card,
             several,
@@ -63,8 +77,7 @@ impl Expected {
     }
 }
 
-fn fail_each(mode: &str, phase: u64, at_least: u64) {
-    let expected = Expected::new();
+fn fail_each(expected: &Expected, mode: Mode, phase: u64, at_least: u64) {
     points::fail_each(Task::Round, mode, phase, at_least, &expected.card, |rig, what| {
         expected.assert_after(rig, what);
     });
@@ -72,50 +85,50 @@ fn fail_each(mode: &str, phase: u64, at_least: u64) {
 
 #[test]
 fn any_call_that_fails_once_loses_nothing() {
-    fail_each("eio", 0, 100);
+    fail_each(&Expected::enforcing(), ("eio", 1), 0, 100);
 }
 
 #[test]
 fn a_disk_that_dies_at_any_call_loses_nothing() {
-    fail_each("dead", 1, 100);
+    fail_each(&Expected::enforcing(), ("dead", 3), 1, 100);
 }
 
 #[test]
 fn a_call_that_finds_the_disk_full_loses_nothing() {
-    fail_each("enospc", 2, 100);
+    fail_each(&Expected::enforcing(), ("enospc", 3), 2, 100);
 }
 
 #[test]
 fn a_disk_that_is_full_from_any_call_on_loses_nothing() {
-    fail_each("full", 3, 100);
+    fail_each(&Expected::enforcing(), ("full", 1), 3, 100);
 }
 
 #[test]
 fn a_write_that_is_cut_short_loses_nothing() {
-    fail_each("short", 4, 50);
+    fail_each(&Expected::enforcing(), ("short", 3), 4, 50);
 }
 
 #[test]
 fn a_kill_before_any_call_loses_nothing() {
-    fail_each("kill", 5, 100);
+    fail_each(&Expected::enforcing(), ("kill", 1), 5, 100);
 }
 
 #[test]
 fn a_card_pulled_at_any_call_loses_nothing() {
-    fail_each("pulled", 6, 30);
+    fail_each(&Expected::enforcing(), ("pulled", 1), 6, 30);
 }
 
 #[test]
 fn a_power_cut_after_any_call_loses_nothing() {
-    let expected = Expected::new();
-    points::cut_after_each(Task::Round, 300, &expected.card, |rig, what| {
+    let expected = Expected::enforcing();
+    points::cut_after_each(Task::Round, 200, &expected.card, |rig, what| {
         expected.assert_after(rig, what);
     });
 }
 
 #[test]
 fn a_clock_that_jumps_a_day_at_any_moment_changes_nothing() {
-    let expected = Expected::new();
+    let expected = Expected::enforcing();
     let mut points = Points::default();
     for hours in [24, -24] {
         let mut after = 0;
@@ -133,4 +146,27 @@ fn a_clock_that_jumps_a_day_at_any_moment_changes_nothing() {
         }
     }
     points.end("clock", 30);
+}
+
+#[test]
+fn a_new_store_bears_any_failing_call() {
+    fail_each(&Expected::on_trial(), ("eio", 1), 7, 100);
+}
+
+#[test]
+fn a_new_store_bears_a_disk_full_from_any_call_on() {
+    fail_each(&Expected::on_trial(), ("full", 3), 8, 100);
+}
+
+#[test]
+fn a_new_store_bears_a_kill_before_any_call() {
+    fail_each(&Expected::on_trial(), ("kill", 1), 9, 100);
+}
+
+#[test]
+fn a_new_store_bears_a_power_cut_after_any_call() {
+    let expected = Expected::on_trial();
+    points::cut_after_each(Task::Round, 200, &expected.card, |rig, what| {
+        expected.assert_after(rig, what);
+    });
 }

@@ -8,10 +8,10 @@ mod fault_kit;
 use std::collections::BTreeMap;
 
 use common::{Rig, clock};
+use fault_kit::enforcing;
 use fault_kit::points::{cut_after_each, fail_each};
 use fault_kit::shim::{self, Task};
-use fault_kit::small_card;
-use fault_kit::way::{assert_done, items, prepare, there_and_back};
+use fault_kit::way::{assert_done, items, there_and_back};
 use vigie::frame::Digest;
 use vigie::vision::Painted;
 
@@ -28,8 +28,7 @@ struct Expected {
 impl Expected {
     fn new() -> Self {
         let _none_starts = shim::nobody_starts();
-        let sealed = small_card();
-        prepare(&sealed);
+        let sealed = enforcing();
         sealed.scan(&mut Painted::new());
         let items = items(&sealed.store());
         assert_eq!(
@@ -51,11 +50,11 @@ impl Expected {
         assert_done(rig, &self.items, what);
     }
 
-    fn fail_each(mode: &str, phase: u64, at_least: u64) {
+    fn fail_each(mode: &'static str, phase: u64, at_least: u64) {
         let expected = Self::new();
         fail_each(
             Task::Transfer,
-            mode,
+            (mode, 1),
             phase,
             at_least,
             &expected.sealed,
@@ -89,7 +88,7 @@ fn a_stick_pulled_at_any_call_loses_nothing() {
 #[test]
 fn a_power_cut_after_any_call_loses_nothing() {
     let expected = Expected::new();
-    cut_after_each(Task::Transfer, 300, &expected.sealed, |rig, what| {
+    cut_after_each(Task::Transfer, 200, &expected.sealed, |rig, what| {
         expected.assert_after(rig, what);
     });
 }

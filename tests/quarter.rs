@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{EMPTY, Rig, Scene, UNLOADING, VAN, WALKER, with_segment};
+use common::{EMPTY, ENFORCE, Rig, Scene, UNLOADING, VAN, WALKER, with_segment};
 use fault_kit::inventory::{Inventory, Pieces, assert_sound, assert_store_sound};
 use fault_kit::power::{Disk, Left, calls};
 use fault_kit::shim::{self, Ended, Task};
@@ -200,10 +200,7 @@ fn power_cut(rig: Rig, task: Task, now: BoxTime, chance: &mut Chance) -> Rig {
     let calls = calls(&trace, before.folder.path());
     let cut = chance.below(calls.len() as u64 + 1) as usize;
     calls[..cut].iter().for_each(|call| disk.step(call));
-    let after = Rig {
-        choice: rig.choice,
-        ..bare_box()
-    };
+    let after = bare_box(&rig);
     disk.cut(Left::Some, chance, after.folder.path());
     after
 }
@@ -231,10 +228,13 @@ fn round(rig: &Rig, now: BoxTime, jump: Option<&mut Chance>) {
 
 fn live(seed: u64) {
     let mut chance = Chance::new(seed);
-    let mut rig = new_box();
-    rig.choice = if seed % 2 == 0 { "empty" } else { "irrelevant" };
-    rig.write_config();
-    way::prepare(&rig);
+    let mut rig = new_box(ENFORCE, if seed % 2 == 0 { "empty" } else { "irrelevant" });
+    // Without it, nothing would be erased.
+    whole(
+        &rig,
+        Task::Transfer,
+        BoxTime(Timestamp::from_second(1_790_000_000).expect("a time")),
+    );
     let mut camera = Camera::new();
     fs::create_dir_all(rig.card().join("DCIM")).expect("a folder");
     for week in 0..WEEKS {

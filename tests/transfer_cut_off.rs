@@ -6,6 +6,7 @@ mod vault_kit;
 use std::fs;
 
 use transfer_kit::{items, name, names, ready};
+use vault_kit::at;
 use vigie::transfer::taking_in::{Outcome, bundles};
 use vigie::transfer::{CONTENTS, DRILL, JOURNAL, Reason};
 

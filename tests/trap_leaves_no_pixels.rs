@@ -122,6 +122,7 @@ fn no_piece_of_an_original_is_anywhere_but_on_the_card_and_after_its_erasure_now
         let hit = |(path, bytes): &(PathBuf, Vec<u8>)| found(bytes, &sought).map(|_| path.clone());
         files.iter().filter_map(hit).collect()
     };
+    rig.prove_keys();
     for mode in [TRIAL, common::ENFORCE] {
         rig.mode = mode;
         scan_apart(&rig);

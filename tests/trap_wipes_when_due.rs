@@ -144,7 +144,9 @@ fn a_card_is_wiped_at_the_end_of_its_term_also_after_the_box_was_off_and_says_ho
     };
     assert_eq!((certificate.due, certificate.period.from), (days(92), days(0)));
     assert_eq!(certificate.late_seconds, 8 * 24 * 3600);
-    let What::Wipe(wiped) = &certificate.what;
+    let What::Wipe(wiped) = &certificate.what else {
+        panic!("of a wipe")
+    };
     assert!(wiped.is_whole() && wiped.reason == Reason::Due);
     assert_eq!(content(&rig.card()), []);
     assert_verified(&rig);
@@ -167,7 +169,7 @@ fn what_can_be_sealed_is_sealed_first_and_what_cannot_is_counted_with_its_reason
         3,
         "frame, manifest and record of the van"
     );
-    let wipe = wiped.wipe();
+    let wipe = &wiped.wipe;
     let files = (wipe.files.frames, wipe.files.videos, wipe.files.others);
     assert_eq!(files, (1, 1, 1));
     assert_eq!(wipe.unusable, [("not-jpeg".to_owned(), 1)].into());
@@ -266,7 +268,9 @@ fn a_wipe_that_is_cut_off_is_taken_up_again_under_its_number_and_frames_go_on_be
     let [certificate] = &certificates(&rig)[..] else {
         panic!("one certificate")
     };
-    let What::Wipe(wiped) = &certificate.what;
+    let What::Wipe(wiped) = &certificate.what else {
+        panic!("of a wipe")
+    };
     assert_eq!(
         (wiped.interrupted, wiped.reason, wiped.is_whole()),
         (4, Reason::Asked, true)
@@ -430,7 +434,6 @@ fn the_command_wipes_writes_its_certificate_and_tells_it() {
         "{}",
         stdout(&output)
     );
-    println!("{}{page}", stdout(&output));
 }
 
 #[test]

@@ -172,6 +172,16 @@ impl From<store::Error> for Failure {
                     "libérez de la place : les images restent sur la carte, rien n'est perdu",
                 ],
             ),
+            E::InDoubt(_) => (
+                [
+                    "the vault's disk did not confirm what was written",
+                    "start vigie again, which finds out what is there; if it comes back, replace the disk",
+                ],
+                [
+                    "le disque du coffre n'a pas confirmé l'écriture",
+                    "relancez vigie, qui constatera ce qui y est ; si cela se répète, remplacez le disque",
+                ],
+            ),
             E::OtherDevice { .. } => (
                 [
                     "the vault belongs to another box",

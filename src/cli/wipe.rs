@@ -152,14 +152,14 @@ pub fn wipe(
         }
     }
     tell(a.json, card, out.unwrap_or(&folder), &done, lang);
-    Ok(match done.wipe().is_whole() {
+    Ok(match done.wipe.is_whole() {
         true => Exit::Done,
         false => Exit::InPart,
     })
 }
 
 fn tell(json: bool, card: &Path, folder: &Path, done: &Wiped, lang: Lang) {
-    let wipe = done.wipe();
+    let wipe = &done.wipe;
     let (files, fill) = (&wipe.files, &wipe.fill);
     let said = Done {
         card,

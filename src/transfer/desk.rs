@@ -20,15 +20,16 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::contents::Contents;
+use super::contents::{Contents, Listed};
 use super::orders::Orders;
 use super::{Error, Folder, io_at};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::vault::item::{ItemId, STANZA, Stanza};
-use crate::vault::journal::Head;
+use crate::vault::journal::{Head, canonical};
 use crate::vault::keys::revocation::{EXTENSION, Revocation};
 use crate::vault::keys::{Fingerprint, Ring, Role};
-use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, OfficeKey, Recipient, Store, signed};
+use crate::vault::store::sealed_body;
+use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, Kind, OfficeKey, Recipient, Store, signed};
 
 /// Bytes of a key file or of orders at most.
 const LONGEST_TEXT: u64 = 64 << 10;
@@ -246,6 +247,15 @@ impl Desk {
             })
         });
         Ok(row.optional()?)
+    }
+
+    /// Whether the journal that a box brought earlier tells of this very item.
+    pub(super) fn was_sealed(&self, item: &Listed, device: DeviceId) -> Result<bool, Error> {
+        let body = sealed_body(item.id(), item.kind.as_str(), item.size, item.sha256, None);
+        let line = "SELECT 1 FROM trap_line WHERE device = ? AND kind = ? AND body = ?";
+        let mut line = self.store.sql().prepare_cached(line)?;
+        let told = params![device.to_string(), Kind::Sealed.as_str(), canonical(&body)];
+        Ok(line.exists(told)?)
     }
 
     /// Whether an event was taken once and has been erased since.

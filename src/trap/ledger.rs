@@ -350,18 +350,6 @@ impl<'a> Ledger<'a> {
         taken.map(|taken| Ok(parsed(taken?))).collect()
     }
 
-    /// The card was wiped: every frame is gone from it, and nothing is known of its files.
-    pub fn card_wiped(&self) -> rusqlite::Result<()> {
-        for sql in [
-            "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state <> 'gone'",
-            "DELETE FROM known_file WHERE camera = ?1",
-            "DELETE FROM left_file WHERE camera = ?1",
-        ] {
-            self.db.execute(sql, [self.camera.as_str()])?;
-        }
-        Ok(())
-    }
-
     /// The digests of all frames that lie on the card.
     pub fn on_card(&self) -> rusqlite::Result<BTreeSet<Digest>> {
         let mut query = self.db.prepare_cached(&format!("SELECT digest FROM {ON_CARD}"))?;

@@ -19,6 +19,7 @@ pub mod settling;
 mod taking;
 pub mod terms;
 mod timeline;
+mod unreviewed;
 mod videos;
 pub mod wiping;
 pub mod witness;

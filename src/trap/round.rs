@@ -19,6 +19,7 @@ use super::settling::Settlings;
 use super::taking::place;
 use super::terms;
 use super::timeline::Timeline;
+use super::unreviewed;
 use crate::card::settle::State as Settled;
 use crate::card::{self, Card, CardFile, CardPath, Listing};
 use crate::config::{self, Camera};
@@ -101,9 +102,9 @@ impl Round<'_> {
     /// Goes over the card once.
     pub fn run(&mut self, listener: &mut dyn Listener) -> Result<Summary, Error> {
         let began = Instant::now();
-        self.store.check_room()?;
         ledger::prepare(self.store)?;
         terms::prepare(self.store)?;
+        unreviewed::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         let sealed_to = self.recipients.choose((self.clock)()).recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;
@@ -130,6 +131,9 @@ impl Round<'_> {
             waiting_for: HashMap::new(),
             aged: HashSet::new(),
         };
+        // Before anything is asked for room: it makes some.
+        run.expire()?;
+        run.round.store.check_room()?;
         run.clear_cut_off_wipe();
         run.finish_erasures()?;
         run.finish_videos()?;

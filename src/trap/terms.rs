@@ -211,10 +211,16 @@ impl<'a> Terms<'a> {
         Ok(())
     }
 
-    /// Forgets all files: the card was wiped.
-    pub fn forget_files(&self) -> rusqlite::Result<()> {
-        self.db
-            .execute("DELETE FROM card_file WHERE camera = ?1", [self.camera.as_str()])?;
+    /// The card was wiped: every frame is gone from it (`super::ledger`), and nothing is known of its files.
+    pub fn card_wiped(&self) -> rusqlite::Result<()> {
+        for sql in [
+            "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state <> 'gone'",
+            "DELETE FROM known_file WHERE camera = ?1",
+            "DELETE FROM left_file WHERE camera = ?1",
+            "DELETE FROM card_file WHERE camera = ?1",
+        ] {
+            self.db.execute(sql, [self.camera.as_str()])?;
+        }
         Ok(())
     }
 }
@@ -268,13 +274,12 @@ mod tests {
         terms.set_wipe(&term).expect("written");
         terms.set_file(&file).expect("written");
         assert_eq!(terms.wipe().expect("read"), Some(term));
-        assert_eq!(terms.files().expect("read"), [file.clone()]);
+        assert_eq!(terms.files().expect("read"), std::slice::from_ref(&file));
         let other = Terms::of(&db, &pont);
         assert_eq!(
             (other.wipe().expect("read"), other.files().expect("read")),
             (None, vec![])
         );
-        other.forget_files().expect("none");
         other.forget_file(&file.path).expect("none");
         assert_eq!(terms.files().expect("read").len(), 1);
         terms.forget_file(&file.path).expect("forgotten");

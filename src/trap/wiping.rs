@@ -16,7 +16,6 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::ledger::Ledger;
 use super::outcome::word;
 use super::round::Listener;
 use super::service::Service;
@@ -39,18 +38,12 @@ const MOST_ROUNDS: usize = 100;
 /// What a wipe came to.
 #[derive(Debug, Clone)]
 pub struct Wiped {
+    /// How the card was wiped.
+    pub wipe: certificate::Wipe,
     /// What was certified.
     pub certificate: Certificate,
     /// As the store keeps it.
     pub filed: Filed,
-}
-
-impl Wiped {
-    /// How the card was wiped.
-    pub fn wipe(&self) -> &certificate::Wipe {
-        let What::Wipe(wipe) = &self.certificate.what;
-        wipe
-    }
 }
 
 /// Nobody watches.
@@ -199,7 +192,7 @@ impl Service<'_> {
         });
         match done {
             Ok(None) => {}
-            Ok(Some(wiped)) if wiped.wipe().is_whole() => {
+            Ok(Some(wiped)) if wiped.wipe.is_whole() => {
                 tracing::info!(camera = %camera.id, certificate = wiped.filed.number, "the card was wiped");
             }
             Ok(Some(wiped)) => {
@@ -360,7 +353,7 @@ impl Service<'_> {
         let (files, bytes) = (wipe.files, wipe.fill.bytes);
         let certificate = Certificate {
             number: number(camera, term),
-            what: What::Wipe(wipe),
+            what: What::Wipe(wipe.clone()),
             device: self.store.device(),
             device_key: self.store.device_key().clone(),
             camera: camera.id.clone(),
@@ -399,16 +392,19 @@ impl Service<'_> {
             under_way: None,
         };
         self.store.transaction(|tx| {
-            Ledger::of(tx.raw(), &camera.id).card_wiped()?;
             let terms = Terms::of(tx.raw(), &camera.id);
-            terms.forget_files()?;
+            terms.card_wiped()?;
             terms.set_wipe(&after)?;
             tx.keep_certificate(&filed)?;
             tx.journal(ended, &entry)?;
             Ok::<_, Error>(())
         })?;
         self.store.put_out_certificates()?;
-        Ok(Wiped { certificate, filed })
+        Ok(Wiped {
+            wipe,
+            certificate,
+            filed,
+        })
     }
 }
 
@@ -447,7 +443,7 @@ fn fill_of(seed: Seed, filled: Filled) -> certificate::Fill {
     }
 }
 
-fn regime(regime: &config::Regime) -> Regime {
+pub(super) fn regime(regime: &config::Regime) -> Regime {
     use config::RegimeKind as K;
     let kind = match &regime.kind {
         K::Videoprotection => "videoprotection",

@@ -72,6 +72,20 @@ impl Document for Certificate {
 pub enum What {
     /// All that lay on a memory card.
     Wipe(Wipe),
+    /// Sealed events that nobody fetched in time.
+    Expired(Expired),
+}
+
+/// Sealed events that went because their term was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expired {
+    /// Events.
+    pub events: u64,
+    /// Their items.
+    pub items: u64,
+    /// Bytes of these.
+    pub bytes: u64,
 }
 
 /// The legal ground of a camera, as the configuration states it.

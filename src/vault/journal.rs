@@ -56,6 +56,8 @@ pub enum Kind {
     Wiped,
     /// Items are no longer in the store (written by the store).
     Erased,
+    /// Sealed events went because nobody fetched them in time.
+    Expired,
     /// A bundle was written for the desk.
     Transferred,
     /// The desk's return file was taken.
@@ -86,6 +88,7 @@ impl Kind {
             Self::WipeIntended => "wipe_intended",
             Self::Wiped => "wiped",
             Self::Erased => "erased",
+            Self::Expired => "expired",
             Self::Transferred => "transferred",
             Self::Returned => "returned",
             Self::Imported => "imported",

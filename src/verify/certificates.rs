@@ -11,6 +11,7 @@ use super::Report;
 use crate::frame::Digest;
 use crate::vault::DevicePublic;
 use crate::vault::certificate::Certificate;
+use crate::vault::checkpoint::Checkpoint;
 use crate::vault::signed;
 use crate::vault::store::{CERTIFICATES, Filed, certificates};
 
@@ -24,6 +25,15 @@ pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut 
             return Vec::new();
         }
     };
+    let pruned = Checkpoint::text(sql).ok().flatten();
+    let pruned = pruned.and_then(|text| Checkpoint::read(&text, device).ok());
+    // The line that named it was let go with those of its time; the box's signature is left.
+    let is_pruned = |text: &str| {
+        let read = signed::read::<Certificate>(text, device, "the box").ok();
+        let last = read.map(|certificate| certificate.journal.seq);
+        last.zip(pruned.as_ref())
+            .is_some_and(|(last, pruned)| last < pruned.seq)
+    };
     for certificate in &filed {
         let here = format!("certificate {}", certificate.number);
         match signed::read::<Certificate>(&certificate.text, device, "the box") {
@@ -36,7 +46,7 @@ pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut 
             Ok(_) => {}
             Err(error) => report.fault(&here, error.to_string()),
         }
-        if !named.remove(&certificate.digest()) {
+        if !named.remove(&certificate.digest()) && !is_pruned(&certificate.text) {
             report.fault(&here, "no journal line names it: it was added or changed");
         }
     }

@@ -6,7 +6,6 @@
 #![allow(dead_code)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::AtomicBool;
@@ -17,10 +16,10 @@ use tempfile::TempDir;
 use vigie::config::Trap;
 use vigie::frame::{BoxTime, CameraTime, Digest};
 use vigie::jpeg::Facts;
-use vigie::transfer::{Desk, Folder, out, returning, taking_in};
+use vigie::transfer::{out, returning};
 use vigie::trap::service::Service;
 use vigie::trap::{self, Listener, Outcome, Summary, Word};
-use vigie::vault::keys::{Ring, desk_init, office_init, trap_init};
+use vigie::vault::keys::{Ring, office_init, trap_init};
 use vigie::vault::{DeviceKey, Epoch, OfficeKey, Recipient, Store};
 use vigie::vision::Detector;
 
@@ -229,14 +228,25 @@ zone = "all"
         OfficeKey::read(&self.path("service-2026-Q4.key")).expect("a key")
     }
 
-    /// Has a desk show that it opens what this box seals, as `enforce` demands before anything is erased. Leaves
-    /// alone a box that is not fit to run: what is wrong with it is the test's own business.
+    /// Writes down that the desk has shown that it opens what this box seals, as `enforce` demands before anything is
+    /// erased; `cli_transfer.rs` goes the way itself. Leaves alone a box that is not fit to run: what is wrong with it
+    /// is the test's own business.
     pub fn prove_keys(&self) {
         let Some((mut store, recipients)) = self.fit() else {
             return;
         };
         if !returning::proven(store.sql(), &recipients).expect("read") {
-            self.carry_to_a_desk(&mut store, &recipients);
+            let stick = tempfile::tempdir().expect("a folder");
+            let written = out::write(&mut store, &self.device(), &recipients, stick.path(), clock());
+            written.expect("a bundle");
+            let known = "INSERT OR IGNORE INTO proven_key (fingerprint) VALUES (?)";
+            let record = |tx: &mut vigie::vault::Tx<'_>| -> Result<(), vigie::vault::store::Error> {
+                for key in &recipients {
+                    tx.raw().execute(known, [key.fingerprint().to_string()])?;
+                }
+                Ok(())
+            };
+            store.transaction(record).expect("committed");
         }
         store.close(clock()).expect("closed");
     }
@@ -253,37 +263,6 @@ zone = "all"
             return None;
         }
         Some((Store::open(&self.store(), &device, clock()).ok()?, recipients))
-    }
-
-    /// There and back, to a desk that has every secret key that lies in the box's folder.
-    fn carry_to_a_desk(&self, store: &mut Store, recipients: &[Recipient]) {
-        let elsewhere = tempfile::tempdir().expect("a folder");
-        let [stick, desk] = ["stick", "desk"].map(|name| elsewhere.path().join(name));
-        for folder in [&stick, &desk, &desk.join("traps"), &desk.join("keys")] {
-            fs::create_dir(folder).expect("a folder");
-        }
-        let public = DeviceKey::read_desk(&desk_init(&desk).expect("a new key").files.secret).expect("a key");
-        fs::copy(self.path("device.pub"), desk.join("traps/device.pub")).expect("enrolled");
-        for (path, bytes) in content(self.folder.path()) {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if name.ends_with(".key") && !name.starts_with("de") {
-                let to = desk.join("keys").join(name);
-                fs::write(&to, bytes).expect("written");
-                fs::set_permissions(to, fs::Permissions::from_mode(0o600)).expect("its rights");
-            }
-        }
-        let device = self.device();
-        out::write(store, &device, recipients, &stick, clock()).expect("a bundle");
-        let mut desk = Desk::open(&desk, clock()).expect("a desk");
-        let on_stick = Folder::open(&stick).expect("a stick");
-        for name in taking_in::bundles(&on_stick).expect("read") {
-            taking_in::import(&mut desk, &on_stick, name, clock()).expect("taken");
-            let back = returning::write(&mut desk, name.device, &stick, clock()).expect("answered");
-            returning::take(store, public.public(), &on_stick, back, clock(), |_| Ok(())).expect("taken");
-        }
     }
 
     pub fn open_store(&self) -> Store {

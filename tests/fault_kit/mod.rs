@@ -27,7 +27,8 @@ use vigie::vault::Store;
 use vigie::vision::Painted;
 
 use crate::common::{
-    EMPTY, ENFORCE, Rig, Scene, Told, UNLOADING, VAN, WALKER, bare, picture, repository, with_exif,
+    EMPTY, ENFORCE, Rig, Scene, TRIAL, Told, UNLOADING, VAN, WALKER, bare, clock, picture, repository,
+    with_exif,
 };
 
 /// Numbers that look like chance and are the same for the same seed (Knuth's MMIX generator, its upper half).
@@ -66,31 +67,37 @@ fn folder() -> TempDir {
     }
 }
 
-fn rig_in(folder: TempDir) -> Rig {
+fn rig_in(folder: TempDir, mode: &'static str, choice: &'static str) -> Rig {
     Rig {
         folder,
         settings: "video = \"discard\"".to_owned(),
         camera: String::new(),
-        mode: ENFORCE,
-        choice: "irrelevant",
+        mode,
+        choice,
         models: repository().join("models"),
     }
 }
 
-/// A box with keys of its own and an empty card.
-pub fn new_box() -> Rig {
+/// A box with keys of its own and an empty card, beside a desk that has no answer for it yet.
+pub fn new_box(mode: &'static str, choice: &'static str) -> Rig {
     let folder = folder();
     copy_tree(Rig::new().folder.path(), folder.path());
-    let rig = rig_in(folder);
+    let rig = rig_in(folder, mode, choice);
     rig.write_config();
+    way::prepare(&rig);
     rig
 }
 
 /// Another box with the same keys, the same card, the same store.
 pub fn copy_of(rig: &Rig) -> Rig {
-    let folder = folder();
-    copy_tree(rig.folder.path(), folder.path());
-    rig_in(folder)
+    let copy = bare_box(rig);
+    copy_tree(rig.folder.path(), copy.folder.path());
+    copy
+}
+
+/// A box set up like another, without anything, not even keys.
+pub fn bare_box(like: &Rig) -> Rig {
+    rig_in(folder(), like.mode, like.choice)
 }
 
 /// Files keep their times: by these the trap trusts what it read before.
@@ -131,8 +138,8 @@ pub fn small(scene: Scene, seed: u32) -> Vec<u8> {
 
 /// One of everything: wind, a walker alone, a van that is unloaded, a van under two names, a video, a frame that ends
 /// too early and one that has no byte.
-pub fn small_card() -> Rig {
-    let rig = new_box();
+fn small_card(mode: &'static str) -> Rig {
+    let rig = new_box(mode, "irrelevant");
     for (number, (scene, hour)) in [
         (EMPTY, "08:00:01"),
         (EMPTY, "08:00:03"),
@@ -192,12 +199,19 @@ pub fn later(time: BoxTime, hours: i64) -> BoxTime {
     )
 }
 
+/// The small card in a box that erases: the desk has shown that it opens what is sealed.
+pub fn enforcing() -> Rig {
+    let rig = small_card(ENFORCE);
+    way::there_and_back(rig.folder.path(), clock()).expect("a whole way");
+    rig
+}
+
+/// The small card in a box on trial that has no store yet.
+pub fn on_trial() -> Rig {
+    small_card(TRIAL)
+}
+
 /// Where the interposer says what it did: outside of the box.
 pub fn said_in(folder: &Path) -> PathBuf {
     folder.join("said")
-}
-
-/// A box without anything, not even keys.
-pub fn bare_box() -> Rig {
-    rig_in(folder())
 }

@@ -36,17 +36,21 @@ impl Points {
     }
 }
 
+/// A way of failing: as `interpose.c` calls it, and how many points are passed over for each that is tried.
+pub type Mode = (&'static str, u64);
+
 /// Fails every call of a task in turn, until a run completes. The clock may have jumped by a day before what comes
 /// after it: that is the caller's to do and to check.
 pub fn fail_each(
     task: Task,
-    mode: &str,
+    (mode, every): Mode,
     phase: u64,
     at_least: u64,
     before: &Rig,
     mut after: impl FnMut(&Rig, &str),
 ) {
-    let (mut at, mut points) = (1 + phase % stride(), Points::default());
+    let stride = every * stride();
+    let (mut at, mut points) = (1 + phase % stride, Points::default());
     loop {
         let rig = copy_of(before);
         let now = later(clock(), 24 * (at as i64 % 3 - 1));
@@ -59,12 +63,12 @@ pub fn fail_each(
             assert_eq!(run.ended == Ended::Killed, mode == "kill", "{fault}");
             after(&rig, &format!("{}: {:?}", fault.trim(), run.ended));
         });
-        at += stride();
+        at += stride;
     }
-    points.end(&format!("{task:?}, {mode}"), at_least);
+    points.end(&format!("{task:?}, {mode}"), at_least / every);
 }
 
-/// Cuts the power after every call of a task: once all is lost that may be lost, twice chance decides.
+/// Cuts the power after every call of a task: once all is lost that may be lost, once chance decides.
 pub fn cut_after_each(task: Task, at_least: u64, before: &Rig, mut after: impl FnMut(&Rig, &str)) {
     let recorded = copy_of(before);
     let mut disk = Disk::read(recorded.folder.path());
@@ -81,7 +85,7 @@ pub fn cut_after_each(task: Task, at_least: u64, before: &Rig, mut after: impl F
             (Left::Some, 2 * number + 1),
         ] {
             points.check(|| {
-                let rig = bare_box();
+                let rig = bare_box(before);
                 disk.cut(left, &mut Chance::new(seed), rig.folder.path());
                 let what = format!("after call {number}, {call}, {left:?} left, seed {seed}");
                 after(&rig, &what);

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use super::{Certificate, LIMIT, Reason, Regime, What, Wipe};
+use super::{Certificate, Expired, LIMIT, Reason, Regime, What, Wipe};
 use crate::frame::BoxTime;
 
 /// Columns of the page.
@@ -14,8 +14,15 @@ const VALUES: usize = 30;
 /// The page of this certificate. Its own hash in it ([`Certificate::page`]) plays no part.
 pub fn page(certificate: &Certificate) -> String {
     let mut page = Page::default();
-    let What::Wipe(wipe) = &certificate.what;
     page.heading(&certificate.number);
+    match &certificate.what {
+        What::Wipe(wipe) => of_wipe(&mut page, certificate, wipe),
+        What::Expired(expired) => of_expired(&mut page, certificate, expired),
+    }
+    page.lines
+}
+
+fn of_wipe(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
     page.text("Objet : vidage complet de la carte mémoire d'un piège photographique.");
     page.text(match wipe.is_whole() {
         true => "Résultat : vidage complet, contrôle par relecture conforme.",
@@ -24,62 +31,77 @@ pub fn page(certificate: &Certificate) -> String {
              et 4). La carte doit être retirée du service et détruite physiquement."
         }
     });
-    device(&mut page, certificate, wipe);
-    term(&mut page, certificate, wipe);
-    files(&mut page, wipe);
-    method(&mut page, wipe);
-    page.title("5. Limite");
-    page.text(LIMIT);
-    proof(&mut page, certificate, wipe);
-    page.lines
-}
-
-fn device(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
-    let card = &wipe.card;
-    let unknown = || "non communiqué par le système".to_owned();
-    page.title("1. Appareil et support");
-    page.row("Caméra", &certificate.camera.to_string());
-    page.row("Lieu", &certificate.site);
-    page.row("Régime juridique déclaré", &regime(&certificate.regime));
-    page.row("Boîtier", &certificate.device.to_string());
-    page.row("Carte, système de fichiers", &card.file_system);
-    page.row(
-        "Carte, numéro de série",
-        &card.serial.clone().unwrap_or_else(unknown),
-    );
-    let size = (card.bytes > 0).then(|| octets(card.bytes));
-    page.row("Carte, capacité", &size.unwrap_or_else(unknown));
-}
-
-fn term(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
-    page.title("2. Motif et délais (heures en temps universel)");
-    page.row(
-        "Motif",
+    device(page, certificate);
+    card(page, wipe);
+    term(
+        page,
+        certificate,
         match wipe.reason {
             Reason::Due => "échéance du vidage périodique",
             Reason::Asked => "demande d'un opérateur",
         },
     );
-    let days = certificate
-        .due
-        .0
-        .duration_since(certificate.period.from.0)
-        .as_hours()
-        / 24;
-    page.row("Règle", &format!("vidage au moins tous les {days} jours"));
-    page.row(
-        "Accord d'élimination, visa",
-        "(à porter par le service) ______________",
+    if wipe.interrupted > 0 {
+        page.row("Interruptions, puis reprises", &number(wipe.interrupted.into()));
+    }
+    files(page, wipe);
+    method(page, wipe);
+    page.title("5. Limite");
+    page.text(LIMIT);
+    proof(page, certificate);
+    page.text("La suite pseudo-aléatoire de l'espace libre est tirée de");
+    page.text(&format!("  {}", wipe.fill.seed));
+    original(page, certificate);
+}
+
+fn of_expired(page: &mut Page, certificate: &Certificate, expired: &Expired) {
+    page.text(
+        "Objet : destruction d'événements scellés que le service n'a pas relevés dans le délai de conservation.",
     );
+    device(page, certificate);
+    term(page, certificate, "échéance du délai de conservation");
+    page.title("3. Ce qui a été détruit");
+    page.row("Événements", &number(expired.events));
+    page.row("Éléments scellés", &number(expired.items));
+    page.row("Volume de ces éléments", &octets(expired.bytes));
+    page.title("4. Méthode");
+    page.text(
+        "Ces éléments étaient masqués et chiffrés avant leur première écriture ; le boîtier n'a jamais détenu la clé \
+         qui les ouvre. Leur enregistrement a été retiré du coffre, puis chaque fichier a été réécrit sur place, une \
+         fois, par des octets aléatoires, et supprimé.",
+    );
+    page.title("5. Limite");
+    page.text(LIMIT);
+    proof(page, certificate);
+    original(page, certificate);
+}
+
+fn device(page: &mut Page, certificate: &Certificate) {
+    page.title("1. Appareil et support");
+    page.row("Caméra", &certificate.camera.to_string());
+    page.row("Lieu", &certificate.site);
+    page.row("Régime juridique déclaré", &regime(&certificate.regime));
+    page.row("Boîtier", &certificate.device.to_string());
+}
+
+fn card(page: &mut Page, wipe: &Wipe) {
+    let card = &wipe.card;
+    let unknown = || "non communiqué par le système".to_owned();
+    let serial = card.serial.clone().unwrap_or_else(unknown);
+    page.row("Carte", &format!("{}, n° de série {serial}", card.file_system));
+    let size = (card.bytes > 0).then(|| octets(card.bytes));
+    page.row("Carte, capacité", &size.unwrap_or_else(unknown));
+}
+
+fn term(page: &mut Page, certificate: &Certificate, why: &str) {
+    page.title("2. Motif et délais (heures en temps universel)");
+    page.row("Motif", why);
     page.row("Période couverte, début", &date(certificate.period.from));
     page.row("Période couverte, fin", &date(certificate.period.until));
     page.row("Prévu au plus tard le", &date(certificate.due));
     page.row("Commencé le", &date(certificate.began));
     page.row("Terminé le", &date(certificate.ended));
     page.row("Retard", &lateness(certificate.late_seconds));
-    if wipe.interrupted > 0 {
-        page.row("Interruptions, puis reprises", &number(wipe.interrupted.into()));
-    }
 }
 
 fn files(page: &mut Page, wipe: &Wipe) {
@@ -115,8 +137,8 @@ fn method(page: &mut Page, wipe: &Wipe) {
     page.row("Espace libre rempli", &octets(fill.bytes));
     page.row("Écritures refusées", &number(fill.refused));
     page.row("Blocs (512 octets) relus", &number(fill.blocks_read));
-    page.row("Blocs différents", &number(fill.blocks_different));
-    page.row("Blocs illisibles", &number(fill.blocks_unread));
+    let [different, unread] = [fill.blocks_different, fill.blocks_unread].map(number);
+    page.row("Blocs différents, illisibles", &format!("{different}, {unread}"));
     page.row(
         "Relecture",
         match fill.read_direct {
@@ -133,17 +155,20 @@ fn method(page: &mut Page, wipe: &Wipe) {
     );
 }
 
-fn proof(page: &mut Page, certificate: &Certificate, wipe: &Wipe) {
+fn proof(page: &mut Page, certificate: &Certificate) {
     page.title("6. Preuve");
     page.row(
         "Établi par",
         &format!("vigie {}, automatiquement", certificate.program),
     );
-    page.row("Journal, dernière ligne", &number(certificate.journal.seq));
-    page.row("  son empreinte", "");
+    let line = number(certificate.journal.seq);
+    page.text(&format!(
+        "Dernière ligne du journal : {line}, dont l'empreinte est"
+    ));
     page.text(&format!("  {}", certificate.journal.hash));
-    page.row("Origine de la suite", "");
-    page.text(&format!("  {}", wipe.fill.seed));
+}
+
+fn original(page: &mut Page, certificate: &Certificate) {
     page.text(&format!(
         "L'original, signé par le boîtier, est le fichier {}.json ; cette page en est la version à imprimer, et \
          son empreinte y figure.",
@@ -396,7 +421,7 @@ mod tests {
             "1er novembre 2026 à 6 h 05",
             "4 jours 18 heures",
             "31 914 983 424 octets",
-            "tronquées ................. : 2",
+            "tronquées ................ : 2",
             "1A2B-3C4D",
         ] {
             assert!(flat.contains(said), "{said}:\n{page}");

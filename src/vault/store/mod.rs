@@ -20,6 +20,7 @@ mod opening;
 mod pruning;
 mod staging;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -160,6 +161,10 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A commit failed when it was to be made durable: whether it was, opening the store again tells. Until then
+    /// nothing is written, and no item file goes.
+    #[error("{}: it is not known whether the last commit is on the disk", .0.display())]
+    InDoubt(PathBuf),
     /// The database failed.
     #[error("vault database: {0}")]
     Database(rusqlite::Error),
@@ -172,6 +177,12 @@ impl From<rusqlite::Error> for Error {
             _ => Self::Database(error),
         }
     }
+}
+
+/// Whether a commit that failed may be found whole when the store is opened next: its frames may be in the
+/// write-ahead log, where only their sync failed, while this connection has rolled it back.
+fn is_in_doubt(failed: &rusqlite::Error) -> bool {
+    failed.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -207,6 +218,8 @@ pub struct Store {
     opened: BoxTime,
     /// Whether this session has written its first line.
     written: bool,
+    /// Whether a commit failed of which only opening again can tell whether it is there.
+    in_doubt: Cell<bool>,
     recovery: Recovery,
     // Last, so that the lock outlives the connection.
     _lock: File,
@@ -239,6 +252,7 @@ impl Store {
             head,
             opened: now,
             written: new,
+            in_doubt: Cell::new(false),
             recovery: Recovery::default(),
             _lock: lock,
         };
@@ -350,7 +364,10 @@ impl Store {
             write_head(&sql, head, &self.device).map_err(Error::from)?;
         }
         let committed = sql.commit();
-        keep_what_has_a_row(&self.sql, staged, committed.is_ok());
+        if committed.as_ref().is_err_and(is_in_doubt) {
+            self.in_doubt.set(true);
+        }
+        keep_what_has_a_row(&self.sql, staged, committed.is_ok() || self.in_doubt.get());
         committed.map_err(Error::from)?;
         if !erased.is_empty() {
             erasing::settle(&self.sql, &self.dir, &erased);
@@ -359,6 +376,9 @@ impl Store {
     }
 
     fn begin(&self) -> Result<Tx<'_>, Error> {
+        if self.in_doubt.get() {
+            return Err(Error::InDoubt(self.dir.join(DATABASE)));
+        }
         // Unchecked means that transactions could be nested by mistake: `transaction`
         // takes the store by `&mut`, so they cannot.
         let sql = rusqlite::Transaction::new_unchecked(&self.sql, TransactionBehavior::Immediate)?;

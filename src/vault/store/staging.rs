@@ -189,14 +189,14 @@ pub fn item_files(dir: &Path, event: Option<EventId>) -> Result<Vec<(ItemId, Pat
 }
 
 /// After a commit that failed, the rows say whether it did: an item without one goes, one with a row,
-/// or in doubt, stays for the next opening.
-pub(super) fn keep_what_has_a_row(sql: &Connection, staged: Vec<Staged>, committed: bool) {
+/// or of a commit that is in doubt, stays for the next opening.
+pub(super) fn keep_what_has_a_row(sql: &Connection, staged: Vec<Staged>, may_be_committed: bool) {
     for mut item in staged {
         let row = || {
             sql.prepare("SELECT 1 FROM item WHERE event = ?1 AND number = ?2")?
                 .exists(params![item.id().event.to_string(), item.id().number])
         };
-        if committed || row().unwrap_or(true) {
+        if may_be_committed || row().unwrap_or(true) {
             item.keep();
         }
     }
