@@ -12,7 +12,7 @@ use vigie::vault::journal::Line;
 use vigie::vision::Painted;
 
 /// What a line of each kind may hold.
-const MEMBERS: [(&str, &[&str]); 11] = [
+const MEMBERS: [(&str, &[&str]); 16] = [
     ("created", &["clock", "device", "program"]),
     ("opened", &["clock", "program"]),
     ("recovered", &["cut_off", "removed"]),
@@ -33,9 +33,31 @@ const MEMBERS: [(&str, &[&str]); 11] = [
             "witnesses",
         ],
     ),
-    ("discard_intended", &["camera", "frame", "video"]),
-    ("discarded", &["camera", "frame", "video"]),
+    (
+        "discard_intended",
+        &["camera", "file", "frame", "reason", "video"],
+    ),
+    ("discarded", &["camera", "file", "frame", "reason", "video"]),
     ("left", &["camera", "frame", "reason", "size"]),
+    ("wipe_intended", &["camera", "interrupted", "number", "reason"]),
+    (
+        "wiped",
+        &[
+            "bytes",
+            "camera",
+            "certificate",
+            "files",
+            "filled",
+            "number",
+            "whole",
+        ],
+    ),
+    ("transferred", &["bundle", "contents", "damaged", "head", "items"]),
+    (
+        "returned",
+        &["bundle", "head", "items", "kept", "number", "return"],
+    ),
+    ("imported", &["bundle", "contents", "device", "head", "items"]),
 ];
 
 /// Hexadecimal ids, plain words in lower case, times, versions; and the store's own files.

@@ -259,7 +259,7 @@ pub(super) fn walk(
     }
     let mut head = header.after;
     let mut end = None;
-    while let Some(record) = reader.next().map_err(damaged)? {
+    while let Some(record) = reader.record().map_err(damaged)? {
         match record {
             Record::Line(line) if end.is_none() => {
                 if line.seq != head.seq.saturating_add(1) || line.prev != head.hash {

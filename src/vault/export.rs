@@ -108,7 +108,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The next line; nothing at the end of the file.
-    pub fn next(&mut self) -> Result<Option<Record>, Error> {
+    pub fn record(&mut self) -> Result<Option<Record>, Error> {
         let Some(text) = next_line(&mut self.source)? else {
             return Ok(None);
         };

@@ -123,7 +123,7 @@ pub fn export(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) 
     let mut pinned = pinned.map(|head| Milestone::new(head, header.after));
     let end = loop {
         let next = walk.head().seq.saturating_add(1);
-        match reader.next() {
+        match reader.record() {
             Ok(Some(Record::Line(line))) => {
                 for what in walk.step(&line) {
                     report.fault(format!("journal line {}", line.seq), what);
@@ -144,7 +144,7 @@ pub fn export(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) 
         }
     };
     ends_there(&walk, end, trusted, &mut report);
-    if !matches!(reader.next(), Ok(None)) {
+    if !matches!(reader.record(), Ok(None)) {
         report.fault("after its last line", "something was added");
     }
     if let Some(what) = pinned.and_then(|pinned| pinned.missed(header.after, walk.head())) {
