@@ -104,7 +104,11 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Error> {
         .write(true)
         .mode(0o600)
         .open(path);
-    made.map_err(io_at(path))?;
+    let made = made.map_err(io_at(path))?;
+    // Before SQLite makes files beside it: without it, these would be other things in the folder.
+    if made.metadata().map_err(io_at(path))?.len() == 0 {
+        durable::sync_name(path).map_err(io_at(path))?;
+    }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let sql = Connection::open_with_flags(path, flags)?;
