@@ -45,6 +45,7 @@ fn days(day: i64) -> BoxTime {
 }
 
 fn with_service<T>(rig: &Rig, day: i64, painted: &Painted, work: impl FnOnce(&mut Service<'_>) -> T) -> T {
+    rig.prove_keys();
     let config = rig.config();
     let mut store = Store::open(&rig.store(), &rig.device(), days(day)).expect("a store");
     let now = || days(day);

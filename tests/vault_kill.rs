@@ -92,8 +92,10 @@ fn what_was_committed_before_a_kill_is_there_after_it() {
         assert_eq!(items.len() % 2, 0);
         store.close(at(9)).expect("closed");
         let report = verify::store(&kit.dir(), Some(kit.device.public())).expect("a store");
+        // The clock of this test goes back from round to round, and the report says so.
+        let clock = |remark: &String| remark.starts_with("the box's clock went back");
         assert!(
-            report.ok && report.remarks.is_empty(),
+            report.ok && report.remarks.iter().all(clock),
             "round {round}: {report:#?}"
         );
     }

@@ -25,6 +25,8 @@ pub struct Inventory {
     pub told: BTreeMap<(String, String), u32>,
     /// The frames that lay on the card under several names.
     pub several: BTreeSet<String>,
+    /// The events that went because nobody fetched them in time.
+    pub expired: BTreeSet<String>,
     /// Every file of the card.
     pub card: Vec<(PathBuf, Digest)>,
 }
@@ -47,7 +49,7 @@ impl Inventory {
         let mut query = opened
             .sql()
             .prepare(
-                "SELECT kind, coalesce(body ->> 'frame', body ->> 'event') FROM journal
+                "SELECT kind, coalesce(body ->> 'frame', body ->> 'event', body ->> 'file') FROM journal
                  WHERE kind IN ('discard_intended', 'discarded', 'verdict')",
             )
             .expect("a journal");
@@ -56,6 +58,14 @@ impl Inventory {
         for line in lines.expect("lines") {
             *told.entry(line.expect("a line")).or_default() += 1;
         }
+        let mut query = opened
+            .sql()
+            .prepare(
+                "SELECT body ->> 'event' FROM journal WHERE kind = 'erased' AND body ->> 'cause' = 'expired'",
+            )
+            .expect("a journal");
+        let expired = query.query_map([], |row| row.get(0)).expect("lines");
+        let expired = expired.collect::<Result<_, _>>().expect("events");
         let (witnesses, records) = sealed(rig);
         Self {
             ledger,
@@ -63,6 +73,7 @@ impl Inventory {
             records,
             told,
             several: several.clone(),
+            expired,
             card: digests(&content(&rig.card())),
         }
     }
