@@ -228,7 +228,14 @@ fn round(rig: &Rig, now: BoxTime, jump: Option<&mut Chance>) {
 
 fn live(seed: u64) {
     let mut chance = Chance::new(seed);
-    let mut rig = new_box(ENFORCE, if seed % 2 == 0 { "empty" } else { "irrelevant" });
+    let mut rig = new_box(
+        ENFORCE,
+        if seed.is_multiple_of(2) {
+            "empty"
+        } else {
+            "irrelevant"
+        },
+    );
     // Without it, nothing would be erased.
     whole(
         &rig,
