@@ -3,8 +3,8 @@
 //! SQLite takes the log up to the first frame whose checksum is wrong and drops the rest without a
 //! word: right for a commit that was under way, wrong for commits that were durable before a bit
 //! decayed. With `synchronous = FULL` the log is synced after each commit, so a frame that follows a
-//! commit proves that all before it were once whole. What cannot be told is damage within the last
-//! commit. Layout and checksum: sqlite.org/fileformat2.html §4.1, §4.2.
+//! commit and is chained to it proves that all before it were once whole. What cannot be told is damage within
+//! the last commit. Layout and checksum: sqlite.org/fileformat2.html §4.1, §4.2.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -38,6 +38,8 @@ fn find_damage(log: &mut impl Read) -> io::Result<Option<u64>> {
     };
     let mut frame = vec![0; FRAME_HEADER + page];
     let mut number = 0;
+    // What the next frame may be chained to: of a damaged one, what it says of itself or what it should say.
+    let mut before = vec![sum.value];
     let mut first_wrong = None;
     let mut committed_since = false;
     while read_as_much_as_there_is(log, &mut frame)? == frame.len() {
@@ -45,18 +47,29 @@ fn find_damage(log: &mut impl Read) -> io::Result<Option<u64>> {
         // Salts of an earlier round of the log: never part of this one, unless they decayed.
         let this_round = frame[8..16] == header[16..24];
         let told = (word(&frame, 16), word(&frame, 20));
-        sum.add(&frame[..8]);
-        sum.add(&frame[FRAME_HEADER..]);
-        let whole = this_round && sum.value == told;
+        let should_tell = before.iter().map(|value| {
+            sum.value = *value;
+            sum.add(&frame[..8]);
+            sum.add(&frame[FRAME_HEADER..]);
+            sum.value
+        });
+        let should_tell: Vec<_> = should_tell.collect();
+        let whole = this_round && should_tell.contains(&told);
         if whole && committed_since {
             return Ok(first_wrong);
         }
-        if !whole && first_wrong.is_none() {
+        if whole {
+            before = vec![told];
+        } else {
+            // Each break anew: a commit that failed is written over by the next one, and where several failed, the
+            // ends of the longer ones lie behind each other, none followed by a frame that is chained to its commit.
             first_wrong = Some(number);
+            committed_since = false;
+            before = std::iter::once(told)
+                .chain(should_tell.first().copied())
+                .collect();
         }
         committed_since |= first_wrong.is_some() && word(&frame, 4) != 0;
-        // Go on from what the frame says of itself: the next one was chained to that.
-        sum.value = told;
     }
     Ok(None)
 }
@@ -149,6 +162,48 @@ mod tests {
             let expected = if at < HEADER { 0 } else { (at - HEADER) / frame + 1 };
             let found = damage(&bad);
             assert_eq!(found, Some(expected as u64), "byte {at}");
+        }
+    }
+
+    /// A log of frames, each with whether it ends a commit, and a byte that fills its page; chained from the first
+    /// to the last.
+    fn chained(frames: &[(bool, u8)]) -> Vec<Vec<u8>> {
+        let mut sum = Sum::of_log(&log_header()).expect("whole");
+        let frame = |(nth, (commits, fill)): (usize, &(bool, u8))| {
+            let mut frame = vec![*fill; FRAME_HEADER + 512];
+            frame[..4].copy_from_slice(&(nth as u32 + 1).to_be_bytes());
+            frame[4..8].copy_from_slice(&u32::from(*commits).to_be_bytes());
+            frame[8..16].copy_from_slice(&log_header()[16..24]);
+            sum.add(&frame[..8]);
+            sum.add(&frame[FRAME_HEADER..]);
+            frame[16..20].copy_from_slice(&sum.value.0.to_be_bytes());
+            frame[20..24].copy_from_slice(&sum.value.1.to_be_bytes());
+            frame
+        };
+        frames.iter().enumerate().map(frame).collect()
+    }
+
+    #[test]
+    fn what_failed_commits_left_behind_the_last_good_one_is_no_damage() {
+        // Each is written over the one before it, from the third frame on, and is shorter.
+        let commit = |frames: usize, fill: u8| {
+            let mut all = vec![(false, 1), (true, 1)];
+            all.extend((1..=frames).map(|nth| (nth == frames, fill)));
+            chained(&all)
+        };
+        for lengths in [[9, 5, 2], [9, 3, 2], [6, 4, 3], [12, 11, 1], [5, 4, 3]] {
+            let mut frames: Vec<Vec<u8>> = Vec::new();
+            for (length, fill) in lengths.into_iter().zip(2..) {
+                let written = commit(length, fill);
+                let rest = frames.get(written.len()..).unwrap_or_default().to_vec();
+                frames = [written, rest].concat();
+            }
+            let log = [log_header().to_vec(), frames.concat()].concat();
+            assert_eq!(damage(&log), None, "{lengths:?}");
+            // The same, damaged before its last good commit.
+            let mut bad = log.clone();
+            bad[HEADER + 100] ^= 1;
+            assert_eq!(damage(&bad), Some(1), "{lengths:?}");
         }
     }
 
