@@ -4,7 +4,7 @@
 //! word: right for a commit that was under way, wrong for commits that were durable before a bit
 //! decayed. With `synchronous = FULL` the log is synced after each commit, so a frame that follows a
 //! commit and is chained to it proves that all before it were once whole. What cannot be told is damage within
-//! the last commit. Layout and checksum: sqlite.org/fileformat2.html §4.1, §4.2.
+//! the last two commits. Layout and checksum: sqlite.org/fileformat2.html §4.1, §4.2.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -60,16 +60,18 @@ fn find_damage(log: &mut impl Read) -> io::Result<Option<u64>> {
         }
         if whole {
             before = vec![told];
+            committed_since = first_wrong.is_some() && word(&frame, 4) != 0;
         } else {
             // Each break anew: a commit that failed is written over by the next one, and where several failed, the
             // ends of the longer ones lie behind each other, none followed by a frame that is chained to its commit.
+            // What this frame says of a commit does not count: it may be the torn beginning of a write over such an
+            // end.
             first_wrong = Some(number);
             committed_since = false;
             before = std::iter::once(told)
                 .chain(should_tell.first().copied())
                 .collect();
         }
-        committed_since |= first_wrong.is_some() && word(&frame, 4) != 0;
     }
     Ok(None)
 }
@@ -149,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_before_the_last_commit_is_placed() {
+    fn a_flipped_bit_before_the_last_two_commits_is_placed() {
         let log = log();
         let frame = FRAME_HEADER + word(&log, 8) as usize;
         let commit = |nth: &usize| word(&log, HEADER + nth * frame + 4) != 0;
         let frames = (log.len() - HEADER) / frame;
         let commits: Vec<usize> = (0..frames).filter(commit).collect();
-        let last_but_one = commits[commits.len() - 2];
-        for at in (0..HEADER + (last_but_one + 1) * frame).step_by(61) {
+        let last_but_two = commits[commits.len() - 3];
+        for at in (0..HEADER + (last_but_two + 1) * frame).step_by(61) {
             let mut bad = log.clone();
             bad[at] ^= 1 << (at % 8);
             let expected = if at < HEADER { 0 } else { (at - HEADER) / frame + 1 };
@@ -200,6 +202,11 @@ mod tests {
             }
             let log = [log_header().to_vec(), frames.concat()].concat();
             assert_eq!(damage(&log), None, "{lengths:?}");
+            // Nor is a write over such an end that was torn in its header, which says that it commits.
+            let mut torn = log.clone();
+            let next = HEADER + (2 + lengths[2]) * (FRAME_HEADER + 512);
+            torn[next + 4..next + 8].copy_from_slice(&9u32.to_be_bytes());
+            assert_eq!(damage(&torn), None, "{lengths:?}");
             // The same, damaged before its last good commit.
             let mut bad = log.clone();
             bad[HEADER + 100] ^= 1;
