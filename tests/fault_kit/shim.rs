@@ -191,6 +191,8 @@ fn interposer() -> &'static Path {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let library = folder.path().join("interpose.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fault_kit/interpose.c");
+        // It starts a process too.
+        let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         let output = Command::new("cc")
             .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-o"])
             .args([&library, &source])
