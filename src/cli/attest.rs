@@ -12,12 +12,10 @@ use crate::frame::CameraTime;
 use crate::trap::ledger::Ledger;
 use crate::trap::witness::corrected;
 use crate::vault::attestation::{Answer, Attestation, Question, Reading};
+use crate::vault::certificate::LIMIT;
 use crate::vault::checkpoint::Checkpoint;
 use crate::vault::journal::{Head, Line};
 use crate::vault::{DeviceKey, signed, store};
-
-/// What flash memory does not allow anyone to promise.
-const LIMIT: &str = "La suppression est logique : les fichiers ont été réécrits et effacés, puis l'absence a été contrôlée par relecture. Sur une mémoire flash, la répartition de l'usure peut laisser des copies dans des zones que ni l'appareil ni vigie ne peuvent atteindre ; seule la destruction physique de la carte (NIST SP 800-88, « Destroy ») les élimine avec certitude.";
 
 /// What is asked on the command line.
 pub struct Asked<'a> {
