@@ -122,9 +122,15 @@ fn a_clock_that_was_set_back_chooses_no_past_quarter() {
     rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
     scan(&rig, at("2027-02-01T00:00:00Z"));
     rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
+    let on_card = content(&rig.card());
     // The battery is empty: the clock begins again where the system last saved it.
     scan(&rig, at("2026-11-01T00:00:00Z"));
     assert_eq!(sealed_to(&rig.store()), [both("2027-Q1")].into());
+    assert_eq!(
+        content(&rig.card()),
+        on_card,
+        "the desk has proven the keys of the quarter that the clock says, not those that it was sealed to"
+    );
 }
 
 #[test]

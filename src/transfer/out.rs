@@ -395,17 +395,7 @@ fn lines(sql: &Connection, after: u64, mut each: impl FnMut(Line) -> io::Result<
     let mut query = sql.prepare(query).map_err(io::Error::other)?;
     let mut rows = query.query([after]).map_err(io::Error::other)?;
     while let Some(row) = rows.next().map_err(io::Error::other)? {
-        let line = || -> rusqlite::Result<Line> {
-            Ok(Line {
-                seq: row.get(0)?,
-                time: row.get(1)?,
-                kind: row.get(2)?,
-                body: row.get(3)?,
-                prev: Digest::from_bytes(row.get(4)?),
-                hash: Digest::from_bytes(row.get(5)?),
-            })
-        };
-        each(line().map_err(io::Error::other)?)?;
+        each(Line::of_row(row).map_err(io::Error::other)?)?;
     }
     Ok(())
 }

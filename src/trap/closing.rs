@@ -19,8 +19,9 @@ use crate::card;
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraTime, Digest, EventId};
 use crate::redact::Original;
+use crate::transfer::returning;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
-use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, seal};
+use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, Store, seal};
 use crate::vision::{Detection, Light, Objects, Sighting};
 
 /// Frames this close together show the same people: each other's boxes are masked too.
@@ -330,24 +331,23 @@ impl Run<'_, '_> {
         Ok(sealing.made)
     }
 
-    /// Seals to the keys of the quarter it is now.
-    fn sealer(&self, event: EventId) -> Result<EventSealer, Error> {
-        let choice = self.round.recipients.choose(self.sealing_time()?);
+    /// Seals to the keys of the quarter it is now. Where these are not the ones that the round began with, and not proven,
+    /// nothing more is erased in it: what is sealed to them waits for the desk.
+    fn sealer(&mut self, event: EventId) -> Result<EventSealer, Error> {
+        let choice = self
+            .round
+            .recipients
+            .choose(sealing_time(self.round.store, self.now())?);
+        if self.enforcing && !returning::proven(self.round.store.sql(), &choice.recipients)? {
+            tracing::warn!(%event, "nothing is erased: the desk has not proven these keys yet");
+            self.enforcing = false;
+            self.summary.no_return_file = true;
+        }
         if !choice.concerns.is_empty() {
             tracing::warn!(%event, concerns = ?choice.concerns, "the keys it is sealed to are not those they should be");
         }
         let device = self.round.store.device();
         Ok(EventSealer::new(device, event, &choice.recipients)?)
-    }
-
-    /// Now, and never before the journal's latest line: a clock that was set back chooses no past quarter, whose keys may
-    /// be destroyed.
-    fn sealing_time(&self) -> Result<BoxTime, Error> {
-        let latest = "SELECT max(time) FROM journal";
-        let latest: Option<String> = self.round.store.sql().query_row(latest, [], |row| row.get(0))?;
-        let latest = latest.and_then(|latest| latest.parse().ok()).map(BoxTime);
-        let now = self.now();
-        Ok(latest.map_or(now, |latest| now.max(latest)))
     }
 
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.
@@ -399,4 +399,13 @@ fn span(frames: &[Facts]) -> Option<[CameraTime; 2]> {
     let times: Option<Vec<_>> = frames.iter().map(|frame| frame.taken).collect();
     let times = times?;
     Some([*times.iter().min()?, *times.iter().max()?])
+}
+
+/// Now, and never before the journal's latest line: a clock that was set back chooses no past quarter, whose keys may
+/// be destroyed.
+pub(super) fn sealing_time(store: &Store, now: BoxTime) -> Result<BoxTime, Error> {
+    let latest = "SELECT max(time) FROM journal";
+    let latest: Option<String> = store.sql().query_row(latest, [], |row| row.get(0))?;
+    let latest = latest.and_then(|latest| latest.parse().ok()).map(BoxTime);
+    Ok(latest.map_or(now, |latest| now.max(latest)))
 }

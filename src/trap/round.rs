@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Error;
+use super::closing::sealing_time;
 use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
@@ -72,7 +73,7 @@ pub(super) struct Run<'r, 'a> {
     pub round: &'r mut Round<'a>,
     pub listener: &'r mut dyn Listener,
     pub summary: Summary,
-    enforcing: bool,
+    pub enforcing: bool,
     /// Files of this round whose outcome was not told yet, by their bytes: the same bytes may lie under several names.
     pub under_way: HashMap<Digest, Vec<Met>>,
     /// The frames that undecided events may hold or touch; `None` until the ledger was asked, and when it must be anew.
@@ -106,7 +107,9 @@ impl Round<'_> {
         terms::prepare(self.store)?;
         unreviewed::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
-        let sealed_to = self.recipients.choose((self.clock)()).recipients;
+        // Of the keys to which it will seal, whatever the clock says by then.
+        let sealed_to = self.recipients.choose(sealing_time(self.store, (self.clock)())?);
+        let sealed_to = sealed_to.recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;
         if !trial && !proven {
             tracing::warn!(
