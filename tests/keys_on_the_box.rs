@@ -119,6 +119,21 @@ fn events_are_sealed_to_the_keys_of_the_quarter_in_which_they_are_sealed() {
 #[test]
 fn a_clock_that_was_set_back_chooses_no_past_quarter() {
     let (rig, _) = rig();
+    rig.prove_keys();
+    // The desk has opened what is sealed to the keys of 2026-Q4, and nothing else.
+    let mut store = vigie::vault::Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
+    let proven = |tx: &mut vigie::vault::Tx<'_>| -> Result<(), vigie::vault::store::Error> {
+        for key in everyone(&rig)
+            .iter()
+            .filter(|key| key.epoch().to_string() == "2026-Q4")
+        {
+            let known = "INSERT OR IGNORE INTO proven_key (fingerprint) VALUES (?)";
+            tx.raw().execute(known, [key.fingerprint().to_string()])?;
+        }
+        Ok(())
+    };
+    store.transaction(proven).expect("committed");
+    store.close(clock()).expect("closed");
     rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
     scan(&rig, at("2027-02-01T00:00:00Z"));
     rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
