@@ -14,7 +14,9 @@
 //! | [`vault`] | seals it, stores it, writes down what was done |
 //! | [`transfer`] | carries it from the box to the desk, and the desk's answer back |
 //! | [`trap`] | carries it through all of the above: the frame loop, the service |
+//! | [`report`] | puts it before the prosecutor: the report, the package |
 //! | [`verify`] | checks afterwards, without networks and without keys |
+//! | [`desk`] | shows it to those entitled, lets them decide, and erases it when its time is over |
 //! | [`cli`] | the only place that prints |
 //! | [`hardening`] | keeps what is in memory off the disk |
 
@@ -23,12 +25,16 @@ pub mod card;
 pub mod cli;
 #[cfg(feature = "trap")]
 pub mod config;
+#[cfg(feature = "desk")]
+pub mod desk;
 pub mod frame;
 pub mod hardening;
 #[cfg(any(feature = "trap", feature = "verify"))]
 pub mod jpeg;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod redact;
+#[cfg(feature = "desk")]
+pub mod report;
 pub mod transfer;
 #[cfg(feature = "trap")]
 pub mod trap;
@@ -37,5 +43,5 @@ pub mod triage;
 pub mod vault;
 #[cfg(feature = "verify")]
 pub mod verify;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod vision;

@@ -7,42 +7,42 @@
 //! Leaves turning boxes to `vision::geometry` and everything that writes a picture to `redact`.
 //! What only checks a file (up to `compare`) is there for `verify` too, without any decoder.
 
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod bits;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 mod blocks;
 pub mod coefficients;
 pub mod compare;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod crop;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 mod decode;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 mod entropy;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod facts;
 pub mod head;
 pub mod huffman;
 pub mod index;
 pub mod markers;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod picture;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 mod scaled;
 pub mod scan;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod splice;
 
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub use bits::BitWriter;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub use decode::decode;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub use facts::Facts;
 pub use head::Head;
 pub use index::Index;
 pub use markers::{Component, Grid, Layout, Limits, Process, Segment, SegmentKind};
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub use picture::{Part, Picture};
 pub use scan::Scan;
 

@@ -158,7 +158,7 @@ impl EventSealer {
     }
 
     /// Seals a redacted frame and, as the next item, its manifest.
-    #[cfg(feature = "trap")]
+    #[cfg(any(feature = "trap", feature = "desk"))]
     pub fn seal_frame(&mut self, frame: &crate::redact::Redacted) -> Result<[Sealed; 2], Error> {
         let manifest = serde_json::to_vec(frame.manifest())?;
         Ok([

@@ -7,17 +7,28 @@
 
 pub mod geometry;
 pub mod light;
+#[cfg(feature = "trap")]
 pub mod listing;
+#[cfg(feature = "trap")]
 pub mod manifest;
+#[cfg(feature = "trap")]
 mod nanodet;
+#[cfg(feature = "trap")]
 pub mod networks;
 pub mod nms;
+#[cfg(feature = "trap")]
 pub mod painted;
+#[cfg(feature = "trap")]
 mod plates;
+#[cfg(feature = "trap")]
 mod pose;
+#[cfg(feature = "trap")]
 pub mod runtime;
+#[cfg(feature = "trap")]
 mod ssd;
+#[cfg(feature = "trap")]
 mod tensor;
+#[cfg(feature = "trap")]
 mod tiles;
 
 use std::path::PathBuf;
@@ -29,7 +40,9 @@ use crate::frame::{Digest, FrameSize};
 use crate::jpeg::{self, Picture};
 use geometry::Rect;
 pub use light::light;
+#[cfg(feature = "trap")]
 pub use networks::Networks;
+#[cfg(feature = "trap")]
 pub use painted::Painted;
 
 /// One thing seen, with the network's confidence in 0..=1.

@@ -7,7 +7,7 @@
 //! [ways](Way) to walk, which find the same and complain of the same.
 //! Leaves values of AC coefficients to `compare`, writing to `splice` and `crop`.
 
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 mod eighth;
 mod lanes;
 mod stream;

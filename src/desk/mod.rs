@@ -1,0 +1,1 @@
+//! The desk: what the sworn agents of the service work at.

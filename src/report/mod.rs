@@ -1,0 +1,1 @@
+//! What goes before the prosecutor.
