@@ -74,6 +74,8 @@ pub(super) struct Run<'r, 'a> {
     pub listener: &'r mut dyn Listener,
     pub summary: Summary,
     pub enforcing: bool,
+    /// Events of which it was asked whether the desk has proven the keys that they were sealed to.
+    pub proven: HashMap<EventId, bool>,
     /// Files of this round whose outcome was not told yet, by their bytes: the same bytes may lie under several names.
     pub under_way: HashMap<Digest, Vec<Met>>,
     /// The frames that undecided events may hold or touch; `None` until the ledger was asked, and when it must be anew.
@@ -123,6 +125,7 @@ impl Round<'_> {
                 ..Summary::default()
             },
             enforcing: !trial && proven,
+            proven: HashMap::new(),
             mark: terms::mark(self.store.sql(), (self.clock)())?,
             round: self,
             listener,
