@@ -165,6 +165,19 @@ fn a_clock_that_was_set_back_chooses_no_past_quarter() {
 }
 
 #[test]
+fn one_wrong_leap_of_the_clock_seals_nothing_to_a_coming_quarter_once_it_is_mended() {
+    let (rig, _) = rig();
+    let before = at("2026-11-20T00:00:00Z");
+    scan(&rig, before);
+    rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
+    scan(&rig, at("2027-02-01T00:00:00Z"));
+    assert_eq!(sealed_to(&rig.store()), [both("2027-Q1")].into());
+    rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
+    scan(&rig, BoxTime(before.0 + jiff::SignedDuration::from_hours(1)));
+    assert_eq!(sealed_to(&rig.store()), [both("2026-Q4"), both("2027-Q1")].into());
+}
+
+#[test]
 fn what_waits_for_an_unproven_key_does_not_go_when_another_is_proven() {
     let (rig, _) = rig();
     let (before, after) = (at("2026-12-31T23:59:00Z"), at("2027-01-01T00:01:00Z"));

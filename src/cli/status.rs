@@ -232,7 +232,8 @@ fn read_keys(config: &config::Trap, db: Option<&Connection>, now: BoxTime, statu
     for trouble in ring.oddities() {
         tracing::warn!(%trouble, "a file among the recipients has no effect");
     }
-    let sealing_to = ring.choose(now).recipients;
+    let sealing = db.and_then(|db| terms::sealing_time(db, now).ok()).unwrap_or(now);
+    let sealing_to = ring.choose(sealing).recipients;
     let proven = |db: &Connection| -> rusqlite::Result<bool> {
         let mut proven = returning::proven(db, &sealing_to)?;
         for camera in &config.cameras {

@@ -13,7 +13,6 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Error;
-use super::closing::sealing_time;
 use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
@@ -110,7 +109,9 @@ impl Round<'_> {
         unreviewed::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         // Of the keys to which it will seal, whatever the clock says by then.
-        let sealed_to = self.recipients.choose(sealing_time(self.store, (self.clock)())?);
+        let sealed_to = self
+            .recipients
+            .choose(terms::sealing_time(self.store.sql(), (self.clock)())?);
         let sealed_to = sealed_to.recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;
         if !trial && !proven {
