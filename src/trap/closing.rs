@@ -53,6 +53,7 @@ struct RecordedFrame<'a> {
     name: &'a str,
     taken: Option<CameraTime>,
     arrived: BoxTime,
+    light: Light,
 }
 
 /// The configured choice in triage's own words.
@@ -323,6 +324,7 @@ impl Run<'_, '_> {
                     name: &f.name,
                     taken: f.taken,
                     arrived: f.arrived,
+                    light: f.sighting.light,
                 })
                 .collect(),
         };
