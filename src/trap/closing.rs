@@ -54,6 +54,7 @@ struct RecordedFrame<'a> {
     name: &'a str,
     taken: Option<CameraTime>,
     arrived: BoxTime,
+    light: Light,
 }
 
 /// The configured choice in triage's own words.
@@ -324,6 +325,7 @@ impl Run<'_, '_> {
                     name: &f.name,
                     taken: f.taken,
                     arrived: f.arrived,
+                    light: f.sighting.light,
                 })
                 .collect(),
         };
