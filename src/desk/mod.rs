@@ -12,8 +12,10 @@
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
 //! | [`session`] | who is logged in |
+//! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`web`] | the pages |
 
+pub mod accounts;
 pub mod cell;
 pub mod config;
 pub mod keyring;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config;
+use super::{accounts, config};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -22,6 +22,9 @@ pub enum Error {
     /// Its keys, its orders or its vault.
     #[error(transparent)]
     Desk(#[from] transfer::Error),
+    /// The accounts' tables.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -44,10 +47,12 @@ impl Office {
     /// Opens the desk in `folder`, for this process alone.
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let config = config::Office::read(&folder.join(CONFIG))?;
+        let mut desk = Desk::open(folder, now)?;
+        accounts::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,
-            desk: Desk::open(folder, now)?,
+            desk,
         })
     }
 
