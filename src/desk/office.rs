@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{accounts, config};
+use super::review::dismissal::Whose;
+use super::{accounts, config, events, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The accounts' tables.
     #[error(transparent)]
     Accounts(#[from] accounts::Error),
+    /// What was put aside when it was closed could not be destroyed.
+    #[error("what was put aside is not destroyed yet: {0}")]
+    Review(#[from] review::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -49,6 +53,9 @@ impl Office {
         let config = config::Office::read(&folder.join(CONFIG))?;
         let mut desk = Desk::open(folder, now)?;
         accounts::ensure(&mut desk.store)?;
+        desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
+        desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
+        review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

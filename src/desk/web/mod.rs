@@ -10,6 +10,7 @@ pub mod dates;
 pub mod guard;
 pub mod input;
 pub mod pages;
+pub mod server;
 pub mod shell;
 pub mod tls;
 pub mod visit;
