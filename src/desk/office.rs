@@ -23,12 +23,12 @@ pub enum Error {
     /// Its keys, its orders or its vault.
     #[error(transparent)]
     Desk(#[from] transfer::Error),
-    /// The accounts' tables.
-    #[error(transparent)]
-    Accounts(#[from] accounts::Error),
     /// What was put aside when it was closed could not be destroyed.
     #[error("what was put aside is not destroyed yet: {0}")]
     Review(#[from] review::Error),
+    /// The accounts' tables.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -52,10 +52,10 @@ impl Office {
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let config = config::Office::read(&folder.join(CONFIG))?;
         let mut desk = Desk::open(folder, now)?;
-        accounts::ensure(&mut desk.store)?;
         desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
+        accounts::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,
