@@ -1,6 +1,8 @@
 //! A desk in a folder of its own, and browsers that ask it for pages without a network.
 #![allow(dead_code, reason = "each test file uses its part of the kit")]
 
+pub mod people;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -77,6 +79,11 @@ impl Rig {
 
     pub fn set_clock(&self, to: &str) {
         *self.clock.lock().expect("the clock") = time(to);
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        let mut clock = self.clock.lock().expect("the clock");
+        clock.0 += jiff::SignedDuration::from_secs(seconds);
     }
 
     /// A browser in which somebody of that role is logged in, with a valid sheet; `account` is 16 hexadecimal digits.

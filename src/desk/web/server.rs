@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 
+use super::tls::Channel;
 use super::{App, router};
 use crate::desk::config;
 
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The names under which browsers may ask for the desk that listens on `address`.
 pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
@@ -35,18 +38,46 @@ pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
 }
 
 /// Serves until the program is told to stop.
-pub fn serve(app: App, listener: TcpListener) -> io::Result<()> {
+pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()> {
+    if !channel.is_tls() && !listener.local_addr()?.ip().is_loopback() {
+        let what = "pages in clear are for this machine alone";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
-        let service = router(Arc::new(app)).into_make_service();
-        axum_server::from_tcp(listener)?
-            .handle(handle)
-            .serve(service)
-            .await
+        let app = Arc::new(app);
+        tokio::spawn(sweep_each_minute(app.clone()));
+        let service = router(app).into_make_service();
+        match channel {
+            Channel::Clear => {
+                axum_server::from_tcp(listener)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
+            }
+            Channel::Tls { server, .. } => {
+                let config = RustlsConfig::from_config(server);
+                let server = axum_server::from_tcp_rustls(listener, config)?;
+                server.handle(handle).serve(service).await
+            }
+        }
     })
+}
+
+/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped.
+async fn sweep_each_minute(app: Arc<App>) {
+    let mut minute = tokio::time::interval(MINUTE);
+    loop {
+        minute.tick().await;
+        let app = app.clone();
+        let swept = tokio::task::spawn_blocking(move || app.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::error!(%error, "ends of sessions are not written down");
+        }
+    }
 }
 
 async fn stop_on_signal(handle: Handle<SocketAddr>) {
