@@ -98,6 +98,8 @@ pub struct App {
     pub hosts: Vec<String>,
     /// Of this process alone: signs the tokens in forms.
     pub secret: super::cell::CellKey,
+    /// The import that is under way.
+    pub importing: pages::import::job::Importing,
 }
 
 impl App {
@@ -115,6 +117,7 @@ impl App {
             tls,
             hosts,
             secret: super::cell::CellKey::generate()?,
+            importing: pages::import::job::Importing::default(),
         })
     }
 }
