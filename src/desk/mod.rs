@@ -13,8 +13,10 @@
 //! | [`office`] | the one open desk |
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
+//! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`web`] | the pages |
 
+pub mod accounts;
 pub mod cell;
 pub mod config;
 pub mod events;

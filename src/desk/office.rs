@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{config, events, review};
+use super::{accounts, config, events, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -26,6 +26,9 @@ pub enum Error {
     /// What was put aside when it was closed could not be destroyed.
     #[error("what was put aside is not destroyed yet: {0}")]
     Review(#[from] review::Error),
+    /// The accounts' tables.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -52,6 +55,7 @@ impl Office {
         desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
+        accounts::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

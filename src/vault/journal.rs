@@ -80,6 +80,16 @@ pub enum Kind {
     Dismissed,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
+    /// Somebody logged in, at the desk.
+    SessionOpened,
+    /// A session ended, and why.
+    SessionEnded,
+    /// Somebody was not let in.
+    SessionRefused,
+    /// An account was made, changed, locked or closed.
+    AccountChanged,
+    /// A secret key of the service went into the keyring, or its file was destroyed.
+    KeyTaken,
 }
 
 impl Kind {
@@ -114,6 +124,11 @@ impl Kind {
             Self::TakenBack => "taken_back",
             Self::Dismissed => "dismissed",
             Self::Pruned => "pruned",
+            Self::SessionOpened => "session_opened",
+            Self::SessionEnded => "session_ended",
+            Self::SessionRefused => "session_refused",
+            Self::AccountChanged => "account_changed",
+            Self::KeyTaken => "key_taken",
         }
     }
 }
