@@ -54,7 +54,7 @@ fn a_rectangle_hides_its_part_and_the_former_version_is_destroyed() {
         .expect(StatusCode::SEE_OTHER);
     let after = look(&mut agent, event(1), 1);
     let hidden = picture(&after.bytes);
-    for (x, y) in [(100, 20), (159, 59), (130, 40)] {
+    for (x, y) in [(102, 22), (155, 56), (130, 40)] {
         assert_eq!(hidden.get_pixel(x, y).0, [128; 3], "{x}, {y}");
     }
     let (far, same) = (hidden.get_pixel(250, 20), picture(&before.bytes));
