@@ -42,6 +42,11 @@ impl Rig {
     }
 
     pub fn with_config(change: impl FnOnce(String) -> String) -> Self {
+        Self::prepared(|_| {}, change)
+    }
+
+    /// The same, with something done in its folder before it is opened.
+    pub fn prepared(prepare: impl FnOnce(&Path), change: impl FnOnce(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         desk_init(folder.path()).expect("the desk's key");
         std::fs::create_dir(folder.path().join("keys")).expect("a folder");
@@ -49,6 +54,7 @@ impl Rig {
             .expect("the office's keys");
         let example = include_str!("../../docs/desk.example.toml").to_owned();
         std::fs::write(folder.path().join("desk.toml"), change(example)).expect("desk.toml");
+        prepare(folder.path());
         let now = time("2026-11-22T11:00:00Z");
         let office = Office::open(folder.path(), now).expect("the desk");
         let clock = Arc::new(Mutex::new(now));

@@ -15,9 +15,10 @@ use super::tls::Channel;
 use super::{App, router};
 use crate::desk::config;
 
+/// How often sessions that are over end, and what was put aside is destroyed, though nobody asks for a page.
+const SWEEP: Duration = Duration::from_secs(10);
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// The names under which browsers may ask for the desk that listens on `address`.
 pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
@@ -49,9 +50,9 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
         let app = Arc::new(app);
-        tokio::spawn(sweep_each_minute(app.clone()));
-        let service = router(app).into_make_service();
-        match channel {
+        let sweeping = tokio::spawn(sweep(app.clone()));
+        let service = router(app.clone()).into_make_service();
+        let served = match channel {
             Channel::Clear => {
                 axum_server::from_tcp(listener)?
                     .handle(handle)
@@ -63,19 +64,24 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
                 let server = axum_server::from_tcp_rustls(listener, config)?;
                 server.handle(handle).serve(service).await
             }
-        }
+        };
+        sweeping.abort();
+        app.importing.finish();
+        served
     })
 }
 
-/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped.
-async fn sweep_each_minute(app: Arc<App>) {
-    let mut minute = tokio::time::interval(MINUTE);
+/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped; what was put
+/// aside is destroyed.
+async fn sweep(app: Arc<App>) {
+    let mut often = tokio::time::interval(SWEEP);
     loop {
-        minute.tick().await;
+        often.tick().await;
         let app = app.clone();
-        let swept = tokio::task::spawn_blocking(move || app.sweep()).await;
-        if let Ok(Err(error)) = swept {
-            tracing::error!(%error, "ends of sessions are not written down");
+        match tokio::task::spawn_blocking(move || app.sweep()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+            Err(error) => tracing::error!(%error, "what is over was not ended; it is tried again"),
         }
     }
 }
