@@ -23,7 +23,7 @@
 #[cfg(feature = "trap")]
 pub mod card;
 pub mod cli;
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 pub mod config;
 #[cfg(feature = "desk")]
 pub mod desk;

@@ -1,3 +1,27 @@
-//! The desk: what the sworn agents of the service work at.
+//! The desk: what the sworn agents of the service work at, in a browser, on one machine.
+//!
+//! Promises: nobody sees an image or a record whom [`rights`] and a valid sheet do not let; whoever steals its folder
+//! finds no name, no plate and no picture ([`cell`], [`keyring`]); every act leaves a line in the same transaction as
+//! what it does; what is destroyed is destroyed with its keys. The modules stand in the order of an agent's day; each
+//! uses only those above it, and [`web`] all of them.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`cell`], [`keyring`] | how what names somebody is sealed, and who holds the keys |
+//! | [`rights`] | who may do what: one table |
+//! | [`config`] | what the city decided: `desk.toml` |
+//! | [`office`] | the one open desk |
+//! | [`session`] | who is logged in |
+//! | [`retention`] | what is due, and its erasure |
+//! | [`web`] | the pages |
 
+pub mod cell;
+pub mod config;
+pub mod keyring;
+pub mod office;
 pub mod retention;
+pub mod rights;
+pub mod session;
+pub mod web;
+
+pub use office::Office;

@@ -1,0 +1,114 @@
+//! What a handler answers, and why it refuses.
+
+use askama::Template;
+
+use crate::transfer;
+use crate::vault::store;
+
+/// What goes back to the browser.
+#[derive(Debug)]
+pub enum Answer {
+    /// A page.
+    Page(String),
+    /// After a form: look there.
+    SeeOther(String),
+    /// The same, with a new session's token for the cookie.
+    Entered {
+        /// Where to.
+        to: String,
+        /// The token.
+        token: String,
+    },
+    /// The same, without any session any more.
+    Left(String),
+    /// A file.
+    File {
+        /// `image/jpeg`.
+        media: &'static str,
+        /// The name to save it under; without one, it is shown.
+        name: Option<String>,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// An asset, which may be kept: its address changes with its content.
+    Asset {
+        /// `text/css; charset=utf-8`.
+        media: &'static str,
+        /// Its bytes.
+        bytes: &'static [u8],
+    },
+}
+
+impl Answer {
+    /// A page from its template.
+    pub fn page(template: &impl Template) -> Result<Self, Refused> {
+        Ok(Self::Page(template.render()?))
+    }
+
+    /// To another page, after a form.
+    pub fn see_other(to: impl Into<String>) -> Result<Self, Refused> {
+        Ok(Self::SeeOther(to.into()))
+    }
+}
+
+/// One field that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Its name.
+    pub field: String,
+    /// In French: what is wrong, and what to do.
+    pub message: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Nobody is logged in.
+    #[error("nobody is logged in")]
+    Unknown,
+    /// The role does not let.
+    #[error("this role does not allow it")]
+    Forbidden,
+    /// The sheet does not let.
+    #[error("no valid sheet")]
+    NoSheet,
+    /// Nothing of that name, or nothing that this person may know of.
+    #[error("nothing there")]
+    NotFound,
+    /// Somebody else changed it since the page was shown.
+    #[error("somebody else changed it")]
+    Conflict,
+    /// The form was not sent from a page of ours, or the session it was shown in is over.
+    #[error("the form's token does not hold")]
+    Forged,
+    /// Asked for under another name than the desk's.
+    #[error("unknown host")]
+    Host,
+    /// Longer than any form of ours.
+    #[error("too long")]
+    TooLong,
+    /// What cannot be, told in French; a page that shows its form again handles its own fields' errors.
+    #[error("{0}")]
+    Impossible(String),
+    /// The vault.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The desk.
+    #[error(transparent)]
+    Desk(#[from] transfer::Error),
+    /// A cell that does not open.
+    #[error(transparent)]
+    Cell(#[from] crate::desk::cell::Error),
+    /// A template.
+    #[error(transparent)]
+    Page(#[from] askama::Error),
+    /// Whatever else went wrong here.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,151 @@
+//! The pages: one table of routes, one guard before all of them, handlers that are plain functions.
+//!
+//! Promises: no handler runs for a request that the guard did not let ([`guard`]); no page loads anything from
+//! outside, runs anything inline or is kept by the browser; what a handler answers wrongly is a French page, never
+//! a stack trace. Handlers are synchronous and run off the threads that serve, so SQLite and JPEG block nobody.
+
+pub mod answer;
+pub mod assets;
+pub mod dates;
+pub mod guard;
+pub mod pages;
+pub mod shell;
+pub mod visit;
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::Method;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+
+use super::office::Office;
+use super::rights::Act;
+use super::session::Sessions;
+use crate::frame::BoxTime;
+pub use answer::{Answer, FieldError, Refused};
+pub use shell::Shell;
+pub use visit::Visit;
+
+/// What a page is asked for with, and what answers.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: Verb,
+    /// In axum's form: `/evenement/{id}`.
+    pub path: &'static str,
+    /// The right that it takes.
+    pub act: Act,
+    /// What answers.
+    pub go: fn(&Visit) -> Result<Answer, Refused>,
+}
+
+/// The two methods that browsers' forms know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Shows; changes nothing but the journal.
+    Get,
+    /// Changes; needs the CSRF token.
+    Post,
+}
+
+impl Verb {
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+        }
+    }
+}
+
+/// A page that is shown.
+pub const fn get(path: &'static str, act: Act, go: fn(&Visit) -> Result<Answer, Refused>) -> Route {
+    Route {
+        method: Verb::Get,
+        path,
+        act,
+        go,
+    }
+}
+
+/// A form that is sent.
+pub const fn post(path: &'static str, act: Act, go: fn(&Visit) -> Result<Answer, Refused>) -> Route {
+    Route {
+        method: Verb::Post,
+        path,
+        act,
+        go,
+    }
+}
+
+/// Every route there is.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    pages::ALL.iter().flat_map(|of_page| of_page.iter())
+}
+
+/// What every page shares.
+pub struct App {
+    /// The desk; held shortly, by one page at a time.
+    pub office: Mutex<Office>,
+    /// Who is logged in.
+    pub sessions: Sessions,
+    /// The clock: a test passes its own.
+    pub clock: Box<dyn Fn() -> BoxTime + Send + Sync>,
+    /// Whether pages are served over TLS, so that cookies must be.
+    pub tls: bool,
+    /// Hosts by which browsers may ask: `localhost:8080`.
+    pub hosts: Vec<String>,
+    /// Of this process alone: signs the tokens in forms.
+    pub secret: super::cell::CellKey,
+}
+
+impl App {
+    /// Around an open desk.
+    pub fn new(
+        office: Office,
+        clock: impl Fn() -> BoxTime + Send + Sync + 'static,
+        tls: bool,
+        hosts: Vec<String>,
+    ) -> Result<Self, super::cell::Error> {
+        Ok(Self {
+            office: Mutex::new(office),
+            sessions: Sessions::default(),
+            clock: Box::new(clock),
+            tls,
+            hosts,
+            secret: super::cell::CellKey::generate()?,
+        })
+    }
+}
+
+/// The service that answers requests.
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in routes() {
+        let answer = move |State(app): State<Arc<App>>, path: RawPathParams, request: Request| async move {
+            let path = path
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+            guard::answered(app, route, path, request).await
+        };
+        router = router.route(route.path, on(route.method.filter(), answer));
+    }
+    router
+        .fallback(|State(app): State<Arc<App>>, request: Request| async move {
+            guard::nothing_there(app, request).await
+        })
+        .method_not_allowed_fallback(|State(app): State<Arc<App>>, request: Request| async move {
+            guard::nothing_there(app, request).await
+        })
+        .with_state(app)
+}
+
+/// Whether a request may change something.
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// What a handler's answer becomes on the wire.
+type Wire = Response;
