@@ -13,8 +13,10 @@
 //! | [`office`] | the one open desk |
 //! | [`session`] | who is logged in |
 //! | [`retention`] | what is due, and its erasure |
+//! | [`backup`] | a copy of it all, and the way back |
 //! | [`web`] | the pages |
 
+pub mod backup;
 pub mod cell;
 pub mod config;
 pub mod keyring;

@@ -116,6 +116,9 @@ pub struct Object {
     pub items: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether a text of law has it erased in time whatever the archives say: recordings of a vidéoprotection that
+    /// led to nothing (CSI art. L.252-5).
+    pub by_law: bool,
 }
 
 /// What a final decision of justice changes.
@@ -188,7 +191,7 @@ impl Term {
 }
 
 /// What the city decided on terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// Of an event that nobody reviewed.
     pub unreviewed: Term,
@@ -200,9 +203,6 @@ pub struct Terms {
     pub on_relaxe: Upon,
     /// What follows a final classement.
     pub on_classement: Upon,
-    /// Classes that a text of law has erased in time whatever the archives say: a vidéoprotection's recordings that
-    /// led to nothing (CSI art. L.252-5).
-    pub without_agreement: Vec<Class>,
 }
 
 impl Terms {
@@ -214,7 +214,6 @@ impl Terms {
             record: Term::years(2),
             on_relaxe: Upon::AtTerm,
             on_classement: Upon::AtTerm,
-            without_agreement: Vec::new(),
         }
     }
 
@@ -441,7 +440,7 @@ fn judge(today: Date, object: Object, facts: &Facts, terms: &Terms) -> Planned {
     Planned {
         held: held.map(|hold| hold.id),
         free: free_from(due.max(today), &object.subject, &facts.holds),
-        standing: standing(today, &object.subject, due, facts, terms),
+        standing: standing(today, &object, due, facts),
         object,
         began,
         due,
@@ -472,7 +471,8 @@ fn ruled(subject: &Subject, facts: &Facts, terms: &Terms) -> Option<(Date, Groun
     at_once.min_by_key(|(day, _)| *day)
 }
 
-fn standing(today: Date, subject: &Subject, due: Date, facts: &Facts, terms: &Terms) -> Standing {
+fn standing(today: Date, object: &Object, due: Date, facts: &Facts) -> Standing {
+    let subject = &object.subject;
     if today < due {
         let days = days_between(today, due);
         let warnings = subject.class.warnings().iter().copied();
@@ -488,7 +488,7 @@ fn standing(today: Date, subject: &Subject, due: Date, facts: &Facts, terms: &Te
         };
     }
     let agreement = facts.agreements.iter().find(|agreement| agreement.holds(subject.class, today));
-    if agreement.is_none() && !terms.without_agreement.contains(&subject.class) {
+    if agreement.is_none() && !object.by_law {
         return Standing::Locked;
     }
     Standing::Due {

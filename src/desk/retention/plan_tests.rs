@@ -15,6 +15,7 @@ fn object(class: Class, facts: Date) -> Object {
         camera: None,
         items: 2,
         bytes: 100,
+        by_law: false,
     }
 }
 
@@ -198,14 +199,12 @@ fn an_agreement_is_of_its_class_and_its_time_alone() {
 
 #[test]
 fn what_a_text_of_law_has_erased_waits_for_no_agreement() {
-    let terms = Terms {
-        without_agreement: vec![Class::Unreviewed],
-        ..Terms::promised()
-    };
     let facts_on = date(2027, 2, 10);
+    let mut recording = object(Class::Unreviewed, facts_on);
+    recording.by_law = true;
     let due = date(2027, 3, 12);
-    assert_eq!(first_due(Class::Unreviewed, facts_on, &Facts::default(), &terms), Some(due));
-    assert_eq!(first_due(Class::Record, facts_on, &Facts::default(), &terms), None);
+    let planned = plan(due, vec![recording], &Facts::default(), &Terms::promised()).remove(0);
+    assert_eq!(planned.standing, Standing::Due { since: due, agreement: None });
 }
 
 #[test]
