@@ -11,6 +11,7 @@
 //! | [`rights`] | who may do what: one table |
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
+//! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
 //! | [`retention`] | what is due, and its erasure |
 //! | [`backup`] | a copy of it all, and the way back |
@@ -19,9 +20,11 @@
 pub mod backup;
 pub mod cell;
 pub mod config;
+pub mod events;
 pub mod keyring;
 pub mod office;
 pub mod retention;
+pub mod review;
 pub mod rights;
 pub mod session;
 pub mod web;

@@ -9,6 +9,7 @@ pub mod assets;
 pub mod dates;
 pub mod guard;
 pub mod pages;
+pub mod server;
 pub mod shell;
 pub mod visit;
 

@@ -69,6 +69,7 @@ impl FromStr for Recipient {
 }
 
 /// A secret key of the service or of the recovery: opens what was sealed to it.
+#[derive(Clone)]
 pub struct OfficeKey {
     pub(super) recipient: Recipient,
     pub(in crate::vault) secret: <Kem as hpke::Kem>::PrivateKey,
