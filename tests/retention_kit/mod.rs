@@ -108,7 +108,7 @@ impl Kit {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let desk = folder.path().join("desk");
-        fs::create_dir(&desk).expect("the desk's folder");
+        fs::create_dir_all(desk.join("keys")).expect("the desk's folder");
         desk_init(&desk).expect("the desk's key");
         let office = office_init(&desk.join("keys"), "2026-Q4".parse().expect("a quarter")).expect("keys");
         let example = include_str!("../../docs/desk.example.toml");

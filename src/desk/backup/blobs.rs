@@ -89,7 +89,7 @@ pub(super) fn take_out(
             while let Some(row) = rows.next()? {
                 let bytes = row.get_ref(0)?.as_blob()?;
                 let head = head_of(&table.name, bytes.len());
-                let values = (1..=table.key.len()).map(|at| row.get_ref(at).map(Value::from));
+                let values = (1..=table.key.len()).map(|at| row.get::<_, Value>(at));
                 let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
                 take(Beginning {
                     t: table.name.clone(),

@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod erasures;
+pub mod evidence;
 pub mod marks;
 pub mod plan;
 pub mod records;

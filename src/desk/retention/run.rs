@@ -20,7 +20,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::clock::{Mark, Trust, local_date};
+use super::clock::{Mark, Trust};
 use super::plan::{self, Class, Ground, Object, Planned, Standing, Subject, Terms, days_between};
 use super::{Error, erasures, marks, records, tasks};
 use crate::frame::{BoxTime, Digest};
