@@ -13,11 +13,18 @@
 //! | [`office`] | the one open desk |
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
+<<<<<<< HEAD
 //! | [`retention`] | what is due, and its erasure |
 //! | [`backup`] | a copy of it all, and the way back |
 //! | [`web`] | the pages |
 
 pub mod backup;
+=======
+//! | [`accounts`] | who may log in, how it is proven, by what right |
+//! | [`web`] | the pages |
+
+pub mod accounts;
+>>>>>>> main
 pub mod cell;
 pub mod config;
 pub mod events;

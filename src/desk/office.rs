@@ -6,7 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
+<<<<<<< HEAD
 use super::{backup, config, events, retention, review};
+=======
+use super::{accounts, config, events, review};
+>>>>>>> main
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -26,6 +30,9 @@ pub enum Error {
     /// What was put aside when it was closed could not be destroyed.
     #[error("what was put aside is not destroyed yet: {0}")]
     Review(#[from] review::Error),
+    /// The accounts' tables.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -54,6 +61,7 @@ impl Office {
         desk.store.ensure(&retention::OBJECTS, retention::SCHEMA)?;
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
+        accounts::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

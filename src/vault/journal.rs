@@ -104,6 +104,16 @@ pub enum Kind {
     JournalConsulted,
     /// Somebody exported the journal.
     JournalExported,
+    /// Somebody logged in, at the desk.
+    SessionOpened,
+    /// A session ended, and why.
+    SessionEnded,
+    /// Somebody was not let in.
+    SessionRefused,
+    /// An account was made, changed, locked or closed.
+    AccountChanged,
+    /// A secret key of the service went into the keyring, or its file was destroyed.
+    KeyTaken,
 }
 
 impl Kind {
@@ -150,6 +160,11 @@ impl Kind {
             Self::Restored => "restored",
             Self::JournalConsulted => "journal_consulted",
             Self::JournalExported => "journal_exported",
+            Self::SessionOpened => "session_opened",
+            Self::SessionEnded => "session_ended",
+            Self::SessionRefused => "session_refused",
+            Self::AccountChanged => "account_changed",
+            Self::KeyTaken => "key_taken",
         }
     }
 }

@@ -99,6 +99,21 @@ impl OfficeKey {
         Self { recipient, secret }
     }
 
+    /// One whose secret half was kept elsewhere than in a file.
+    #[cfg(feature = "desk")]
+    pub(crate) fn from_secret(role: Role, epoch: Epoch, secret: &[u8; 32]) -> Option<Self> {
+        let secret = <Kem as hpke::Kem>::PrivateKey::from_bytes(secret).ok()?;
+        Some(Self::new(role, epoch, secret))
+    }
+
+    /// Its secret half, to keep it sealed.
+    #[cfg(feature = "desk")]
+    pub(crate) fn secret_bytes(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        self.secret.write_exact(&mut *bytes);
+        bytes
+    }
+
     /// Its public half.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
