@@ -6,11 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-<<<<<<< HEAD
-use super::{backup, config, events, retention, review};
-=======
-use super::{accounts, config, events, review};
->>>>>>> main
+use super::{accounts, backup, config, events, retention, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;

@@ -1,8 +1,8 @@
 //! The beginnings of a database's blobs: taken out of a copy, and put back.
 //!
-//! Promises: every key in the desk's tables lies wrapped in the first [`HEAD`] bytes of a blob, or in
-//! `wrap.stanzas`, which goes whole: whatever a module seals, a copy without these opens nowhere. The lengths stay, and
-//! so do all other bytes, so that what was put back is the database that was copied.
+//! Promises: every key in the desk's tables lies wrapped in the first [`HEAD`] bytes of a blob longer than [`SHORT`],
+//! or in `wrap.stanzas`, which goes whole: whatever a module seals, a copy without these opens nowhere. The lengths
+//! stay, and so do all other bytes, so that what was put back is the database that was copied.
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value, ValueRef};
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes that are taken out of each blob: a wrapped key has 72, what stands before it less.
 const HEAD: usize = 512;
+/// Blobs of this length or less are digests, blind indexes, salts and signatures: a wrapped key is longer.
+const SHORT: usize = 64;
 /// Tables of digests and public keys, which keep their blobs.
 const PLAIN: [&str; 5] = ["device", "journal", "head", "checkpoint", "trap_line"];
 
@@ -88,6 +90,9 @@ pub(super) fn take_out(
             let mut keys = Vec::new();
             while let Some(row) = rows.next()? {
                 let bytes = row.get_ref(0)?.as_blob()?;
+                if bytes.len() <= SHORT {
+                    continue;
+                }
                 let head = head_of(&table.name, bytes.len());
                 let values = (1..=table.key.len()).map(|at| row.get::<_, Value>(at));
                 let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -148,6 +153,7 @@ fn to_json(value: &Value) -> Option<serde_json::Value> {
     match ValueRef::from(value) {
         ValueRef::Integer(number) => Some(number.into()),
         ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Into::into),
+        ValueRef::Blob(bytes) => Some(serde_json::json!({"hex": hex::encode(bytes)})),
         _ => None,
     }
 }
@@ -156,6 +162,10 @@ fn from_json(value: &serde_json::Value) -> Option<Value> {
     match value {
         serde_json::Value::Number(number) => number.as_i64().map(Value::from),
         serde_json::Value::String(text) => Some(Value::from(text.clone())),
+        serde_json::Value::Object(object) => {
+            let digits = object.get("hex")?.as_str()?;
+            hex::decode(digits).ok().map(Value::from)
+        }
         _ => None,
     }
 }
@@ -170,6 +180,7 @@ mod tests {
             "CREATE TABLE plain (id TEXT PRIMARY KEY, note TEXT) STRICT;
              CREATE TABLE account (id TEXT PRIMARY KEY, cell BLOB NOT NULL CHECK (length(cell) > 72)) STRICT, WITHOUT ROWID;
              CREATE TABLE seen (event TEXT, agent TEXT, w BLOB, b BLOB) STRICT;
+             CREATE TABLE code (account TEXT, digest BLOB UNIQUE, cell BLOB, PRIMARY KEY (account, digest)) STRICT, WITHOUT ROWID;
              CREATE TRIGGER seen_is_not_changed BEFORE UPDATE ON seen BEGIN SELECT RAISE(ABORT, 'no'); END;
              CREATE TABLE wrap (event TEXT PRIMARY KEY, stanzas BLOB NOT NULL) STRICT, WITHOUT ROWID;
              CREATE TABLE trap_line (seq INTEGER PRIMARY KEY, hash BLOB) STRICT;",
@@ -179,6 +190,9 @@ mod tests {
         sql.execute("INSERT INTO account VALUES ('a', ?1), ('b', ?2)", (blob(1, 100), blob(2, 5000))).expect("rows");
         sql.execute("INSERT INTO seen VALUES ('e', 'x', ?1, ?2), ('f', 'y', NULL, ?1)", (blob(3, 72), blob(4, 9))).expect("rows");
         sql.execute("INSERT INTO wrap VALUES ('e', ?1)", [blob(5, 92 * 12)]).expect("row");
+        for nth in [7, 8] {
+            sql.execute("INSERT INTO code VALUES ('a', ?1, ?2)", (blob(nth, 32), blob(nth, 80))).expect("rows");
+        }
         sql.execute("INSERT INTO trap_line VALUES (1, ?1)", [blob(6, 32)]).expect("row");
         sql
     }
@@ -186,6 +200,7 @@ mod tests {
     fn dump(sql: &Connection) -> Vec<(String, Option<Vec<u8>>)> {
         let all = "SELECT 'a' || id, cell FROM account UNION ALL SELECT 'w' || event, w FROM seen
             UNION ALL SELECT 'b' || event, b FROM seen UNION ALL SELECT 's' || event, stanzas FROM wrap
+            UNION ALL SELECT 'c' || hex(digest), cell FROM code UNION ALL SELECT 'd' || hex(digest), digest FROM code
             UNION ALL SELECT 'l' || seq, hash FROM trap_line ORDER BY 1";
         let mut query = sql.prepare(all).expect("a query");
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
@@ -206,14 +221,14 @@ mod tests {
             let (Some(without), Some(with)) = (without, with) else { continue };
             assert_eq!(without.len(), with.len(), "{name}");
             let head = match name.as_str() {
-                "l1" => 0,
+                name if name == "l1" || name == "be" || name.starts_with('d') => 0,
                 "se" => with.len(),
                 _ => with.len().min(HEAD),
             };
             assert!(without[..head].iter().all(|byte| *byte == 0), "{name}");
             assert_eq!(without[head..], with[head..], "{name}");
         }
-        assert_eq!(taken.len(), 6);
+        assert_eq!(taken.len(), 7, "{taken:?}");
         put_back(&mut sql, taken.into_iter()).expect("put back");
         assert_eq!(dump(&sql), whole);
     }

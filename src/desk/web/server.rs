@@ -5,13 +5,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum_server::Handle;
 
 use super::{App, router};
-use crate::desk::config;
+use crate::desk::{config, daily};
 
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
@@ -41,12 +41,35 @@ pub fn serve(app: App, listener: TcpListener) -> io::Result<()> {
     runtime.block_on(async {
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
-        let service = router(Arc::new(app)).into_make_service();
+        let app = Arc::new(app);
+        tokio::spawn(every_hour(app.clone()));
+        let service = router(app).into_make_service();
         axum_server::from_tcp(listener)?
             .handle(handle)
             .serve(service)
             .await
     })
+}
+
+/// What the desk does by itself while it is served. A machine that slept has not run: the monotonic clock stands still.
+async fn every_hour(app: Arc<App>) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(daily::EVERY).await;
+        let ran = last.elapsed();
+        last = Instant::now();
+        let app = app.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let now = (app.clock)();
+            let mut office = app.office.lock().unwrap_or_else(PoisonError::into_inner);
+            daily::run(&mut office, now, ran)
+        });
+        match done.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
+            Err(error) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
+        }
+    }
 }
 
 async fn stop_on_signal(handle: Handle<SocketAddr>) {
