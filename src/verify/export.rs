@@ -57,6 +57,12 @@ pub fn write_export(dir: &Path, out: &Path, from: Option<u64>) -> Result<(u64, H
     }
 }
 
+/// Writes the journal in a database that is open, of which nobody else writes meanwhile, to `out`: how many lines.
+pub fn write_journal(sql: &Connection, from: Option<u64>, out: &mut impl io::Write) -> io::Result<u64> {
+    let (header, head) = ends(sql, from).map_err(io::Error::other)?;
+    copy(sql, &header, &head, out)
+}
+
 /// First and last line of an export.
 fn ends(sql: &Connection, from: Option<u64>) -> Result<(Header, Last), database::SnapshotError> {
     let missing = |what: &str| io::Error::other(format!("{what} is missing"));

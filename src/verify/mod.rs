@@ -29,7 +29,7 @@ use crate::vault::item::Header;
 use crate::vault::journal::Head;
 
 pub use bundle::bundle;
-pub use export::{export, write_export};
+pub use export::{export, write_export, write_journal};
 pub use frame::frame;
 pub use store::{store, store_with};
 

@@ -5,15 +5,15 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
 use super::tls::Channel;
 use super::{App, router};
-use crate::desk::config;
+use crate::desk::{config, daily};
 
 /// How often sessions that are over end, and what was put aside is destroyed, though nobody asks for a page.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -51,6 +51,7 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
         tokio::spawn(stop_on_signal(handle.clone()));
         let app = Arc::new(app);
         let sweeping = tokio::spawn(sweep(app.clone()));
+        let hourly = tokio::spawn(every_hour(app.clone()));
         let service = router(app.clone()).into_make_service();
         let served = match channel {
             Channel::Clear => {
@@ -66,6 +67,7 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
             }
         };
         sweeping.abort();
+        hourly.abort();
         app.importing.finish();
         served
     })
@@ -82,6 +84,27 @@ async fn sweep(app: Arc<App>) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "what is over was not ended; it is tried again"),
             Err(error) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+        }
+    }
+}
+
+/// What the desk does by itself while it is served. A machine that slept has not run: the monotonic clock stands still.
+async fn every_hour(app: Arc<App>) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(daily::EVERY).await;
+        let ran = last.elapsed();
+        last = Instant::now();
+        let app = app.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let now = (app.clock)();
+            let mut office = app.office.lock().unwrap_or_else(PoisonError::into_inner);
+            daily::run(&mut office, now, ran)
+        });
+        match done.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
+            Err(error) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
         }
     }
 }
