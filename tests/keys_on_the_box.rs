@@ -16,9 +16,11 @@ use common::{
 use vigie::frame::BoxTime;
 use vigie::trap::service::Service;
 use vigie::trap::{Listener, Outcome, Word};
-use vigie::vault::item::Header;
+use vigie::vault::item::{Header, ItemId};
 use vigie::vault::keys::{Revocation, desk_init, office_init, office_init_quarters};
-use vigie::vault::{DeviceKey, Epoch, Fingerprint, Recipient, Role};
+use vigie::vault::store::Cause;
+
+use vigie::vault::{DeviceKey, Epoch, Fingerprint, Recipient, Role, Store, Tx};
 use vigie::vision::Painted;
 
 /// A box whose recipients lie in a folder: two quarters from 2026-Q4 on; and the desk's key.
@@ -67,7 +69,7 @@ fn everyone(rig: &Rig) -> Vec<Recipient> {
 
 fn scan(rig: &Rig, now: BoxTime) -> Vec<Outcome> {
     let config = with_folder(rig);
-    let mut store = vigie::vault::Store::open(&rig.store(), &rig.device(), now).expect("a store");
+    let mut store = Store::open(&rig.store(), &rig.device(), now).expect("a store");
     let mut told = Told::default();
     Service {
         config: &config,
@@ -101,6 +103,34 @@ fn both(quarter: &str) -> Vec<(Role, String)> {
         .into()
 }
 
+/// The same for the keys of a quarter.
+fn prove_quarter(rig: &Rig, quarter: &str, now: BoxTime) {
+    let keys = everyone(rig).into_iter();
+    let of_quarter = keys.filter(|key| key.epoch().to_string() == quarter);
+    let fingerprints: Vec<_> = of_quarter.map(|key| key.fingerprint()).collect();
+    prove(rig, &fingerprints, now);
+}
+
+/// Writes down that the desk has opened what is sealed to these keys.
+fn prove(rig: &Rig, keys: &[Fingerprint], now: BoxTime) {
+    rig.prove_keys();
+    let mut store = Store::open(&rig.store(), &rig.device(), now).expect("a store");
+    let proven = |tx: &mut Tx<'_>| -> Result<(), vigie::vault::store::Error> {
+        for key in keys {
+            let known = "INSERT OR IGNORE INTO proven_key (fingerprint) VALUES (?)";
+            tx.raw().execute(known, [key.to_string()])?;
+        }
+        Ok(())
+    };
+    store.transaction(proven).expect("committed");
+    store.close(now).expect("closed");
+}
+
+fn on_card(rig: &Rig) -> Vec<String> {
+    let files = content(&rig.card()).into_iter();
+    files.map(|(path, _)| path.display().to_string()).collect()
+}
+
 fn at(text: &str) -> BoxTime {
     BoxTime(text.parse().expect("an instant"))
 }
@@ -119,21 +149,7 @@ fn events_are_sealed_to_the_keys_of_the_quarter_in_which_they_are_sealed() {
 #[test]
 fn a_clock_that_was_set_back_chooses_no_past_quarter() {
     let (rig, _) = rig();
-    rig.prove_keys();
-    // The desk has opened what is sealed to the keys of 2026-Q4, and nothing else.
-    let mut store = vigie::vault::Store::open(&rig.store(), &rig.device(), clock()).expect("a store");
-    let proven = |tx: &mut vigie::vault::Tx<'_>| -> Result<(), vigie::vault::store::Error> {
-        for key in everyone(&rig)
-            .iter()
-            .filter(|key| key.epoch().to_string() == "2026-Q4")
-        {
-            let known = "INSERT OR IGNORE INTO proven_key (fingerprint) VALUES (?)";
-            tx.raw().execute(known, [key.fingerprint().to_string()])?;
-        }
-        Ok(())
-    };
-    store.transaction(proven).expect("committed");
-    store.close(clock()).expect("closed");
+    prove_quarter(&rig, "2026-Q4", clock());
     rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
     scan(&rig, at("2027-02-01T00:00:00Z"));
     rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
@@ -146,6 +162,73 @@ fn a_clock_that_was_set_back_chooses_no_past_quarter() {
         on_card,
         "the desk has proven the keys of the quarter that the clock says, not those that it was sealed to"
     );
+}
+
+#[test]
+fn one_wrong_leap_of_the_clock_seals_nothing_to_a_coming_quarter_once_it_is_mended() {
+    let (rig, _) = rig();
+    let before = at("2026-11-20T00:00:00Z");
+    scan(&rig, before);
+    rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
+    scan(&rig, at("2027-02-01T00:00:00Z"));
+    assert_eq!(sealed_to(&rig.store()), [both("2027-Q1")].into());
+    rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
+    scan(&rig, BoxTime(before.0 + jiff::SignedDuration::from_hours(1)));
+    assert_eq!(sealed_to(&rig.store()), [both("2026-Q4"), both("2027-Q1")].into());
+}
+
+#[test]
+fn what_waits_for_an_unproven_key_does_not_go_when_another_is_proven() {
+    let (rig, _) = rig();
+    let (before, after) = (at("2026-12-31T23:59:00Z"), at("2027-01-01T00:01:00Z"));
+    rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
+    scan(&rig, before);
+    prove_quarter(&rig, "2027-Q1", after);
+    rig.put("DCIM/B.JPG", &frame(UNLOADING, "09:00:00", 2));
+    scan(&rig, after);
+    scan(&rig, after);
+    assert_eq!(
+        on_card(&rig),
+        ["DCIM/A.JPG"],
+        "nobody has opened what A was sealed to"
+    );
+    // An item that does not say to whom it is sealed proves nothing.
+    let items = fs::read_dir(rig.store().join("items")).expect("items");
+    let items: Vec<_> = items.map(|entry| entry.expect("an entry").path()).collect();
+    let whole: Vec<_> = items.iter().map(|path| fs::read(path).expect("read")).collect();
+    items
+        .iter()
+        .for_each(|path| fs::write(path, b"vigie").expect("written"));
+    prove_quarter(&rig, "2026-Q4", after);
+    scan(&rig, after);
+    assert_eq!(on_card(&rig), ["DCIM/A.JPG"]);
+    for (path, bytes) in items.iter().zip(whole) {
+        fs::write(path, bytes).expect("written");
+    }
+    scan(&rig, after);
+    assert_eq!(on_card(&rig), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_desk_has_taken_waits_for_no_proof_of_its_key() {
+    let (rig, _) = rig();
+    let (before, after) = (at("2026-12-31T23:59:00Z"), at("2027-01-01T00:01:00Z"));
+    rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
+    scan(&rig, before);
+    prove_quarter(&rig, "2027-Q1", after);
+    let mut store = Store::open(&rig.store(), &rig.device(), after).expect("a store");
+    let names = fs::read_dir(rig.store().join("items")).expect("items");
+    let items: Vec<ItemId> = names
+        .map(|entry| entry.expect("an entry").file_name())
+        .map(|name| name.to_str().expect("a name").parse().expect("an item"))
+        .collect();
+    let numbers: Vec<u32> = items.iter().map(|item| item.number).collect();
+    store
+        .transaction(|tx| tx.erase_items(after, items[0].event, &numbers, Cause::Returned))
+        .expect("committed");
+    store.close(after).expect("closed");
+    scan(&rig, after);
+    assert_eq!(on_card(&rig), Vec::<String>::new());
 }
 
 #[test]
@@ -241,9 +324,13 @@ fn degraded(rig: &Rig) -> Vec<String> {
             .iter()
             .any(|part| word.contains(part))
     };
+    all_degraded(rig).into_iter().filter(of_keys).collect()
+}
+
+fn all_degraded(rig: &Rig) -> Vec<String> {
     let words = status(rig)["degraded"].as_array().expect("words").clone();
     let words = words.iter().map(|word| word.as_str().expect("a word").to_owned());
-    words.filter(of_keys).collect()
+    words.collect()
 }
 
 #[test]
@@ -270,6 +357,31 @@ fn status_tells_for_which_quarters_there_are_keys_and_what_is_wrong_with_them() 
     // Nothing to read at all is told too, and everything else with it.
     fs::remove_dir_all(rig.path("recipients")).expect("removed");
     assert_eq!(degraded(&rig), ["no-recipient"]);
+}
+
+#[test]
+fn status_tells_of_frames_that_wait_for_a_key_that_is_no_longer_used() {
+    let rig = Rig::new();
+    fs::create_dir(rig.path("recipients")).expect("a folder");
+    let desk = desk_init(rig.folder.path()).expect("made").files;
+    let desk = DeviceKey::read_desk(&desk.secret).expect("a key");
+    let now = BoxTime(jiff::Timestamp::now());
+    let waits = || all_degraded(&rig).contains(&"no-return-file".to_owned());
+    bring(&rig, &this_quarter().to_string(), 1);
+    rig.put("DCIM/A.JPG", &frame(UNLOADING, "08:00:00", 1));
+    scan(&rig, now);
+    let before: Vec<_> = everyone(&rig).iter().map(Recipient::fingerprint).collect();
+    revoke(&rig, &desk, before.clone());
+    let after = bring(&rig, &this_quarter().to_string(), 1);
+    prove(&rig, &after, now);
+    scan(&rig, now);
+    assert_eq!(on_card(&rig), ["DCIM/A.JPG"]);
+    assert!(
+        waits(),
+        "the desk has shown that it holds the new key, not the one A was sealed to"
+    );
+    prove(&rig, &before, now);
+    assert!(!waits());
 }
 
 #[test]

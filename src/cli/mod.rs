@@ -6,6 +6,8 @@
 
 #[cfg(feature = "trap")]
 mod attest;
+#[cfg(feature = "desk")]
+mod desk;
 #[cfg(feature = "trap")]
 mod detect;
 #[cfg(feature = "trap")]
@@ -190,6 +192,12 @@ enum Command {
         #[command(subcommand)]
         command: transfer::TransferCommand,
     },
+    #[cfg(feature = "desk")]
+    /// The service's machine: pages for the agents, retention, backups.
+    Desk {
+        #[command(subcommand)]
+        command: desk::DeskCommand,
+    },
     #[cfg(feature = "verify")]
     /// Check a vault, its journal's export, a bundle, a package, a sealed item or a redacted frame; needs neither
     /// networks nor keys.
@@ -337,6 +345,8 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "trap")]
         Command::Transfer { command } => transfer::run(a, command, lang),
+        #[cfg(feature = "desk")]
+        Command::Desk { command } => desk::run(a, command, lang),
         #[cfg(feature = "verify")]
         Command::Verify {
             path,
@@ -369,7 +379,7 @@ fn line(text: &str) {
 }
 
 /// The box's clock: the only place where it is read.
-#[cfg(feature = "trap")]
+#[cfg(any(feature = "trap", feature = "desk"))]
 fn box_time() -> crate::frame::BoxTime {
     crate::frame::BoxTime(jiff::Timestamp::now())
 }

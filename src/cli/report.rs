@@ -247,8 +247,8 @@ fn tell(lang: Lang, s: &Summary) {
     }
     if s.no_return_file {
         line(lang.pick(
-            "NOTHING WAS ERASED: the service has not shown yet that it opens what this box seals. Carry a bundle there with `vigie transfer out DIR`, and its return file back the same way.",
-            "RIEN N'A ÉTÉ EFFACÉ : le service n'a pas encore montré qu'il ouvre ce que ce boîtier scelle. Portez-lui un lot avec « vigie transfer out DOSSIER », et rapportez son fichier de retour de la même façon.",
+            "FRAMES STAY ON THE CARD: the service has not shown yet that it opens what this box sealed. Carry a bundle there with `vigie transfer out DIR`, and its return file back the same way.",
+            "DES IMAGES RESTENT SUR LA CARTE : le service n'a pas encore montré qu'il ouvre ce que ce boîtier a scellé. Portez-lui un lot avec « vigie transfer out DOSSIER », et rapportez son fichier de retour de la même façon.",
         ));
     }
 }

@@ -122,8 +122,8 @@ impl Concern {
                 "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
             ),
             Self::NoReturnFile => lang.pick(
-                "nothing is erased: no return file has shown yet that the service opens what this box seals (vigie transfer out)",
-                "rien n'est effacé : aucun fichier de retour n'a encore montré que le service ouvre ce que ce boîtier scelle (vigie transfer out)",
+                "frames are not erased: no return file has shown yet that the service opens what this box sealed (vigie transfer out)",
+                "des images ne sont pas effacées : aucun fichier de retour n'a encore montré que le service ouvre ce que ce boîtier a scellé (vigie transfer out)",
             ),
             Self::Keys(concern) => keys::told(concern, lang),
         }
@@ -232,9 +232,18 @@ fn read_keys(config: &config::Trap, db: Option<&Connection>, now: BoxTime, statu
     for trouble in ring.oddities() {
         tracing::warn!(%trouble, "a file among the recipients has no effect");
     }
-    let sealing_to = ring.choose(now).recipients;
-    let proven = db.is_some_and(|db| returning::proven(db, &sealing_to).unwrap_or(false));
-    if config.mode == Mode::Enforce && !proven {
+    let sealing = db.and_then(|db| terms::sealing_time(db, now).ok()).unwrap_or(now);
+    let sealing_to = ring.choose(sealing).recipients;
+    let proven = |db: &Connection| -> rusqlite::Result<bool> {
+        let mut proven = returning::proven(db, &sealing_to)?;
+        for camera in &config.cameras {
+            for event in Ledger::of(db, &camera.id).waiting_events()? {
+                proven &= returning::event_proven(db, &config.store, event)?;
+            }
+        }
+        Ok(proven)
+    };
+    if config.mode == Mode::Enforce && !db.is_some_and(|db| proven(db).unwrap_or(false)) {
         status.degraded.push(Concern::NoReturnFile);
     }
     status.keys = Keys {

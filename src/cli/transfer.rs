@@ -10,7 +10,7 @@ use crate::config;
 use crate::transfer::returning::{self, Taken};
 use crate::transfer::taking_in::{self, Outcome};
 use crate::transfer::{Desk, Error, Folder, Refusal, out};
-use crate::trap::orders;
+use crate::trap::{orders, terms};
 use crate::vault::{DeviceKey, DevicePublic, Store};
 
 #[derive(Debug, Subcommand)]
@@ -78,7 +78,9 @@ fn write_out(a: &Arguments, dir: &Path, lang: Lang) -> Result<Exit, Failure> {
     let (mut store, ring) = equipment::vault(&config, None)?;
     let back = take_back(&config, &mut store, &on_stick);
     let written = back.and_then(|back| {
-        let recipients = ring.choose(box_time()).recipients;
+        // The drill tries the keys that events are sealed to.
+        let sealing = terms::sealing_time(store.sql(), box_time()).map_err(Error::from)?;
+        let recipients = ring.choose(sealing).recipients;
         let written = out::write(&mut store, &device, &recipients, dir, box_time())?;
         Ok((back, written))
     });

@@ -11,13 +11,18 @@
 //! | [`rights`] | who may do what: one table |
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
+//! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
+//! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`web`] | the pages |
 
+pub mod accounts;
 pub mod cell;
 pub mod config;
+pub mod events;
 pub mod keyring;
 pub mod office;
+pub mod review;
 pub mod rights;
 pub mod session;
 pub mod web;

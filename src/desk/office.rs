@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config;
+use super::review::dismissal::Whose;
+use super::{accounts, config, events, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -22,6 +23,12 @@ pub enum Error {
     /// Its keys, its orders or its vault.
     #[error(transparent)]
     Desk(#[from] transfer::Error),
+    /// What was put aside when it was closed could not be destroyed.
+    #[error("what was put aside is not destroyed yet: {0}")]
+    Review(#[from] review::Error),
+    /// The accounts' tables.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
 }
 
 impl From<crate::vault::store::Error> for Error {
@@ -44,10 +51,15 @@ impl Office {
     /// Opens the desk in `folder`, for this process alone.
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let config = config::Office::read(&folder.join(CONFIG))?;
+        let mut desk = Desk::open(folder, now)?;
+        desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
+        desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
+        review::dismissal::settle(&mut desk.store, Whose::All, now)?;
+        accounts::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,
-            desk: Desk::open(folder, now)?,
+            desk,
         })
     }
 

@@ -85,6 +85,8 @@ pub enum Act {
     ManageAccounts,
     /// The agents' sheets: habilitation, serment, agrément, suspension.
     ManageSheets,
+    /// Take the service's keys of a new quarter into the keyring.
+    ManageKeys,
     /// Deadlines, holds, certificates, elimination agreements: read.
     SeeDeadlines,
     /// Put or lift a hold, write down a ruling or an agreement.
@@ -101,7 +103,7 @@ pub enum Act {
 
 impl Act {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Enter,
         Self::Own,
         Self::Import,
@@ -118,6 +120,7 @@ impl Act {
         Self::WriteTransmission,
         Self::ManageAccounts,
         Self::ManageSheets,
+        Self::ManageKeys,
         Self::SeeDeadlines,
         Self::WriteDeadlines,
         Self::RunRetention,
@@ -157,7 +160,9 @@ pub const fn allowed(role: Role, act: Act) -> bool {
         | Act::ExportInfractions
         | Act::Report
         | Act::WriteTransmission => matches!(role, Agent | Chef),
-        Act::SignOff | Act::ApprovePackage | Act::ManageSheets | Act::WriteDeadlines => matches!(role, Chef),
+        Act::SignOff | Act::ApprovePackage | Act::ManageSheets | Act::ManageKeys | Act::WriteDeadlines => {
+            matches!(role, Chef)
+        }
         Act::SeeTransmissions | Act::SeeJournal => matches!(role, Chef | Dpd),
         Act::SeeDeadlines => matches!(role, Agent | Chef | Dpd),
         Act::RunRetention => matches!(role, Chef | Admin),
@@ -187,7 +192,7 @@ mod tests {
         // Agent, Chef, Dpd, Admin, in the order of Act::ALL.
         let expected = [
             "xxxx", "xxxx", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", ".x..", ".x..",
-            ".xx.", "xx..", ".x.x", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x",
+            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x",
         ];
         assert_eq!(table, expected);
     }

@@ -44,8 +44,8 @@ pub enum Error {
     Index,
 }
 
-/// With which Huffman tables a spliced file was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// With which Huffman tables a spliced file was written; the later ones are further from the camera's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tables {
     /// The camera's own.

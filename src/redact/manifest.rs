@@ -52,6 +52,9 @@ pub struct Manifest {
     pub networks: Vec<Network>,
     /// The zones in force.
     pub zone: Digest,
+    /// The version that this one stands for, where the desk hid more than the box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<Former>,
 }
 
 impl Manifest {
@@ -106,6 +109,22 @@ impl File {
     }
 }
 
+/// The version of a redacted frame in whose place another stands, that hides more. It was destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Former {
+    /// Of its bytes.
+    pub redacted: Digest,
+    /// Of its manifest.
+    pub manifest: Digest,
+    /// What the desk's clock said when more was hidden.
+    pub masked: BoxTime,
+    /// The version of the program that hid more.
+    pub program: String,
+    /// Everything that was hidden at the desk, in this version and in those before it, in MCUs of the original.
+    pub added: Runs,
+}
+
 /// Three facts about time, none of them corrected by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +136,15 @@ pub struct Times {
     pub redacted: BoxTime,
     /// Seconds to add to the camera's clock, as the city measured them.
     pub correction: i64,
+}
+
+impl Times {
+    /// What the camera's clock should have said; nothing where it said nothing, or beyond all dates.
+    pub fn corrected(&self) -> Option<CameraTime> {
+        let CameraTime(said) = self.camera?;
+        let correction = jiff::SignedDuration::from_secs(self.correction);
+        said.checked_add(correction).ok().map(CameraTime)
+    }
 }
 
 /// How a redacted file was made.

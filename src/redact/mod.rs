@@ -4,17 +4,19 @@
 //! nothing else, in every masked MCU, and the frame everywhere else: the camera's own coefficients where
 //! the picture can be spliced, else a picture like it. It holds no application data but a bare JFIF or
 //! Adobe header and a short EXIF written anew, and nothing behind its end. Whatever fails, no
-//! `Redacted` comes out. Leaves what to hide to its caller's [`Plan`], sealing to the vault.
+//! `Redacted` comes out. Of a `Redacted` another one can be made that hides more, never less ([`mask_more`]). Leaves what to hide to its caller's [`Plan`], sealing to the vault.
 
 mod fill;
 pub mod manifest;
 pub mod mask;
+mod more;
 pub mod plan;
 mod re_encode;
 
 pub use fill::Fill;
 pub use manifest::{Manifest, Redaction};
 pub use mask::{Canvas, Mask};
+pub use more::mask_more;
 pub use plan::{Evidence, Flag, Occupants, Person, Plan, Policy, Rules, Seen};
 pub use re_encode::Fault;
 
@@ -44,6 +46,21 @@ pub enum Error {
     /// A spliced picture does not hold what it must.
     #[error("the redacted file failed its comparison with the original: {0}")]
     Compare(#[from] compare::Fault),
+    /// The bytes are not those of the frame of which the manifest tells.
+    #[error("this is not the frame that its manifest tells of")]
+    OtherFrame,
+    /// The manifest's own mask is none of its picture.
+    #[error("the manifest's mask is none of its picture: {0}")]
+    Mask(#[from] mask::Error),
+    /// All of what is to be hidden is hidden.
+    #[error("everything that is to be hidden is hidden already")]
+    NothingAdded,
+    /// A redacted frame that cannot be spliced once more.
+    #[error("no more can be hidden in this frame: {0}")]
+    Splice(#[from] splice::Error),
+    /// The manifest cannot be written.
+    #[error("the manifest cannot be written: {0}")]
+    Manifest(serde_json::Error),
 }
 
 /// A frame as its camera wrote it, and what was read from it: all of the same bytes, so that no
@@ -209,6 +226,7 @@ pub fn redact(
             })
             .collect(),
         zone: context.zone,
+        supersedes: None,
     };
     Ok(Redacted { jpeg, manifest })
 }

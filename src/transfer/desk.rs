@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `desk.key` | the desk's signing key |
 //! | `traps/*.pub` | the public keys of the enrolled boxes: to copy one there is to enrol it |
-//! | `keys/` | the office's keys: `.key` to open with, `.pub` to seal to, `.revocation` |
+//! | `keys/` | the office's keys: `.pub` to seal to, `.revocation`; `.key` to open with, unless they are lent |
 //! | `orders/<device>.json` | what is ordered of a box ([`super::orders`]), if anything |
 //! | `store/` | the desk's vault |
 //!
@@ -199,19 +199,14 @@ impl Desk {
             .collect()
     }
 
-    /// The key that opens what was sealed to these recipients; the service's before the recovery's.
-    pub(super) fn key_for(&self, stanzas: &[Stanza]) -> Option<&OfficeKey> {
-        let fits = |stanza: &Stanza| {
-            let mut keys = self.keys.iter();
-            keys.find(|key| key.recipient().fingerprint() == stanza.fingerprint)
-        };
-        let of_role = |role| {
-            stanzas
-                .iter()
-                .filter(move |stanza| stanza.role == role)
-                .find_map(fits)
-        };
-        of_role(Role::Service).or_else(|| of_role(Role::Recovery))
+    /// Does `work` with these secret keys too: on a desk that is served they lie in no file, and are there only
+    /// while somebody entitled is logged in.
+    pub fn with_keys<T>(&mut self, lent: &[OfficeKey], work: impl FnOnce(&mut Self) -> T) -> T {
+        let own = self.keys.len();
+        self.keys.extend(lent.iter().cloned());
+        let done = work(self);
+        self.keys.truncate(own);
+        done
     }
 
     pub(super) fn last_bundle(&self, device: DeviceId) -> Result<Option<LastBundle>, Error> {
@@ -278,7 +273,22 @@ impl Desk {
     }
 }
 
-/// The same out of a desk's database.
+/// The key that opens what was sealed to these recipients; the service's before the recovery's.
+pub fn choose_key<'k>(keys: &'k [OfficeKey], stanzas: &[Stanza]) -> Option<&'k OfficeKey> {
+    let fits = |stanza: &Stanza| {
+        let mut keys = keys.iter();
+        keys.find(|key| key.recipient().fingerprint() == stanza.fingerprint)
+    };
+    let of_role = |role| {
+        stanzas
+            .iter()
+            .filter(move |stanza| stanza.role == role)
+            .find_map(fits)
+    };
+    of_role(Role::Service).or_else(|| of_role(Role::Recovery))
+}
+
+/// An event's content key, as it is wrapped in a desk's database.
 pub fn wrapped(sql: &Connection, event: EventId) -> Result<Option<Vec<Stanza>>, Error> {
     let stanzas = "SELECT stanzas FROM wrap WHERE event = ?";
     let row = sql.query_row(stanzas, [event.to_string()], |row| row.get(0));

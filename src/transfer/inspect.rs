@@ -78,6 +78,18 @@ pub fn inspect(
     signer: impl FnOnce(&Contents) -> Option<DevicePublic>,
     line: u64,
 ) -> Inspection {
+    inspect_watched(folder, name, signer, line, &mut |_, _| true)
+}
+
+/// The same; `watch` is told the bytes of items that are checked, of how many, and says whether to go on: if not,
+/// what was found is not all.
+pub(super) fn inspect_watched(
+    folder: &Folder,
+    name: Option<BundleName>,
+    signer: impl FnOnce(&Contents) -> Option<DevicePublic>,
+    line: u64,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Inspection {
     let mut found = Inspection::default();
     let names = match folder.names() {
         Ok(names) => names,
@@ -116,7 +128,7 @@ pub fn inspect(
     }
     if found.faults.is_empty() {
         names_against(&contents, names, &mut found);
-        files_against(folder, &contents, &mut found);
+        files_against(folder, &contents, &mut found, watch);
         journal_against(folder, &contents, line, &mut found);
     }
     found.contents = Some((contents, text));
@@ -138,8 +150,19 @@ fn names_against(contents: &Contents, names: Vec<String>, found: &mut Inspection
     }
 }
 
-fn files_against(folder: &Folder, contents: &Contents, found: &mut Inspection) {
+fn files_against(
+    folder: &Folder,
+    contents: &Contents,
+    found: &mut Inspection,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) {
+    let of = (contents.items.iter().map(|item| item.size)).fold(0, u64::saturating_add);
+    let mut done = 0u64;
     for item in &contents.items {
+        if !watch(done, of) {
+            return;
+        }
+        done = done.saturating_add(item.size);
         let name = item.id().to_string();
         let facts = item.facts(contents.device);
         let own =

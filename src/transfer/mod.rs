@@ -92,6 +92,9 @@ pub enum Error {
     /// What the other side sent is not taken.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Whoever watched did not want it to go on. Nothing was taken.
+    #[error("it was stopped before anything was taken")]
+    Stopped,
 }
 
 impl From<rusqlite::Error> for Error {

@@ -6,14 +6,15 @@
 //! - then, and only then, items are erased: exactly those that it names and whose SHA-256 is the one that it
 //!   names, in the transaction that writes down that it was taken;
 //! - a key counts as proven when the desk has opened a drill with it, or hands it out itself: as long as a
-//!   key of the service to which the box seals is not proven, the box destroys no original ([`proven`]);
+//!   key of the service to which the box seals is not proven, the box destroys no original ([`proven`]), and
+//!   none of an event whose items were sealed to another that is not ([`event_proven`]);
 //! - what the desk has erased meanwhile is answered as erased: the box erases it too, and nobody takes it
 //!   again.
 //!
 //! Leaves its orders to the trap.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -27,11 +28,11 @@ use super::out::prepare;
 use super::{Error, Folder, LONGEST_DOCUMENT, Reason, Refusal, ReturnName, io_at};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::vault::durable::{UNFINISHED, sync_folder};
-use crate::vault::item::ItemId;
+use crate::vault::item::{Header, ItemId};
 use crate::vault::journal::{Head, genesis};
 use crate::vault::keys::{Fingerprint, Role};
 use crate::vault::signed::{self, Document};
-use crate::vault::store::{Cause, Tx};
+use crate::vault::store::{Cause, ITEMS, Tx};
 use crate::vault::{DeviceId, DevicePublic, Entry, Kind, Recipient, Store};
 
 /// What the desk answers. Members in the order in which they are written.
@@ -414,14 +415,47 @@ pub fn last(sql: &Connection) -> Result<Option<Return>, Error> {
 /// Whether the desk has proven that it opens what is sealed to these recipients: each key of the service among
 /// them, and at least one. Until it has, nothing is destroyed.
 pub fn proven(sql: &Connection, recipients: &[Recipient]) -> rusqlite::Result<bool> {
+    let of_service = recipients.iter().filter(|key| key.role() == Role::Service);
+    all_proven(sql, of_service.map(Recipient::fingerprint))
+}
+
+/// Whether the desk can open what is left in the store of an event: the keys to which its items say that they are
+/// sealed are proven, whatever the box seals to by now. Of an event without items nothing waits for the desk: it was
+/// not sealed, the desk has it, or its term is over. An item that cannot be read proves nothing.
+pub fn event_proven(sql: &Connection, store: &Path, event: EventId) -> rusqlite::Result<bool> {
+    // All items of an event are sealed to the same keys: one sealer makes them.
+    let number = "SELECT number FROM item WHERE event = ? ORDER BY number LIMIT 1";
+    let mut number = sql.prepare_cached(number)?;
+    let number = number.query_row([event.to_string()], |row| row.get(0));
+    let Some(number) = number.optional()? else {
+        return Ok(true);
+    };
+    let item = ItemId { event, number };
+    let header = File::open(store.join(ITEMS).join(item.to_string()))
+        .map_err(crate::vault::item::Error::from)
+        .and_then(|mut file| Header::read(&mut file));
+    match header {
+        Ok(header) => {
+            let stanzas = header.stanzas.iter();
+            let of_service = stanzas.filter(|stanza| stanza.role == Role::Service);
+            all_proven(sql, of_service.map(|stanza| stanza.fingerprint))
+        }
+        Err(error) => {
+            tracing::error!(%item, %error, "it is not known to whom it is sealed: its originals stay");
+            Ok(false)
+        }
+    }
+}
+
+fn all_proven(sql: &Connection, keys: impl Iterator<Item = Fingerprint>) -> rusqlite::Result<bool> {
     if !sql.table_exists(None, "proven_key")? {
         return Ok(false);
     }
     let mut known = sql.prepare_cached("SELECT 1 FROM proven_key WHERE fingerprint = ?")?;
     let mut any = false;
-    for key in recipients.iter().filter(|key| key.role() == Role::Service) {
+    for key in keys {
         any = true;
-        if !known.exists([key.fingerprint().to_string()])? {
+        if !known.exists([key.to_string()])? {
             return Ok(false);
         }
     }

@@ -7,7 +7,8 @@
 //! never extracted, never under a name that the bundle gives. What was here before is not taken again, be it
 //! in the store or erased since.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 
@@ -16,16 +17,16 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::contents::{Contents, Listed};
-use super::desk::Desk;
-use super::inspect::{Inspection, inspect, walk};
+use super::desk::{Desk, choose_key};
+use super::inspect::{Inspection, inspect_watched, walk};
 use super::{BundleName, CONTENTS, DRILL, Error, Folder, LONGEST_DOCUMENT, Reason, Refusal, drill, io_at};
 use crate::frame::{BoxTime, Digest, EventId};
-use crate::vault::item::{Header, Stanza};
+use crate::vault::item::{Header, ItemId, Stanza};
 use crate::vault::journal::{Head, Line};
 use crate::vault::keys::Fingerprint;
 use crate::vault::seal::{self, rewrap};
 use crate::vault::store::{self, Tx};
-use crate::vault::{Entry, Kind, OfficeKey, Recipient, Staged, signed};
+use crate::vault::{self, DevicePublic, Kind, OfficeKey, Recipient, Staged, Staging, signed};
 
 /// What became of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +52,82 @@ pub fn bundles(on_stick: &Folder) -> Result<Vec<BundleName>, Error> {
     Ok(found)
 }
 
+/// How far a bundle has been looked at, or taken; what is told while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub step: Step,
+    /// Bytes done in this step.
+    pub done: u64,
+    /// Bytes of this step.
+    pub of: u64,
+}
+
+/// The two long steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Every file is held against what the box signed.
+    Checking,
+    /// Every item is copied and opened.
+    Taking,
+}
+
+/// Is told how far it is, and says whether to go on.
+pub type Watch<'w> = &'w mut dyn FnMut(Progress) -> bool;
+
 /// Takes one bundle.
 pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime) -> Result<Outcome, Error> {
+    let watch: Watch<'_> = &mut |_| true;
+    let Some(bundle) = begin(desk, on_stick, name)? else {
+        return Ok(Outcome::AlreadyImported);
+    };
+    let chosen = bundle.check(watch)?.choose(desk, now)?;
+    let opened = chosen.open(&desk.keys, watch)?;
+    opened.commit(desk, now)
+}
+
+/// A bundle that has come, and what the desk knows of its box. The steps from here to [`Opened::commit`] are those
+/// of [`import`]; the long ones, [`check`](Bundle::check) and [`open`](Chosen::open), need no desk: others work at it
+/// meanwhile. What was true of the box when they began is asked again at the end.
+pub struct Bundle {
+    folder: Folder,
+    name: BundleName,
+    device: DevicePublic,
+    last: Option<u64>,
+    pinned: Head,
+}
+
+/// A bundle that is what its box signed, and follows from what is known.
+pub struct Whole {
+    bundle: Bundle,
+    contents: Contents,
+    text: String,
+    told_earlier: Vec<ItemId>,
+}
+
+/// The same, and what of it is new here.
+pub struct Chosen {
+    whole: Whole,
+    new: Vec<Listed>,
+    erased_before: u64,
+    /// What the content keys of events of which something is here already are wrapped as.
+    wrapped: BTreeMap<EventId, Vec<Stanza>>,
+    recipients: Vec<Recipient>,
+    staging: Staging,
+}
+
+/// What is durable here, opened, and has no row yet.
+pub struct Opened {
+    whole: Whole,
+    items: Vec<Staged>,
+    wraps: BTreeMap<EventId, Vec<Stanza>>,
+    drill: Digest,
+    opened_by: Fingerprint,
+    erased_before: u64,
+}
+
+/// Finds a bundle of an enrolled box; nothing if it is the one that was taken last.
+pub fn begin(desk: &Desk, on_stick: &Folder, name: BundleName) -> Result<Option<Bundle>, Error> {
     let Some(device) = desk.traps.get(&name.device).cloned() else {
         let what = format!("the box {} is not enrolled at this desk", name.device);
         return Err(Refusal::new(Reason::UnknownSigner, what).into());
@@ -69,35 +144,73 @@ pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime
         .text(CONTENTS, LONGEST_DOCUMENT)
         .is_ok_and(|text| same(&text))
     {
-        return Ok(Outcome::AlreadyImported);
+        return Ok(None);
     }
-    let pinned = desk.pinned(&device)?;
-    let found = inspect(
-        &folder,
-        Some(name),
-        |contents| desk.traps.get(&contents.device).cloned(),
-        pinned.seq,
-    );
-    let (contents, text) = whole(&found)?;
-    follows(contents, last.map(|last| last.contents.bundle), pinned, &found)?;
-    let new = new_items(desk, contents, &found)?;
-    refuse_without_room(desk, &new)?;
-    let taken = open_all(desk, &folder, contents, &new, &desk.ring.choose(now).recipients)?;
-    let mut erased_before = 0;
-    let mut new = new.iter().map(Listed::id).peekable();
-    for id in contents.items.iter().map(Listed::id) {
-        // Both lists are in order.
-        if new.next_if_eq(&id).is_none() && !desk.holds(id)? {
-            erased_before += 1;
+    Ok(Some(Bundle {
+        pinned: desk.pinned(&device)?,
+        folder,
+        name,
+        device,
+        last: last.map(|last| last.contents.bundle),
+    }))
+}
+
+impl Bundle {
+    /// Looks at it whole.
+    pub fn check(self, watch: Watch<'_>) -> Result<Whole, Error> {
+        let own = |contents: &Contents| (contents.device == self.device.id()).then(|| self.device.clone());
+        let mut go_on = true;
+        let watch = &mut |done, of| {
+            go_on = watch(Progress {
+                step: Step::Checking,
+                done,
+                of,
+            });
+            go_on
+        };
+        let found = inspect_watched(&self.folder, Some(self.name), own, self.pinned.seq, watch);
+        if !go_on {
+            return Err(Error::Stopped);
         }
+        let (contents, text) = whole(&found)?;
+        follows(contents, self.last, self.pinned, &found)?;
+        Ok(Whole {
+            contents: contents.clone(),
+            text: text.clone(),
+            told_earlier: found.told_earlier,
+            bundle: self,
+        })
     }
-    let items = taken.items.len() as u64;
-    commit(desk, &folder, contents, text, taken, pinned, now)?;
-    Ok(Outcome::Imported {
-        items,
-        erased_before,
-        damaged: contents.damaged.len() as u64,
-    })
+}
+
+impl Whole {
+    /// Finds out what of it was never here, and to whom its content keys are to be wrapped.
+    pub fn choose(self, desk: &Desk, now: BoxTime) -> Result<Chosen, Error> {
+        let new = new_items(desk, &self.contents, &self.told_earlier)?;
+        refuse_without_room(desk, &new)?;
+        let mut wrapped = BTreeMap::new();
+        for item in &new {
+            if let Some(stanzas) = desk.wrapped(item.event)? {
+                wrapped.insert(item.event, stanzas);
+            }
+        }
+        let mut erased_before = 0;
+        let mut is_new = new.iter().map(Listed::id).peekable();
+        for id in self.contents.items.iter().map(Listed::id) {
+            // Both lists are in order.
+            if is_new.next_if_eq(&id).is_none() && !desk.holds(id)? {
+                erased_before += 1;
+            }
+        }
+        Ok(Chosen {
+            whole: self,
+            new,
+            erased_before,
+            wrapped,
+            recipients: desk.ring.choose(now).recipients,
+            staging: desk.store.staging(),
+        })
+    }
 }
 
 /// The contents of a bundle without a fault.
@@ -157,7 +270,7 @@ fn follows(contents: &Contents, last: Option<u64>, pinned: Head, found: &Inspect
 }
 
 /// The items that were never here.
-fn new_items(desk: &Desk, contents: &Contents, found: &Inspection) -> Result<Vec<Listed>, Error> {
+fn new_items(desk: &Desk, contents: &Contents, told_earlier: &[ItemId]) -> Result<Vec<Listed>, Error> {
     let mut new = Vec::new();
     for item in &contents.items {
         let id = item.id();
@@ -171,7 +284,7 @@ fn new_items(desk: &Desk, contents: &Contents, found: &Inspection) -> Result<Vec
                 return Err(Refusal::new(Reason::Damaged, what).into());
             }
             Some(_) => {}
-            None if found.told_earlier.contains(&id) && !desk.was_sealed(item, contents.device)? => {
+            None if told_earlier.contains(&id) && !desk.was_sealed(item, contents.device)? => {
                 let what = format!("{id}: no line of the box's journal tells that it was sealed");
                 return Err(Refusal::new(Reason::Damaged, what).into());
             }
@@ -198,56 +311,55 @@ fn refuse_without_room(desk: &Desk, new: &[Listed]) -> Result<(), Error> {
     }
 }
 
-/// What is durable here, opened, and has no row yet.
-struct Opened {
-    items: Vec<Staged>,
-    wraps: BTreeMap<EventId, Vec<Stanza>>,
-    drill: Digest,
-    opened_by: Fingerprint,
-}
-
-/// Copies the new items into the staging, and opens each copy, and the drill.
-fn open_all(
-    desk: &Desk,
-    folder: &Folder,
-    contents: &Contents,
-    new: &[Listed],
-    recipients: &[Recipient],
-) -> Result<Opened, Error> {
-    let (drill, opened_by) = open_drill(desk, folder, contents)?;
-    let staging = desk.store.staging();
-    let mut opened = Opened {
-        items: Vec::with_capacity(new.len()),
-        wraps: BTreeMap::new(),
-        drill,
-        opened_by,
-    };
-    let mut sealed_to: BTreeMap<EventId, Vec<Stanza>> = BTreeMap::new();
-    for item in new {
-        let name = item.id().to_string();
-        let (file, _) = folder.file(&name).map_err(|error| changed(&name, error))?;
-        let staged = staging
-            .take_in(file, item.facts(contents.device))
-            .map_err(|error| match error {
-                store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
-                error => error.into(),
-            })?;
-        let header = open_one(desk, &staged, desk.wrapped(item.event)?)?;
-        // One content key is wrapped for the whole event: it must be that of each of its items.
-        let first = sealed_to
-            .entry(item.event)
-            .or_insert_with(|| header.stanzas.clone());
-        if *first != header.stanzas {
-            return Err(other_key(&name).into());
+impl Chosen {
+    /// Copies the new items into the staging, and opens each copy, and the drill, with one of `keys`.
+    pub fn open(self, keys: &[OfficeKey], watch: Watch<'_>) -> Result<Opened, Error> {
+        let Whole { bundle, contents, .. } = &self.whole;
+        let (drill, opened_by) = open_drill(keys, &bundle.folder, contents)?;
+        let mut items = Vec::with_capacity(self.new.len());
+        let mut wraps = BTreeMap::new();
+        let mut sealed_to: BTreeMap<EventId, Vec<Stanza>> = BTreeMap::new();
+        let of = self.new.iter().map(|item| item.size).fold(0, u64::saturating_add);
+        let (step, mut done) = (Step::Taking, 0);
+        for item in &self.new {
+            if !watch(Progress { step, done, of }) {
+                return Err(Error::Stopped);
+            }
+            let name = item.id().to_string();
+            let (file, _) = bundle.folder.file(&name).map_err(|error| changed(&name, error))?;
+            let staged =
+                self.staging
+                    .take_in(file, item.facts(contents.device))
+                    .map_err(|error| match error {
+                        store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
+                        error => error.into(),
+                    })?;
+            let header = open_one(keys, &staged, self.wrapped.get(&item.event))?;
+            // One content key is wrapped for the whole event: it must be that of each of its items.
+            let first = sealed_to
+                .entry(item.event)
+                .or_insert_with(|| header.stanzas.clone());
+            if *first != header.stanzas {
+                return Err(other_key(&name).into());
+            }
+            if let Entry::Vacant(wrap) = wraps.entry(item.event)
+                && let Some(key) = choose_key(keys, &header.stanzas)
+            {
+                wrap.insert(rewrap(&header, &header.stanzas, key, &self.recipients)?);
+            }
+            items.push(staged);
+            done = done.saturating_add(item.size);
         }
-        if let std::collections::btree_map::Entry::Vacant(wrap) = opened.wraps.entry(item.event)
-            && let Some(key) = desk.key_for(&header.stanzas)
-        {
-            wrap.insert(rewrap(&header, &header.stanzas, key, recipients)?);
-        }
-        opened.items.push(staged);
+        watch(Progress { step, done, of });
+        Ok(Opened {
+            items,
+            wraps,
+            drill,
+            opened_by,
+            erased_before: self.erased_before,
+            whole: self.whole,
+        })
     }
-    Ok(opened)
 }
 
 fn changed(name: &str, error: impl ToString) -> Refusal {
@@ -265,8 +377,8 @@ fn cannot_open(name: impl ToString, error: impl ToString) -> Refusal {
     Refusal::new(Reason::CannotOpen, what)
 }
 
-fn key_for<'d>(desk: &'d Desk, name: &str, header: &Header) -> Result<&'d OfficeKey, Refusal> {
-    desk.key_for(&header.stanzas).ok_or_else(|| {
+fn key_for<'k>(keys: &'k [OfficeKey], name: &str, header: &Header) -> Result<&'k OfficeKey, Refusal> {
+    choose_key(keys, &header.stanzas).ok_or_else(|| {
         let stanzas = header.stanzas.iter();
         let to = stanzas.map(|s| format!("{} {} ({})", s.role, s.epoch, s.fingerprint));
         let to = to.collect::<Vec<_>>().join(", ");
@@ -279,27 +391,31 @@ fn key_for<'d>(desk: &'d Desk, name: &str, header: &Header) -> Result<&'d Office
 
 /// Opens a staged copy to its last byte: a box that seals to nobody is found out before its originals go.
 /// An item that comes after others of its event must open with the key that was wrapped for these.
-fn open_one(desk: &Desk, staged: &Staged, wrapped: Option<Vec<Stanza>>) -> Result<Header, Error> {
+fn open_one(keys: &[OfficeKey], staged: &Staged, wrapped: Option<&Vec<Stanza>>) -> Result<Header, Error> {
     let name = staged.id().to_string();
     let file = File::open(staged.path()).map_err(io_at(staged.path()))?;
     let mut source = BufReader::new(file);
     let header = Header::read(&mut source).map_err(seal::Error::from)?;
-    let key = key_for(desk, &name, &header)?;
+    let key = key_for(keys, &name, &header)?;
     let whole = File::open(staged.path()).map_err(io_at(staged.path()))?;
     let opened = seal::open(BufReader::new(whole), key).map_err(|error| cannot_open(&name, error))?;
     drop(Zeroizing::new(opened.plaintext));
     if let Some(stanzas) = wrapped
-        && let Some(key) = desk.key_for(&stanzas)
+        && let Some(key) = choose_key(keys, stanzas)
     {
         let again = File::open(staged.path()).map_err(io_at(staged.path()))?;
-        let opened = seal::open_with(BufReader::new(again), &stanzas, key);
+        let opened = seal::open_with(BufReader::new(again), stanzas, key);
         let opened = opened.map_err(|_| other_key(&name))?;
         drop(Zeroizing::new(opened.plaintext));
     }
     Ok(header)
 }
 
-fn open_drill(desk: &Desk, folder: &Folder, contents: &Contents) -> Result<(Digest, Fingerprint), Error> {
+fn open_drill(
+    keys: &[OfficeKey],
+    folder: &Folder,
+    contents: &Contents,
+) -> Result<(Digest, Fingerprint), Error> {
     let read = || -> io::Result<Vec<u8>> {
         let (file, _) = folder.file(DRILL)?;
         let mut bytes = Vec::new();
@@ -308,59 +424,91 @@ fn open_drill(desk: &Desk, folder: &Folder, contents: &Contents) -> Result<(Dige
     };
     let bytes = read().map_err(|error| changed(DRILL, error))?;
     let header = Header::read(&mut &bytes[..]).map_err(|error| changed(DRILL, error))?;
-    let key = key_for(desk, DRILL, &header)?;
+    let key = key_for(keys, DRILL, &header)?;
     let opened = seal::open(&bytes[..], key).map_err(|error| cannot_open(DRILL, error))?;
     let plaintext = Zeroizing::new(opened.plaintext);
     Ok((drill::answer(&plaintext), key.recipient().fingerprint()))
 }
 
-fn commit(
-    desk: &mut Desk,
-    folder: &Folder,
-    contents: &Contents,
-    text: &str,
-    opened: Opened,
-    pinned: Head,
-    now: BoxTime,
-) -> Result<(), Error> {
-    let device = contents.device.to_string();
-    let body = json!({
-        "bundle": contents.bundle,
-        "contents": signed::digest(text),
-        "device": contents.device,
-        "head": contents.journal.head,
-        "items": opened.items.len(),
-    });
-    desk.store.transaction(|tx| {
-        for staged in opened.items {
-            let (id, digest) = (staged.id(), staged.digest());
-            tx.insert_item(now, staged)?;
-            tx.raw().execute(
-                "INSERT INTO taken (event, number, device, sha256) VALUES (?, ?, ?, ?)",
-                params![id.event.to_string(), id.number, device, digest.to_string()],
-            )?;
+impl Opened {
+    /// Takes it, in one transaction.
+    pub fn commit(self, desk: &mut Desk, now: BoxTime) -> Result<Outcome, Error> {
+        let Self { whole, mut items, .. } = self;
+        let Whole {
+            bundle,
+            contents,
+            text,
+            ..
+        } = whole;
+        // What was erased at the desk since it was chosen is not taken again, nor is what follows from another line
+        // than the journal has by now.
+        let known = desk
+            .last_bundle(contents.device)?
+            .map(|last| last.contents.bundle);
+        if known != bundle.last || desk.pinned(&bundle.device)? != bundle.pinned {
+            let what = format!(
+                "another bundle of the box {} was taken meanwhile",
+                contents.device
+            );
+            return Err(Refusal::new(Reason::Replay, what).into());
         }
-        for (event, stanzas) in &opened.wraps {
-            let bytes: Vec<u8> = stanzas.iter().flat_map(Stanza::to_bytes).collect();
-            tx.raw().execute(
-                "INSERT OR IGNORE INTO wrap (event, stanzas) VALUES (?, ?)",
-                params![event.to_string(), bytes],
-            )?;
+        let mut erased = BTreeSet::new();
+        for staged in &items {
+            let event = staged.id().event;
+            if desk.erased(event)? {
+                erased.insert(event);
+            }
         }
-        take_lines(tx, folder, contents, pinned)?;
-        tx.raw().execute(
-            "INSERT INTO trap_bundle (device, number, contents, drill, opened_by) VALUES (?, ?, ?, ?, ?)",
-            params![
-                device,
-                contents.bundle,
-                text,
-                opened.drill.to_string(),
-                opened.opened_by.to_string()
-            ],
-        )?;
-        let kind = Kind::Imported;
-        Ok::<_, Error>(tx.journal(now, &Entry { kind, body })?)
-    })
+        let before = items.len();
+        items.retain(|staged| !erased.contains(&staged.id().event));
+        let outcome = Outcome::Imported {
+            items: items.len() as u64,
+            erased_before: self.erased_before + (before - items.len()) as u64,
+            damaged: contents.damaged.len() as u64,
+        };
+        let device = contents.device.to_string();
+        let body = json!({
+            "bundle": contents.bundle,
+            "contents": signed::digest(&text),
+            "device": contents.device,
+            "head": contents.journal.head,
+            "items": items.len(),
+        });
+        desk.store.transaction(|tx| {
+            for staged in items {
+                let (id, digest) = (staged.id(), staged.digest());
+                tx.insert_item(now, staged)?;
+                tx.raw().execute(
+                    "INSERT INTO taken (event, number, device, sha256) VALUES (?, ?, ?, ?)",
+                    params![id.event.to_string(), id.number, device, digest.to_string()],
+                )?;
+            }
+            for (event, stanzas) in &self.wraps {
+                if erased.contains(event) {
+                    continue;
+                }
+                let bytes: Vec<u8> = stanzas.iter().flat_map(Stanza::to_bytes).collect();
+                tx.raw().execute(
+                    "INSERT OR IGNORE INTO wrap (event, stanzas) VALUES (?, ?)",
+                    params![event.to_string(), bytes],
+                )?;
+            }
+            take_lines(tx, &bundle.folder, &contents, bundle.pinned)?;
+            tx.raw().execute(
+                "INSERT INTO trap_bundle (device, number, contents, drill, opened_by) VALUES (?, ?, ?, ?, ?)",
+                params![
+                    device,
+                    contents.bundle,
+                    text,
+                    self.drill.to_string(),
+                    self.opened_by.to_string()
+                ],
+            )?;
+            let kind = Kind::Imported;
+            Ok::<_, Error>(tx.journal(now, &vault::Entry { kind, body })?)
+        })?;
+        Ok(outcome)
+    }
 }
 
 /// Keeps the box's journal from where it was known. It is walked again, for the stick is not ours: what is kept

@@ -13,6 +13,7 @@ use super::ahead::one_beside;
 use super::ledger::{Ledger, Row, State};
 use super::outcome::word;
 use super::round::Run;
+use super::terms;
 use super::timeline::{Stand, Timeline};
 use super::witness::{self, LookedAt, Site, Witness, corrected};
 use crate::card;
@@ -21,7 +22,7 @@ use crate::frame::{BoxTime, CameraTime, Digest, EventId};
 use crate::redact::Original;
 use crate::transfer::returning;
 use crate::triage::{self, Before, Facts, Rules, Scene, Shown, Verdict};
-use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, Store, seal};
+use crate::vault::{Entry, EventSealer, Kind, Staged, Staging, seal};
 use crate::vision::{Detection, Light, Objects, Sighting};
 
 /// Frames this close together show the same people: each other's boxes are masked too.
@@ -53,6 +54,7 @@ struct RecordedFrame<'a> {
     name: &'a str,
     taken: Option<CameraTime>,
     arrived: BoxTime,
+    light: Light,
 }
 
 /// The configured choice in triage's own words.
@@ -323,6 +325,7 @@ impl Run<'_, '_> {
                     name: &f.name,
                     taken: f.taken,
                     arrived: f.arrived,
+                    light: f.sighting.light,
                 })
                 .collect(),
         };
@@ -337,7 +340,7 @@ impl Run<'_, '_> {
         let choice = self
             .round
             .recipients
-            .choose(sealing_time(self.round.store, self.now())?);
+            .choose(terms::sealing_time(self.round.store.sql(), self.now())?);
         if self.enforcing && !returning::proven(self.round.store.sql(), &choice.recipients)? {
             tracing::warn!(%event, "nothing is erased: the desk has not proven these keys yet");
             self.enforcing = false;
@@ -399,13 +402,4 @@ fn span(frames: &[Facts]) -> Option<[CameraTime; 2]> {
     let times: Option<Vec<_>> = frames.iter().map(|frame| frame.taken).collect();
     let times = times?;
     Some([*times.iter().min()?, *times.iter().max()?])
-}
-
-/// Now, and never before the journal's latest line: a clock that was set back chooses no past quarter, whose keys may
-/// be destroyed.
-pub(super) fn sealing_time(store: &Store, now: BoxTime) -> Result<BoxTime, Error> {
-    let latest = "SELECT max(time) FROM journal";
-    let latest: Option<String> = store.sql().query_row(latest, [], |row| row.get(0))?;
-    let latest = latest.and_then(|latest| latest.parse().ok()).map(BoxTime);
-    Ok(latest.map_or(now, |latest| now.max(latest)))
 }

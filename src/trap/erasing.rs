@@ -1,7 +1,8 @@
 //! Erasing files from the card: intent, erasure, record.
 //!
-//! Promises: nothing is erased whose intent is not durable, and nothing that holds other bytes than those that were
-//! decided on; what a crash cut off is ended in the next round. A file that was written over meanwhile is never erased:
+//! Promises: nothing is erased whose intent is not durable, nothing of an event that was sealed to keys that the desk has
+//! not proven, and nothing that holds other bytes than those that were decided on; what a crash cut off is ended in the
+//! next round. A file that was written over meanwhile is never erased:
 //! the frame that was meant is gone with its name, and the file is taken as what it is now.
 
 use serde_json::json;
@@ -13,6 +14,7 @@ use super::round::Run;
 use super::terms::Terms;
 use crate::card::{self, CardPath};
 use crate::frame::{CameraId, Digest};
+use crate::transfer::returning;
 use crate::vault::{Entry, Kind, Tx};
 
 /// What came of one erasure.
@@ -29,10 +31,41 @@ pub(super) enum Erasure {
 impl Run<'_, '_> {
     /// Erases these frames from the card, under each of their names: intent, erasure, record.
     pub(super) fn erase(&mut self, digests: &[Digest]) -> Result<(), Error> {
-        match self.enforcing() && !digests.is_empty() {
-            true => self.erase_now(digests),
-            false => Ok(()),
+        if !self.enforcing() {
+            return Ok(());
         }
+        let (mut proven, mut waiting) = (Vec::with_capacity(digests.len()), 0);
+        for digest in digests {
+            match self.is_proven(digest)? {
+                true => proven.push(*digest),
+                false => waiting += 1,
+            }
+        }
+        if waiting > 0 {
+            tracing::warn!(
+                frames = waiting,
+                "not erased: the desk has not proven the keys that their events were sealed to"
+            );
+            self.summary.no_return_file = true;
+        }
+        match proven.is_empty() {
+            true => Ok(()),
+            false => self.erase_now(&proven),
+        }
+    }
+
+    /// Whether the desk has proven the keys that this frame's event was sealed to, which need not be those of today.
+    fn is_proven(&mut self, digest: &Digest) -> Result<bool, Error> {
+        let Some(event) = self.ledger().find(digest)?.and_then(|row| row.event) else {
+            return Ok(true);
+        };
+        if let Some(known) = self.proven.get(&event) {
+            return Ok(*known);
+        }
+        let store = &self.round.store;
+        let proven = returning::event_proven(store.sql(), store.dir(), event)?;
+        self.proven.insert(event, proven);
+        Ok(proven)
     }
 
     /// The same, whether or not the desk has proven its keys.

@@ -340,6 +340,15 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// The events whose frames are decided and wait on the card for their erasure.
+    pub fn waiting_events(&self) -> rusqlite::Result<Vec<EventId>> {
+        let sql = format!("SELECT DISTINCT event FROM {ON_CARD} AND state = 'decided' AND event IS NOT NULL");
+        let mut query = self.db.prepare(&sql)?;
+        query
+            .query_map([self.camera.as_str()], |row| row.get(0).map(EventId::from_bytes))?
+            .collect()
+    }
+
     /// When each frame was taken that has not been let go yet, by the camera's clock.
     pub fn let_go_later(&self) -> rusqlite::Result<Vec<Option<CameraTime>>> {
         let mut query = self

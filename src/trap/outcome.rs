@@ -70,7 +70,8 @@ pub struct Summary {
     pub unexpected_camera: u64,
     /// Set in `trial` mode: nothing was erased.
     pub trial: bool,
-    /// Set in `enforce` mode while no return file has proven that the desk opens what is sealed: nothing was erased.
+    /// Set in `enforce` mode when frames stayed on the card because no return file has proven yet that the desk opens
+    /// what is sealed, or what their events were sealed to.
     pub no_return_file: bool,
     /// Seconds the round took.
     pub seconds: f64,

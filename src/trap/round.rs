@@ -13,7 +13,6 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Error;
-use super::closing::sealing_time;
 use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
@@ -74,6 +73,8 @@ pub(super) struct Run<'r, 'a> {
     pub listener: &'r mut dyn Listener,
     pub summary: Summary,
     pub enforcing: bool,
+    /// Events of which it was asked whether the desk has proven the keys that they were sealed to.
+    pub proven: HashMap<EventId, bool>,
     /// Files of this round whose outcome was not told yet, by their bytes: the same bytes may lie under several names.
     pub under_way: HashMap<Digest, Vec<Met>>,
     /// The frames that undecided events may hold or touch; `None` until the ledger was asked, and when it must be anew.
@@ -108,7 +109,9 @@ impl Round<'_> {
         unreviewed::prepare(self.store)?;
         let trial = matches!(self.config.mode, config::Mode::Trial { .. });
         // Of the keys to which it will seal, whatever the clock says by then.
-        let sealed_to = self.recipients.choose(sealing_time(self.store, (self.clock)())?);
+        let sealed_to = self
+            .recipients
+            .choose(terms::sealing_time(self.store.sql(), (self.clock)())?);
         let sealed_to = sealed_to.recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;
         if !trial && !proven {
@@ -123,6 +126,7 @@ impl Round<'_> {
                 ..Summary::default()
             },
             enforcing: !trial && proven,
+            proven: HashMap::new(),
             mark: terms::mark(self.store.sql(), (self.clock)())?,
             round: self,
             listener,

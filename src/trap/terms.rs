@@ -56,6 +56,17 @@ pub fn mark(db: &Connection, now: BoxTime) -> rusqlite::Result<Mark> {
     Ok(read_mark(db)?.unwrap_or_else(|| Mark::new(now)))
 }
 
+/// The time whose quarter's keys are sealed to: now, and never before the mark, for a clock that was set back would choose
+/// a past quarter, whose keys may be destroyed. A leap ahead counts while the clock stands there: coming keys exist, and
+/// one wrong reading is forgotten with it.
+pub fn sealing_time(db: &Connection, now: BoxTime) -> rusqlite::Result<BoxTime> {
+    // Whoever only reads makes no table.
+    match db.table_exists(None, "mark")? {
+        true => Ok(now.max(mark(db, now)?.time)),
+        false => Ok(now),
+    }
+}
+
 fn read_mark(db: &Connection) -> rusqlite::Result<Option<Mark>> {
     db.query_row("SELECT mark FROM mark", [], |row| json(0, row.get(0)?))
         .optional()

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::Head;
 use super::keys::{DeviceId, DevicePublic};
 use super::signed::Document;
-use crate::frame::{BoxTime, CameraId, Digest};
+use crate::frame::{BoxTime, CameraId, Digest, EventId};
 
 pub use page::page;
 
@@ -74,7 +74,37 @@ pub enum What {
     Wipe(Wipe),
     /// Sealed events that nobody fetched in time.
     Expired(Expired),
+    /// An event that an agent put aside.
+    Dismissed(Dismissed),
 }
+
+/// An event that an agent looked at and put aside: it proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dismissed {
+    /// Which.
+    pub event: EventId,
+    /// Whose decision: an opaque account.
+    pub account: String,
+    /// Why: a word of [`DISMISSALS`].
+    pub motive: String,
+    /// Its items.
+    pub items: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+}
+
+/// Why an event may be put aside: the stable word, and how it stands on paper and on screen.
+pub const DISMISSALS: [(&str, &str); 5] = [
+    ("no-offence", "aucune infraction visible"),
+    (
+        "lawful-deposit",
+        "dépôt régulier (service, collecte, riverain autorisé)",
+    ),
+    ("nobody-identifiable", "véhicule ou plaque inexploitable"),
+    ("duplicate", "double d'un autre événement"),
+    ("false-trigger", "déclenchement sans objet"),
+];
 
 /// Sealed events that went because their term was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

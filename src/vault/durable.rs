@@ -57,7 +57,7 @@ pub(super) fn finish(
 
 /// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:
 /// its name alone goes.
-pub(super) fn erase(path: &Path) -> io::Result<()> {
+pub(crate) fn erase(path: &Path) -> io::Result<()> {
     if path.symlink_metadata()?.is_file() {
         let mut file = File::options().write(true).open(path)?;
         let mut left = file.metadata()?.len();

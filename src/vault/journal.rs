@@ -64,8 +64,32 @@ pub enum Kind {
     Returned,
     /// A box's bundle was taken, at the desk.
     Imported,
+    /// An event was opened to look at it, at the desk: by whom, with which motive, with which images.
+    Consulted,
+    /// An image was shown at full size: to whom, which.
+    Viewed,
+    /// More was hidden in a frame: a version of it stands in the place of another, which is destroyed.
+    MaskedMore,
+    /// An agent confirmed that a frame may leave the desk as it is.
+    Confirmed,
+    /// An event was retained: by whom, after having seen which images.
+    Retained,
+    /// A decision that had destroyed nothing yet was taken back.
+    TakenBack,
+    /// An event was put aside and destroyed: by whom, with which motive.
+    Dismissed,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
+    /// Somebody logged in, at the desk.
+    SessionOpened,
+    /// A session ended, and why.
+    SessionEnded,
+    /// Somebody was not let in.
+    SessionRefused,
+    /// An account was made, changed, locked or closed.
+    AccountChanged,
+    /// A secret key of the service went into the keyring, or its file was destroyed.
+    KeyTaken,
 }
 
 impl Kind {
@@ -92,7 +116,19 @@ impl Kind {
             Self::Transferred => "transferred",
             Self::Returned => "returned",
             Self::Imported => "imported",
+            Self::Consulted => "consulted",
+            Self::Viewed => "viewed",
+            Self::MaskedMore => "masked_more",
+            Self::Confirmed => "confirmed",
+            Self::Retained => "retained",
+            Self::TakenBack => "taken_back",
+            Self::Dismissed => "dismissed",
             Self::Pruned => "pruned",
+            Self::SessionOpened => "session_opened",
+            Self::SessionEnded => "session_ended",
+            Self::SessionRefused => "session_refused",
+            Self::AccountChanged => "account_changed",
+            Self::KeyTaken => "key_taken",
         }
     }
 }

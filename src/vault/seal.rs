@@ -157,6 +157,19 @@ impl EventSealer {
         })
     }
 
+    /// Goes on with an event that was sealed before: the same content key, out of `stanzas`, which are those in
+    /// `header` or those that [`rewrap`] made; the next item has the number `next`. What is sealed so is of the
+    /// event's own box, for the content key is bound to it, and opens to the recipients of `stanzas`.
+    pub fn going_on(header: &Header, stanzas: &[Stanza], key: &OfficeKey, next: u32) -> Result<Self, Error> {
+        Ok(Self {
+            device: header.device,
+            event: header.id.event,
+            next,
+            content_key: unwrap(header, stanzas, key)?,
+            stanzas: stanzas.to_vec(),
+        })
+    }
+
     /// Seals a redacted frame and, as the next item, its manifest.
     #[cfg(any(feature = "trap", feature = "desk"))]
     pub fn seal_frame(&mut self, frame: &crate::redact::Redacted) -> Result<[Sealed; 2], Error> {
@@ -459,6 +472,28 @@ mod tests {
 
     fn content(length: usize) -> Vec<u8> {
         (0..length).map(|i| (i % 251) as u8).collect()
+    }
+
+    #[test]
+    fn an_event_is_gone_on_with_under_its_own_key_and_by_those_alone_who_can_open_it() {
+        let office = Office::new();
+        let first = office.sealer().seal(ItemKind::Record, b"first").expect("sealed");
+        let [service, recovery] = &office.keys;
+        let recipients = [service.recipient().clone()];
+        let stanzas = rewrap(&first.header, &first.header.stanzas, recovery, &recipients).expect("wrapped");
+        let mut sealer = EventSealer::going_on(&first.header, &stanzas, service, 1_000_000).expect("its key");
+        let more = sealer.seal(ItemKind::Record, b"more").expect("sealed");
+        assert_eq!(more.id().number, 1_000_000);
+        let opened = open(more.bytes(), service).expect("by its own stanzas");
+        assert_eq!(opened.plaintext, b"more");
+        let opened = open_with(more.bytes(), &stanzas, service).expect("by those kept for the event");
+        assert_eq!(opened.plaintext, b"more");
+        // One content key: what the box wrapped opens it too.
+        let opened = open_with(more.bytes(), &first.header.stanzas, recovery).expect("the same key");
+        assert_eq!(opened.plaintext, b"more");
+        assert!(EventSealer::going_on(&first.header, &stanzas, recovery, 2).is_err());
+        let stranger = &Office::new().keys[0];
+        assert!(EventSealer::going_on(&first.header, &stanzas, stranger, 2).is_err());
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Rig {
     pub fn with_config(change: impl FnOnce(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         desk_init(folder.path()).expect("the desk's key");
+        std::fs::create_dir(folder.path().join("keys")).expect("a folder");
         office_init(&folder.path().join("keys"), "2026-Q4".parse().expect("a quarter"))
             .expect("the office's keys");
         let example = include_str!("../../docs/desk.example.toml").to_owned();

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::desk::accounts;
 use crate::transfer;
 use crate::vault::store;
 
@@ -105,6 +106,21 @@ pub enum Refused {
     /// Whatever else went wrong here.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<accounts::Error> for Refused {
+    fn from(error: accounts::Error) -> Self {
+        match error {
+            accounts::Error::Store(error) => Self::Store(error),
+            accounts::Error::Cell(error) => Self::Cell(error),
+            accounts::Error::Refused(accounts::Rule::Changed) => Self::Conflict,
+            accounts::Error::Refused(rule) => Self::Impossible(rule.french().to_owned()),
+            accounts::Error::Busy => Self::Impossible(
+                "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
+            ),
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Refused {

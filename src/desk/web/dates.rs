@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::frame::BoxTime;
+use crate::vault::Epoch;
 
 const MONTHS: [&str; 12] = [
     "janvier",
@@ -60,6 +61,15 @@ pub fn spoken(time: BoxTime, zone: &TimeZone) -> String {
         local.hour(),
         local.minute()
     )
+}
+
+/// `4e trimestre 2026`.
+pub fn quarter(epoch: Epoch) -> String {
+    let number = match epoch.quarter() {
+        1 => "1er".to_owned(),
+        other => format!("{other}e"),
+    };
+    format!("{number} trimestre {}", epoch.year())
 }
 
 #[cfg(test)]

@@ -8,23 +8,31 @@ pub mod answer;
 pub mod assets;
 pub mod dates;
 pub mod guard;
+pub mod input;
 pub mod pages;
+pub mod server;
 pub mod shell;
+pub mod tls;
 pub mod visit;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use jiff::SignedDuration;
 
+use super::accounts;
+use super::accounts::founding::is_founded;
+use super::accounts::waiting::{Gate, Waiting};
 use super::office::Office;
 use super::rights::Act;
 use super::session::Sessions;
 use crate::frame::BoxTime;
 pub use answer::{Answer, FieldError, Refused};
+pub use input::{FormPage, Input};
 pub use shell::Shell;
 pub use visit::Visit;
 
@@ -90,6 +98,10 @@ pub struct App {
     pub office: Mutex<Office>,
     /// Who is logged in.
     pub sessions: Sessions,
+    /// Who is on the way in.
+    pub waiting: Waiting,
+    /// Who may put the desk into service.
+    pub gate: Gate,
     /// The clock: a test passes its own.
     pub clock: Box<dyn Fn() -> BoxTime + Send + Sync>,
     /// Whether pages are served over TLS, so that cookies must be.
@@ -107,15 +119,32 @@ impl App {
         clock: impl Fn() -> BoxTime + Send + Sync + 'static,
         tls: bool,
         hosts: Vec<String>,
-    ) -> Result<Self, super::cell::Error> {
+    ) -> Result<Self, accounts::Error> {
+        let founded = is_founded(office.desk.store.sql())?;
+        let gate = if founded { Gate::walled_up() } else { Gate::new()? };
         Ok(Self {
             office: Mutex::new(office),
             sessions: Sessions::default(),
+            waiting: Waiting::default(),
+            gate,
             clock: Box::new(clock),
             tls,
             hosts,
             secret: super::cell::CellKey::generate()?,
         })
+    }
+
+    /// Ends what is over though nobody asks for a page, and writes down every end: to be called once a minute.
+    pub fn sweep(&self) -> Result<(), accounts::Error> {
+        let now = (self.clock)();
+        self.waiting.sweep(now);
+        let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = SignedDuration::from_mins(i64::from(office.config.idle_minutes));
+        self.sessions.sweep(now, idle);
+        for ended in self.sessions.take_ended() {
+            accounts::entry::ended(office.store(), &ended, now)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use super::{Visit, guard};
+use crate::desk::config::Office as Config;
 use crate::desk::rights::{Act, Role, allowed};
 
 /// A link of the navigation.
@@ -55,12 +56,20 @@ const LINKS: [(&str, &str, Act); 11] = [
 ];
 
 impl Shell {
+    /// How the data protection officer is reached, in a line.
+    pub fn contact(config: &Config) -> String {
+        format!("{}, {}", config.dpd.name, config.dpd.email)
+    }
+
     pub(super) fn of(visit: &Visit, title: String) -> Self {
         let (commune, service, dpd) = {
             let office = visit.office();
             let config = &office.config;
-            let dpd = format!("{}, {}", config.dpd.name, config.dpd.email);
-            (config.commune.clone(), config.service.clone(), dpd)
+            (
+                config.commune.clone(),
+                config.service.clone(),
+                Self::contact(config),
+            )
         };
         let session = visit.visitor();
         let flash = session.and_then(|session| {

@@ -108,7 +108,7 @@ fn row<const ACROSS: usize, const BLOCKS: usize>(
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "trap"))]
 mod tests {
     use proptest::prelude::*;
 

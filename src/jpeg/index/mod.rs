@@ -207,7 +207,7 @@ impl Index {
     }
 }
 
-#[cfg(all(test, feature = "trap"))]
+#[cfg(all(test, any(feature = "trap", feature = "desk")))]
 pub(super) mod tests {
     use image::RgbImage;
     use jpeg_encoder::{ColorType, Encoder, SamplingFactor};

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use super::{Certificate, Expired, LIMIT, Reason, Regime, What, Wipe};
+use super::{Certificate, DISMISSALS, Dismissed, Expired, LIMIT, Reason, Regime, What, Wipe};
 use crate::frame::BoxTime;
 
 /// Columns of the page.
@@ -18,6 +18,7 @@ pub fn page(certificate: &Certificate) -> String {
     match &certificate.what {
         What::Wipe(wipe) => of_wipe(&mut page, certificate, wipe),
         What::Expired(expired) => of_expired(&mut page, certificate, expired),
+        What::Dismissed(dismissed) => of_dismissed(&mut page, certificate, dismissed),
     }
     page.lines
 }
@@ -74,6 +75,37 @@ fn of_expired(page: &mut Page, certificate: &Certificate, expired: &Expired) {
     page.text(LIMIT);
     proof(page, certificate);
     original(page, certificate);
+}
+
+fn of_dismissed(page: &mut Page, certificate: &Certificate, dismissed: &Dismissed) {
+    page.text("Objet : destruction immédiate d'un événement écarté par un agent assermenté.");
+    page.title("1. Origine");
+    page.row("Événement", &dismissed.event.to_string());
+    page.row("Caméra", &certificate.camera.to_string());
+    page.row("Lieu", &certificate.site);
+    page.row("Régime juridique déclaré", &regime(&certificate.regime));
+    page.row("Poste du service", &certificate.device.to_string());
+    let known = DISMISSALS.iter().find(|(word, _)| *word == dismissed.motive);
+    let motive = known.map_or(dismissed.motive.as_str(), |(_, french)| french);
+    term(page, certificate, &format!("événement écarté : {motive}"));
+    page.row("Décision de", &format!("compte {}", dismissed.account));
+    page.title("3. Ce qui a été détruit");
+    page.row("Éléments scellés", &number(dismissed.items));
+    page.row("Volume de ces éléments", &octets(dismissed.bytes));
+    page.title("4. Méthode");
+    page.text(
+        "Ces éléments étaient masqués et chiffrés. La clé de l'événement, sans laquelle aucun d'eux ne s'ouvre, et \
+         leur enregistrement ont été retirés de la base et effacés ; puis chaque fichier a été réécrit sur place, une \
+         fois, par des octets aléatoires, et supprimé.",
+    );
+    page.title("5. Limite");
+    page.text(LIMIT);
+    proof(page, certificate);
+    page.text(&format!(
+        "L'original, signé par le poste du service, est le fichier {}.json ; cette page en est la version à imprimer, \
+         et son empreinte y figure.",
+        certificate.number
+    ));
 }
 
 fn device(page: &mut Page, certificate: &Certificate) {

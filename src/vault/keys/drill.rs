@@ -214,7 +214,8 @@ fn tried(recipient: &Recipient, secrets: &[OfficeKey], beside: Option<String>) -
     }
 }
 
-fn seal_and_open(recipient: &Recipient, secret: &OfficeKey) -> Result<(), seal::Error> {
+/// Seals something to `recipient` and opens it with `secret`.
+pub fn seal_and_open(recipient: &Recipient, secret: &OfficeKey) -> Result<(), seal::Error> {
     let device = DeviceId(Fingerprint::from_bytes([0; 8]));
     let event = EventId::from_bytes([0; 8]);
     let sealed = EventSealer::new(device, event, std::slice::from_ref(recipient))?.seal_record(&"drill")?;

@@ -69,6 +69,7 @@ impl FromStr for Recipient {
 }
 
 /// A secret key of the service or of the recovery: opens what was sealed to it.
+#[derive(Clone)]
 pub struct OfficeKey {
     pub(super) recipient: Recipient,
     pub(in crate::vault) secret: <Kem as hpke::Kem>::PrivateKey,
@@ -96,6 +97,21 @@ impl OfficeKey {
             key,
         };
         Self { recipient, secret }
+    }
+
+    /// One whose secret half was kept elsewhere than in a file.
+    #[cfg(feature = "desk")]
+    pub(crate) fn from_secret(role: Role, epoch: Epoch, secret: &[u8; 32]) -> Option<Self> {
+        let secret = <Kem as hpke::Kem>::PrivateKey::from_bytes(secret).ok()?;
+        Some(Self::new(role, epoch, secret))
+    }
+
+    /// Its secret half, to keep it sealed.
+    #[cfg(feature = "desk")]
+    pub(crate) fn secret_bytes(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        self.secret.write_exact(&mut *bytes);
+        bytes
     }
 
     /// Its public half.

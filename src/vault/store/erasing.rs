@@ -17,8 +17,12 @@ use crate::vault::durable;
 pub enum Cause {
     /// The desk has it: its return file says so.
     Returned,
-    /// Nobody took it in time.
+    /// Its term is over.
     Expired,
+    /// An agent put it aside.
+    Discarded,
+    /// Another version of it stands in its place, which hides more.
+    Superseded,
 }
 
 impl Cause {
@@ -27,6 +31,8 @@ impl Cause {
         match self {
             Self::Returned => "returned",
             Self::Expired => "expired",
+            Self::Discarded => "discarded",
+            Self::Superseded => "superseded",
         }
     }
 }

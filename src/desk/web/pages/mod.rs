@@ -1,8 +1,21 @@
 //! The pages, one file per place of the agent's day; each lists its routes.
 
 pub mod accueil;
+pub mod agents;
+pub mod comptes;
+pub mod entree;
+pub mod mise_en_service;
+pub mod mon_compte;
 
 use super::Route;
 
 /// The routes of each.
-pub const ALL: &[&[Route]] = &[accueil::ROUTES];
+pub const ALL: &[&[Route]] = &[
+    accueil::ROUTES,
+    entree::ROUTES,
+    mise_en_service::ROUTES,
+    agents::ROUTES,
+    comptes::ROUTES,
+    mon_compte::ROUTES,
+    mon_compte::RENEWING,
+];

@@ -1,0 +1,380 @@
+//! How somebody gets in for the first time, or again after losing password or telephone.
+//!
+//! Promises: a one-time code that this program draws, good for three days, opens the keyring once, and only to choose
+//! a password and a second factor of one's own. After a loss it takes two people: one proposes, with the keys of his
+//! session, another confirms; each is shown half of the code, so that neither can enter in the owner's place, and
+//! nothing of the code is kept once it was shown. Wrong codes are counted as wrong passwords are.
+
+use jiff::SignedDuration;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::account::{self, By, Change, New, account, bump, salt_of, tell, time_of};
+use super::code::{self, Code};
+use super::derive::{Cost, LoginDigest, Salt, Unlocked};
+use super::entry::{Proven, Refusal, count, failures, forgive};
+use super::throttle::{self, Failures};
+use super::wrapped::Keyring;
+use super::{Enrolled, Error, Rule, State, cells};
+use crate::desk::cell::Place;
+use crate::desk::keyring::RegisterKey;
+use crate::desk::rights::Role;
+use crate::desk::session::AccountId;
+use crate::frame::BoxTime;
+use crate::vault::{Store, Tx};
+
+/// How long a code is good for.
+const GOOD_FOR: SignedDuration = SignedDuration::from_hours(72);
+
+const fn place<'a>(column: &'static str, row: &'a str) -> Place<'a> {
+    Place {
+        table: "account_invitation",
+        column,
+        row,
+    }
+}
+
+/// A code that was drawn, and what it unlocks.
+pub struct Drawn {
+    first: Code,
+    second: Code,
+    salt: Salt,
+    unlocked: Unlocked,
+}
+
+impl Drawn {
+    /// Draws one. Slow.
+    pub fn draw() -> Result<Self, Error> {
+        let (first, second) = (Code::draw(code::HALF)?, Code::draw(code::HALF)?);
+        let salt = Salt::draw(Cost::LEAST)?;
+        let unlocked = salt.unlock(Code::join(&first, &second).as_str())?;
+        Ok(Self {
+            first,
+            second,
+            salt,
+            unlocked,
+        })
+    }
+
+    fn write(
+        &self,
+        tx: &Tx<'_>,
+        id: &str,
+        keyring: &Keyring,
+        kept: Option<&RegisterKey>,
+        by: By<'_>,
+        now: BoxTime,
+    ) -> Result<(), Error> {
+        let Salt { bytes, cost } = self.salt;
+        let until = now.0.saturating_add(GOOD_FOR).unwrap_or(now.0);
+        let keep =
+            |register: &RegisterKey| cells::seal(&register.0, place("half", id), &self.second.as_str());
+        tx.raw().execute(
+            "INSERT OR REPLACE INTO account_invitation
+                 (account, kind, proposed, until, salt, memory, passes, lanes, keyring, half)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                id,
+                if kept.is_some() { "reset" } else { "first" },
+                by.account,
+                until.to_string(),
+                bytes,
+                cost.memory,
+                cost.passes,
+                cost.lanes,
+                keyring.wrap(&self.unlocked, place("keyring", id))?,
+                kept.map(keep).transpose()?
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// Makes an account and invites its owner; the id, and the code to hand over.
+pub fn invite(
+    store: &mut Store,
+    held: &Keyring,
+    by: By<'_>,
+    new: &New<'_>,
+    drawn: &Drawn,
+    now: BoxTime,
+) -> Result<(AccountId, Code), Error> {
+    if !by.makes(new.role) {
+        return Err(Error::Refused(Rule::NotYours));
+    }
+    let given = held.for_role(new.role).ok_or(Error::Refused(Rule::NotYours))?;
+    let id = store.transaction(|tx| {
+        let id = account::insert(tx, &held.register, new, now)?;
+        drawn.write(tx, &id, &given, None, by, now)?;
+        tell(tx, now, &id, Some(by.account), Change::Made)?;
+        Ok::<_, Error>(id)
+    })?;
+    Ok((id, Code::join(&drawn.first, &drawn.second)))
+}
+
+/// Invites the owner of an account anew who has not come in time.
+pub fn invite_again(
+    store: &mut Store,
+    held: &Keyring,
+    by: By<'_>,
+    (id, version): (&str, i64),
+    drawn: &Drawn,
+    now: BoxTime,
+) -> Result<Code, Error> {
+    let before = account(store.sql(), &held.register, id)?;
+    if !by.makes(before.role) || before.state != State::Invited {
+        return Err(Error::Refused(Rule::NotYours));
+    }
+    let given = held.for_role(before.role).ok_or(Error::Refused(Rule::NotYours))?;
+    store.transaction(|tx| {
+        bump(tx, id, version)?;
+        drawn.write(tx, id, &given, None, by, now)?;
+        tell(tx, now, id, Some(by.account), Change::Made)
+    })?;
+    Ok(Code::join(&drawn.first, &drawn.second))
+}
+
+/// Proposes that the owner of an account choose anew; the first half of the code.
+pub fn propose(
+    store: &mut Store,
+    held: &Keyring,
+    by: By<'_>,
+    (id, version): (&str, i64),
+    drawn: &Drawn,
+    now: BoxTime,
+) -> Result<Code, Error> {
+    let before = account(store.sql(), &held.register, id)?;
+    if by.account == id {
+        return Err(Error::Refused(Rule::Own));
+    }
+    // A chef holds the keys of every role, the admin only those of the roles without evidence.
+    let may = matches!(by.role, Role::Chef | Role::Admin) && before.state == State::Active;
+    let given = held.for_role(before.role).filter(|_| may);
+    let given = given.ok_or(Error::Refused(Rule::NotYours))?;
+    store.transaction(|tx| {
+        bump(tx, id, version)?;
+        drawn.write(tx, id, &given, Some(&held.register), by, now)?;
+        tell(tx, now, id, Some(by.account), Change::ResetProposed)
+    })?;
+    Ok(drawn.first.clone())
+}
+
+/// Confirms what another proposed; the second half of the code, which is kept no longer.
+pub fn confirm(
+    store: &mut Store,
+    register: &RegisterKey,
+    by: By<'_>,
+    (id, version): (&str, i64),
+    now: BoxTime,
+) -> Result<Code, Error> {
+    let proposed = account(store.sql(), register, id)?.invitation;
+    let open = proposed.filter(|open| open.reset && open.confirmed.is_none() && now < open.until);
+    let open = open.ok_or(Error::Refused(Rule::NothingProposed))?;
+    if !matches!(by.role, Role::Chef | Role::Admin) {
+        return Err(Error::Refused(Rule::NotYours));
+    }
+    if open.proposed == by.account || by.account == id {
+        return Err(Error::Refused(Rule::SamePerson));
+    }
+    store.transaction(|tx| {
+        bump(tx, id, version)?;
+        let half = "SELECT half FROM account_invitation WHERE account = ? AND half IS NOT NULL";
+        let half: Option<Vec<u8>> = tx.raw().query_row(half, [id], |row| row.get(0)).optional()?;
+        let half = half.ok_or(Error::Refused(Rule::NothingProposed))?;
+        let half: String = cells::open(&register.0, place("half", id), &half)?;
+        let half = Code::read(&half, code::HALF).ok_or(Error::Damaged("half"))?;
+        let confirm = "UPDATE account_invitation SET confirmed = ?, half = NULL WHERE account = ?";
+        tx.raw().execute(confirm, params![by.account, id])?;
+        // Who has forgotten his password has tried it; he is to get to his code.
+        let failures = "DELETE FROM entry_failure WHERE login = (SELECT login FROM account WHERE id = ?)";
+        tx.raw().execute(failures, [id])?;
+        tell(tx, now, id, Some(by.account), Change::ResetConfirmed)?;
+        Ok(half)
+    })
+}
+
+/// Takes a proposal back, confirmed or not.
+pub fn withdraw(
+    store: &mut Store,
+    by: By<'_>,
+    (id, version): (&str, i64),
+    now: BoxTime,
+) -> Result<(), Error> {
+    if !matches!(by.role, Role::Chef | Role::Admin) {
+        return Err(Error::Refused(Rule::NotYours));
+    }
+    store.transaction(|tx| {
+        bump(tx, id, version)?;
+        let delete = "DELETE FROM account_invitation WHERE account = ? AND kind = 'reset'";
+        match tx.raw().execute(delete, [id])? {
+            1 => tell(tx, now, id, Some(by.account), Change::ResetWithdrawn),
+            _ => Err(Error::Refused(Rule::NothingProposed)),
+        }
+    })
+}
+
+/// What the desk knows of a name that somebody gives with a code.
+pub struct Ticket {
+    login: LoginDigest,
+    failures: Option<Failures>,
+    found: Option<Found>,
+}
+
+struct Found {
+    id: AccountId,
+    role: Role,
+    salt: Salt,
+    keyring: Vec<u8>,
+    until: BoxTime,
+    open: bool,
+}
+
+/// What was worked out of a code.
+pub struct Weighed {
+    login: LoginDigest,
+    account: Option<AccountId>,
+    admitted: Option<Admitted>,
+    until: Option<BoxTime>,
+}
+
+/// Somebody who may choose a password and a second factor now. Wiped when dropped.
+pub struct Admitted {
+    /// The account.
+    pub account: AccountId,
+    /// Its role.
+    pub role: Role,
+    /// Its keys.
+    pub keyring: Keyring,
+    salt: [u8; 16],
+    login: LoginDigest,
+}
+
+impl Ticket {
+    /// What is known of that name.
+    pub fn of(sql: &Connection, login: LoginDigest) -> Result<Self, Error> {
+        let found = "SELECT a.id, a.role, i.salt, i.memory, i.passes, i.lanes, i.keyring, i.until,
+                            i.kind = 'first' OR i.confirmed IS NOT NULL
+                       FROM account a JOIN account_invitation i ON i.account = a.id
+                      WHERE a.login = ? AND a.state != 'closed'";
+        let row = sql.query_row(found, [&login.0], |row| {
+            let role: String = row.get(1)?;
+            let until = time_of(row, 7)?;
+            Ok((
+                (role, until),
+                row.get(0)?,
+                salt_of(row, 2)?,
+                row.get(6)?,
+                row.get(8)?,
+            ))
+        });
+        let found = match row.optional()? {
+            None => None,
+            Some(((role, until), id, salt, keyring, open)) => Some(Found {
+                id,
+                role: account::role_of(&role)?,
+                salt,
+                keyring,
+                until: until.ok_or(Error::Damaged("until"))?,
+                open,
+            }),
+        };
+        Ok(Self {
+            login,
+            failures: failures(sql, login)?,
+            found,
+        })
+    }
+
+    /// Whether it is looked at at all.
+    pub fn verdict(&self, now: BoxTime) -> Result<(), Refusal> {
+        Refusal::of(throttle::judge(self.failures, now))
+    }
+
+    /// Works out whether the code is the one. Slow, and as slow for a name that nobody has.
+    pub fn weigh(self, typed: &str) -> Result<Weighed, Error> {
+        let Self { login, found, .. } = self;
+        let code = Code::read(typed, code::ONE_TIME);
+        let known = code.as_ref().map_or("", Code::as_str);
+        let Some(found) = found else {
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&login.0[..16]);
+            let cost = Cost::LEAST;
+            Salt { bytes, cost }.unlock(known)?;
+            return Ok(Weighed {
+                login,
+                account: None,
+                admitted: None,
+                until: None,
+            });
+        };
+        let unlocked = found.salt.unlock(known)?;
+        let keyring = Keyring::unwrap(&found.keyring, &unlocked, place("keyring", &found.id));
+        let admitted = keyring.ok().filter(|_| found.open).map(|keyring| Admitted {
+            account: found.id.clone(),
+            role: found.role,
+            keyring,
+            salt: found.salt.bytes,
+            login,
+        });
+        Ok(Weighed {
+            login,
+            account: Some(found.id),
+            admitted,
+            until: Some(found.until),
+        })
+    }
+}
+
+/// Decides an attempt with a code, and writes down what is to be counted.
+pub fn settle(store: &mut Store, weighed: Weighed, now: BoxTime) -> Result<Result<Admitted, Refusal>, Error> {
+    let Weighed {
+        login,
+        account,
+        admitted,
+        until,
+    } = weighed;
+    store.transaction(|tx| {
+        if let Err(refusal) = Refusal::of(throttle::judge(failures(tx.raw(), login)?, now)) {
+            return Ok(Err(refusal));
+        }
+        match admitted.filter(|_| until.is_some_and(|until| now < until)) {
+            Some(admitted) => Ok(Ok(admitted)),
+            None => {
+                let after = count(tx, login, account.as_deref(), "code", now)?;
+                let verdict = Refusal::of(throttle::judge(Some(after), now));
+                Ok(Err(verdict.err().unwrap_or(Refusal::Wrong)))
+            }
+        }
+    })
+}
+
+/// Lets the owner in from now on by what he chose; the code is used up.
+pub fn complete(
+    store: &mut Store,
+    admitted: Admitted,
+    enrolled: &Enrolled,
+    now: BoxTime,
+) -> Result<Proven, Error> {
+    let Admitted {
+        account,
+        role,
+        keyring,
+        salt,
+        login,
+    } = admitted;
+    store.transaction(|tx| {
+        // The salt tells the invitation: one that was withdrawn or drawn anew meanwhile is another.
+        let used = "DELETE FROM account_invitation WHERE account = ? AND salt = ? AND until > ?";
+        if tx.raw().execute(used, params![account, salt, now.to_string()])? != 1 {
+            return Err(Error::Refused(Rule::NothingProposed));
+        }
+        enrolled.write(tx, &account, &keyring)?;
+        forgive(tx, login)?;
+        tell(tx, now, &account, None, Change::Enrolled)
+    })?;
+    Ok(Proven {
+        account,
+        role,
+        keyring,
+        by: enrolled.second(),
+    })
+}

@@ -1,0 +1,169 @@
+//! Accounts: who may be at the desk, how they prove it, what they hold.
+//!
+//! Promises:
+//! - named accounts only (law.md I47T), each of one role; the journal knows them by opaque ids, the disk holds their
+//!   names sealed and their log-ins as slow digests ([`derive`]);
+//! - nobody enters without a password and a second factor ([`totp`], L36); whoever is wrong waits, then is locked out
+//!   ([`throttle`]), and learns not whether the name, the password or the code was wrong ([`entry`]);
+//! - keys are wrapped per account under its password ([`wrapped`]); the service's own keys lie sealed under the
+//!   evidence key ([`office_keys`]), no longer as files;
+//! - no image without a valid sheet ([`sheet`], I21);
+//! - nobody gets into another's account alone: a new password takes two people, each with half of a code
+//!   ([`invitation`]).
+//!
+//! Time comes in as a value. Derivations take some tenths of a second and never happen with the office locked: what is
+//! read, what is worked out and what is written are three steps.
+
+mod account;
+mod cells;
+pub mod code;
+pub mod derive;
+pub mod entry;
+pub mod founding;
+pub mod invitation;
+pub mod office_keys;
+pub mod password;
+pub mod sheet;
+pub mod throttle;
+pub mod totp;
+pub mod waiting;
+pub mod wrapped;
+
+use crate::vault::{Store, keys, seal, store};
+
+pub use account::{
+    Account, By, Change, Enrolled, New, Person, State, accept_notice, account, accounts, active, close,
+    login_salt, set_sheet, unlock,
+};
+pub use wrapped::Keyring;
+
+const SCHEMA: &str = include_str!("schema.sql");
+const OBJECTS: [&str; 7] = [
+    "login_salt",
+    "account",
+    "account_lock",
+    "account_recovery",
+    "account_invitation",
+    "entry_failure",
+    "office_key",
+];
+
+/// Makes this module's tables, and the salt of log-ins, if they are not there.
+pub fn ensure(store: &mut Store) -> Result<(), Error> {
+    store.ensure(&OBJECTS, SCHEMA)?;
+    if store.sql().prepare("SELECT 1 FROM login_salt")?.exists([])? {
+        return Ok(());
+    }
+    let derive::Salt { bytes, cost } = derive::Salt::draw(derive::Cost::LEAST)?;
+    store.transaction(|tx| {
+        tx.raw().execute(
+            "INSERT INTO login_salt (one, salt, memory, passes, lanes) VALUES (1, ?, ?, ?, ?)",
+            rusqlite::params![bytes, cost.memory, cost.passes, cost.lanes],
+        )?;
+        Ok(())
+    })
+}
+
+/// Why something about accounts was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The vault.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A cell that does not open.
+    #[error(transparent)]
+    Cell(#[from] crate::desk::cell::Error),
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] keys::Error),
+    /// A key that does not open what is sealed to it.
+    #[error(transparent)]
+    Seal(#[from] seal::Error),
+    /// A file of a key.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system gives no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// Too many people log in at this moment.
+    #[error("too many log-ins at once; try again in some seconds")]
+    Busy,
+    /// A row is not what this program wrote.
+    #[error("accounts: a row's {0} is damaged; restore the desk from a backup")]
+    Damaged(&'static str),
+    /// A text is too long for what it is.
+    #[error("{0} is too long")]
+    TooLong(&'static str),
+    /// A rule stands against it.
+    #[error("refused: {0:?}")]
+    Refused(Rule),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The rule that stands against something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// There is no such account, or it is closed.
+    NoAccount,
+    /// Another account has that log-in.
+    LoginTaken,
+    /// Somebody changed it since it was shown.
+    Changed,
+    /// The role does not make, close or reset such accounts.
+    NotYours,
+    /// Nobody does that to the own account.
+    Own,
+    /// The desk needs one chef and one admin at least.
+    LastOne,
+    /// One person alone does not reset an account.
+    SamePerson,
+    /// There is nothing to confirm, or it is too late.
+    NothingProposed,
+    /// The desk is set up already.
+    SetUp,
+    /// Keys of the recovery lie in the folder.
+    RecoveryKey,
+    /// No key of the service is there.
+    NoServiceKey,
+}
+
+impl Rule {
+    /// For the screen.
+    pub const fn french(self) -> &'static str {
+        match self {
+            Self::NoAccount => "Ce compte n’existe pas ou a été fermé.",
+            Self::LoginTaken => "Cet identifiant est déjà celui d’un autre compte : choisissez-en un autre.",
+            Self::Changed => {
+                "Ce compte a été modifié entre-temps par une autre personne. Rouvrez la page, vérifiez, puis recommencez."
+            }
+            Self::NotYours => "Votre rôle ne permet pas d’agir sur ce compte.",
+            Self::Own => {
+                "Vous ne pouvez pas faire cela sur votre propre compte : demandez à une autre personne."
+            }
+            Self::LastOne => {
+                "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
+            }
+            Self::SamePerson => {
+                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
+            }
+            Self::NothingProposed => {
+                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
+            }
+            Self::SetUp => "Ce bureau est déjà en service.",
+            Self::RecoveryKey => {
+                "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
+            }
+            Self::NoServiceKey => "Aucune clé secrète du service n’a été trouvée dans le dossier des clés.",
+        }
+    }
+}

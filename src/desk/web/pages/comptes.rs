@@ -1,0 +1,464 @@
+//! The accounts: who has one, making, unlocking, letting in anew, closing. And the service's keys.
+//!
+//! Promises: codes are shown once, on the next page, to whoever asked for them; each act is refused by
+//! [`crate::desk::accounts`] where a rule stands against it, whatever the page shows.
+
+use std::sync::Arc;
+
+use askama::Template;
+
+use crate::desk::accounts::invitation::{Drawn, confirm, invite, invite_again, propose, withdraw};
+use crate::desk::accounts::{self, Account, By, Keyring, New, Person, State, active, office_keys, unlock};
+use crate::desk::rights::{Act, Role};
+use crate::desk::session::End;
+use crate::desk::web::input::{missing, wrong};
+use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+
+use super::entree::digest;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    get("/comptes", Act::ManageAccounts, list),
+    get("/comptes/nouveau", Act::ManageAccounts, new),
+    post("/comptes/nouveau", Act::ManageAccounts, make),
+    get("/comptes/{id}", Act::ManageAccounts, one),
+    post("/comptes/{id}/debloquer", Act::ManageAccounts, lift),
+    post("/comptes/{id}/inviter", Act::ManageAccounts, again),
+    post("/comptes/{id}/reinitialiser", Act::ManageAccounts, reset),
+    post("/comptes/{id}/confirmer", Act::ManageAccounts, confirm_reset),
+    post("/comptes/{id}/retirer", Act::ManageAccounts, withdraw_reset),
+    post("/comptes/{id}/fermer", Act::ManageAccounts, close),
+    get("/cles", Act::ManageKeys, keys),
+    post("/cles", Act::ManageKeys, take_keys),
+];
+
+/// Who acts.
+pub fn by(visit: &Visit) -> Result<By<'_>, Refused> {
+    let session = visit.session()?;
+    Ok(By {
+        account: &session.account,
+        role: session.role,
+    })
+}
+
+fn keyring(visit: &Visit) -> Result<Keyring, Refused> {
+    let session = visit.session()?;
+    Ok(Keyring::held(&session.register, session.evidence.as_deref()))
+}
+
+fn found(visit: &Visit) -> Result<Account, Refused> {
+    let register = &visit.session()?.register;
+    let found = accounts::account(visit.office().desk.store.sql(), register, visit.path("id"));
+    match found {
+        Err(accounts::Error::Refused(accounts::Rule::NoAccount)) => Err(Refused::NotFound),
+        found => Ok(found?),
+    }
+}
+
+/// What is said of an account's state: words, and the class that colours them.
+fn state(account: &Account, visit: &Visit) -> (&'static str, &'static str) {
+    let pending = account.invitation.as_ref().filter(|open| visit.now < open.until);
+    match (account.state, pending) {
+        (State::Closed, _) => ("Fermé", ""),
+        _ if account.is_locked(visit.now) => ("Bloqué", "urgent"),
+        (State::Invited, Some(_)) => ("Première connexion attendue", "bientot"),
+        (State::Invited, None) => ("Code expiré", "urgent"),
+        (State::Active, Some(open)) if open.confirmed.is_none() => {
+            ("Réinitialisation à confirmer", "bientot")
+        }
+        (State::Active, Some(_)) => ("Nouvel accès attendu", "bientot"),
+        (State::Active, None) => ("Actif", "bon"),
+    }
+}
+
+struct Row {
+    id: String,
+    name: String,
+    login: String,
+    role: &'static str,
+    state: (&'static str, &'static str),
+    entered: String,
+}
+
+#[derive(Template)]
+#[template(path = "comptes.html")]
+struct List {
+    shell: Shell,
+    rows: Vec<Row>,
+    lonely: bool,
+    keys: bool,
+}
+
+fn list(visit: &Visit) -> Result<Answer, Refused> {
+    let session = visit.session()?;
+    let (all, chefs, zone) = {
+        let office = visit.office();
+        let sql = office.desk.store.sql();
+        let all = accounts::accounts(sql, &session.register)?;
+        (all, active(sql, Role::Chef)?, office.config.time_zone())
+    };
+    let row = |account: &Account| Row {
+        id: account.id.clone(),
+        name: account.person.name.clone(),
+        login: account.person.login.clone(),
+        role: account.role.french(),
+        state: state(account, visit),
+        entered: account
+            .entered
+            .map_or_else(|| "jamais".to_owned(), |time| dates::moment(time, &zone)),
+    };
+    Answer::page(&List {
+        rows: all.iter().map(row).collect(),
+        lonely: chefs < 2,
+        keys: session.role == Role::Chef,
+        shell: visit.shell("Comptes"),
+    })
+}
+
+fn new(visit: &Visit) -> Result<Answer, Refused> {
+    new_with(visit, Vec::new())
+}
+
+fn new_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
+    let by = by(visit)?;
+    let roles = Role::ALL.into_iter().filter(|role| by.makes(*role));
+    let inputs = [
+        Input::text("nom", "Prénom et nom")
+            .required()
+            .help("Tels qu’ils figurent sur les procès-verbaux."),
+        Input::text("identifiant", "Identifiant")
+            .required()
+            .help("Ce que la personne saisit pour se connecter, par exemple prenom.nom."),
+        Input::choice("role", "Rôle", roles.map(|role| (role.as_str(), role.french()))).required(),
+    ];
+    FormPage::new(visit, "Nouveau compte", "/comptes/nouveau", "Créer le compte")
+        .lead("Un compte appartient à une seule personne. Un code à usage unique, valable trois jours, sera affiché une fois : remettez-le en main propre.")
+        .link("/comptes", "Revenir aux comptes")
+        .answer(visit, inputs, errors)
+}
+
+fn make(visit: &Visit) -> Result<Answer, Refused> {
+    let labels = [
+        ("nom", "Prénom et nom"),
+        ("identifiant", "Identifiant"),
+        ("role", "Rôle"),
+    ];
+    let mut errors = missing(visit, &labels);
+    let by = by(visit)?;
+    let role = Role::ALL
+        .into_iter()
+        .find(|role| visit.field("role") == Some(role.as_str()));
+    let person = Person {
+        name: visit.field("nom").unwrap_or_default().to_owned(),
+        login: visit.field("identifiant").unwrap_or_default().to_owned(),
+    };
+    if person.name.chars().count() > 80 {
+        errors.extend(wrong("nom", "Prénom et nom : 80 caractères au plus."));
+    }
+    if person.login.chars().count() > 40 || person.login.chars().any(char::is_whitespace) {
+        errors.extend(wrong(
+            "identifiant",
+            "Identifiant : 40 caractères au plus, sans espace.",
+        ));
+    }
+    let role = match role.filter(|role| by.makes(*role)) {
+        Some(role) if errors.is_empty() => role,
+        Some(_) => return new_with(visit, errors),
+        None => {
+            if visit.field("role").is_some() {
+                errors.extend(wrong("role", "Rôle : choisissez l’un des rôles proposés."));
+            }
+            return new_with(visit, errors);
+        }
+    };
+    let login = digest(visit, &person.login)?;
+    let drawn = Drawn::draw()?;
+    let keyring = keyring(visit)?;
+    let new = New {
+        role,
+        person: &person,
+        login,
+        sheet: None,
+    };
+    let invited = invite(visit.office().store(), &keyring, by, &new, &drawn, visit.now);
+    match invited {
+        Ok((id, code)) => {
+            visit.flash(format!(
+                "Compte créé. Code à usage unique de {}, affiché cette seule fois : {code}. Il est valable trois jours.",
+                person.name
+            ));
+            Answer::see_other(format!("/comptes/{id}"))
+        }
+        Err(accounts::Error::Refused(accounts::Rule::LoginTaken)) => {
+            new_with(visit, wrong("identifiant", accounts::Rule::LoginTaken.french()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What may be done to the account, by whoever looks at it.
+#[derive(Default)]
+struct May {
+    unlock: bool,
+    again: bool,
+    reset: bool,
+    confirm: bool,
+    withdraw: bool,
+    close: bool,
+}
+
+#[derive(Template)]
+#[template(path = "compte.html")]
+struct One {
+    shell: Shell,
+    id: String,
+    version: i64,
+    login: String,
+    role: &'static str,
+    state: (&'static str, &'static str),
+    made: String,
+    entered: String,
+    noticed: String,
+    codes_left: usize,
+    failures: u32,
+    proposed: Option<String>,
+    sheet: bool,
+    may: May,
+}
+
+fn one(visit: &Visit) -> Result<Answer, Refused> {
+    let account = found(visit)?;
+    let by = by(visit)?;
+    let register = &visit.session()?.register;
+    let (zone, names) = {
+        let office = visit.office();
+        (
+            office.config.time_zone(),
+            accounts::accounts(office.desk.store.sql(), register)?,
+        )
+    };
+    let name = |id: &str| {
+        let named = names.iter().find(|account| account.id == id);
+        named.map_or_else(|| id.to_owned(), |account| account.person.name.clone())
+    };
+    let moment =
+        |time: Option<_>| time.map_or_else(|| "jamais".to_owned(), |time| dates::moment(time, &zone));
+    let open = account
+        .invitation
+        .as_ref()
+        .filter(|open| open.reset && visit.now < open.until);
+    let proposed = open.map(|open| {
+        let until = dates::moment(open.until, &zone);
+        match &open.confirmed {
+            None => format!(
+                "Réinitialisation proposée par {}, à confirmer par une autre personne avant le {until}.",
+                name(&open.proposed)
+            ),
+            Some(confirmed) => format!(
+                "Réinitialisation proposée par {}, confirmée par {} : le code est valable jusqu’au {until}.",
+                name(&open.proposed),
+                name(confirmed)
+            ),
+        }
+    });
+    let own = by.account == account.id;
+    let active = account.state == State::Active;
+    let may = May {
+        unlock: !own && account.failures.is_some(),
+        again: account.state == State::Invited && by.makes(account.role),
+        reset: !own && active && open.is_none() && (by.role == Role::Chef || by.makes(account.role)),
+        confirm: open.is_some_and(|open| open.confirmed.is_none() && open.proposed != by.account && !own),
+        withdraw: open.is_some(),
+        close: !own && account.state != State::Closed && by.makes(account.role),
+    };
+    Answer::page(&One {
+        shell: visit.shell(account.person.name.clone()),
+        state: state(&account, visit),
+        made: dates::moment(account.made, &zone),
+        entered: moment(account.entered),
+        noticed: moment(account.noticed),
+        codes_left: account.codes_left,
+        failures: account.failures.map_or(0, |failures| failures.count),
+        version: account.version,
+        role: account.role.french(),
+        login: account.person.login,
+        sheet: account.role.holds_evidence() && by.role == Role::Chef,
+        id: account.id,
+        proposed,
+        may,
+    })
+}
+
+fn back(visit: &Visit, message: String) -> Result<Answer, Refused> {
+    visit.flash(message);
+    Answer::see_other(format!("/comptes/{}", visit.path("id")))
+}
+
+fn lift(visit: &Visit) -> Result<Answer, Refused> {
+    let account = found(visit)?;
+    let register = &visit.session()?.register;
+    unlock(
+        visit.office().store(),
+        register,
+        by(visit)?,
+        &account.id,
+        visit.now,
+    )?;
+    back(
+        visit,
+        "Le blocage est levé : la personne peut se connecter aussitôt.".to_owned(),
+    )
+}
+
+fn again(visit: &Visit) -> Result<Answer, Refused> {
+    let (account, drawn) = (found(visit)?, Drawn::draw()?);
+    let at = (account.id.as_str(), visit.version()?);
+    let keyring = keyring(visit)?;
+    let code = invite_again(
+        visit.office().store(),
+        &keyring,
+        by(visit)?,
+        at,
+        &drawn,
+        visit.now,
+    )?;
+    back(
+        visit,
+        format!(
+            "Nouveau code à usage unique, affiché cette seule fois : {code}. Il est valable trois jours."
+        ),
+    )
+}
+
+fn reset(visit: &Visit) -> Result<Answer, Refused> {
+    let (account, drawn) = (found(visit)?, Drawn::draw()?);
+    let at = (account.id.as_str(), visit.version()?);
+    let keyring = keyring(visit)?;
+    let half = propose(
+        visit.office().store(),
+        &keyring,
+        by(visit)?,
+        at,
+        &drawn,
+        visit.now,
+    )?;
+    back(
+        visit,
+        format!(
+            "Réinitialisation proposée. Première moitié du code, affichée cette seule fois : {half}. Remettez-la à la personne. Un autre chef de service ou l’administrateur doit confirmer et lui remettra la seconde."
+        ),
+    )
+}
+
+fn confirm_reset(visit: &Visit) -> Result<Answer, Refused> {
+    let account = found(visit)?;
+    let at = (account.id.as_str(), visit.version()?);
+    let register = &visit.session()?.register;
+    let half = confirm(visit.office().store(), register, by(visit)?, at, visit.now)?;
+    back(
+        visit,
+        format!(
+            "Réinitialisation confirmée. Seconde moitié du code, affichée cette seule fois : {half}. Assurez-vous de l’identité de la personne avant de la lui remettre."
+        ),
+    )
+}
+
+fn withdraw_reset(visit: &Visit) -> Result<Answer, Refused> {
+    let account = found(visit)?;
+    let at = (account.id.as_str(), visit.version()?);
+    withdraw(visit.office().store(), by(visit)?, at, visit.now)?;
+    back(
+        visit,
+        "La réinitialisation est retirée : l’accès précédent reste en vigueur.".to_owned(),
+    )
+}
+
+fn close(visit: &Visit) -> Result<Answer, Refused> {
+    let account = found(visit)?;
+    let at = (account.id.as_str(), visit.version()?);
+    let register = &visit.session()?.register;
+    accounts::close(visit.office().store(), register, by(visit)?, at, visit.now)?;
+    visit
+        .app
+        .sessions
+        .end_all_of(&account.id, End::Account, visit.now);
+    visit.app.sweep()?;
+    back(
+        visit,
+        "Le compte est fermé : ses clés, son second facteur et son identifiant sont détruits.".to_owned(),
+    )
+}
+
+#[derive(Template)]
+#[template(path = "cles.html")]
+struct Keys {
+    held: Vec<(String, String)>,
+    plain: Vec<String>,
+}
+
+fn keys(visit: &Visit) -> Result<Answer, Refused> {
+    keys_with(visit, Vec::new())
+}
+
+fn keys_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
+    let plain = office_keys::Plain::of(&visit.office().folder.clone())?;
+    let held = visit.evidence()?.office.iter().map(|key| {
+        let recipient = key.recipient();
+        (
+            dates::quarter(recipient.epoch()),
+            recipient.fingerprint().to_string(),
+        )
+    });
+    let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let keys = Keys {
+        held: held.collect(),
+        plain: plain.service.iter().filter_map(|(path, _)| name(path)).collect(),
+    };
+    let attention = plain.fault().err().and_then(|fault| match fault {
+        accounts::Error::Refused(accounts::Rule::RecoveryKey) => Some(accounts::Rule::RecoveryKey.french()),
+        _ => None,
+    });
+    let inputs = (!keys.plain.is_empty() && attention.is_none()).then(|| {
+        Input::tick(
+            "coffre",
+            "Une copie de ces clés est au coffre, ou les clés de secours du même trimestre y sont",
+        )
+        .required()
+    });
+    FormPage::new(visit, "Clés du service", "/cles", if inputs.is_some() { "Mettre au trousseau" } else { "Chercher de nouveau" })
+        .lead("Les clés secrètes du service ouvrent ce que les boîtiers ont scellé. Elles sont gardées dans le trousseau des agents et des chefs de service, jamais en clair. Pour en ajouter, déposez les fichiers d’un nouveau trimestre dans le dossier « keys » de ce bureau.")
+        .attention(attention)
+        .figure(keys.render()?)
+        .answer(visit, inputs, errors)
+}
+
+fn take_keys(visit: &Visit) -> Result<Answer, Refused> {
+    let folder = visit.office().folder.clone();
+    if office_keys::Plain::of(&folder)?.service.is_empty() {
+        return Answer::see_other("/cles");
+    }
+    if visit.field("coffre").is_none() {
+        return keys_with(
+            visit,
+            wrong(
+                "coffre",
+                "Assurez-vous d’abord que le coffre permet d’ouvrir ce que ces clés ouvrent.",
+            ),
+        );
+    }
+    let (keyring, session) = (keyring(visit)?, visit.session()?);
+    let evidence = {
+        let mut office = visit.office();
+        let taken = office_keys::take_in(office.store(), &keyring, &folder, &session.account, visit.now)?;
+        let evidence = office_keys::evidence(office.desk.store.sql(), &keyring)?;
+        let message =
+            format!("{taken} clé(s) au trousseau, vérifiées ; les fichiers en clair sont détruits.");
+        drop(office);
+        visit.flash(message);
+        evidence
+    };
+    if let Some(evidence) = evidence {
+        visit.app.sessions.renew_evidence(&Arc::new(evidence));
+    }
+    Answer::see_other("/cles")
+}
