@@ -64,6 +64,8 @@ pub enum Kind {
     Returned,
     /// A box's bundle was taken, at the desk.
     Imported,
+    /// Content keys were wrapped anew, at the desk.
+    Rewrapped,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
 }
@@ -92,6 +94,7 @@ impl Kind {
             Self::Transferred => "transferred",
             Self::Returned => "returned",
             Self::Imported => "imported",
+            Self::Rewrapped => "rewrapped",
             Self::Pruned => "pruned",
         }
     }
