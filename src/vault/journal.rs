@@ -78,6 +78,8 @@ pub enum Kind {
     TakenBack,
     /// An event was put aside and destroyed: by whom, with which motive.
     Dismissed,
+    /// Content keys were wrapped anew, at the desk.
+    Rewrapped,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
     /// A hold was put on, renewed, lifted or noted, at the desk.
@@ -147,6 +149,7 @@ impl Kind {
             Self::Retained => "retained",
             Self::TakenBack => "taken_back",
             Self::Dismissed => "dismissed",
+            Self::Rewrapped => "rewrapped",
             Self::Pruned => "pruned",
             Self::Held => "held",
             Self::Ruled => "ruled",
