@@ -12,7 +12,7 @@ use std::path::Path;
 use rusqlite::params;
 use serde_json::json;
 
-use super::desk::{Desk, wrapped};
+use super::desk::{Desk, choose_key, wrapped};
 use super::{Error, io_at};
 use crate::frame::{BoxTime, EventId};
 use crate::vault::item::{Header, ItemId, Stanza};
@@ -89,7 +89,7 @@ fn wrap_one(desk: &Desk, item: ItemId, recipients: &[Recipient]) -> Result<Optio
         return Ok(None);
     }
     // What the item itself says holds as long as its own keys do.
-    let held = |stanzas: &'_ Vec<Stanza>| desk.key_for(stanzas).map(|key| (stanzas.clone(), key));
+    let held = |stanzas: &'_ Vec<Stanza>| choose_key(&desk.keys, stanzas).map(|key| (stanzas.clone(), key));
     let (stanzas, key) = held(now)
         .or_else(|| held(&header.stanzas))
         .ok_or("the desk holds none of the keys that it is sealed to")?;

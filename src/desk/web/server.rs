@@ -103,8 +103,12 @@ async fn every_hour(app: Arc<App>) {
         });
         match done.await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
-            Err(error) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
         }
     }
 }
