@@ -145,8 +145,9 @@ pub struct Page {
 }
 
 impl Page {
+    /// With plain blanks where the page holds them.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        String::from_utf8_lossy(&self.bytes).replace('\u{a0}', " ")
     }
 
     pub fn location(&self) -> &str {
