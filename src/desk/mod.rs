@@ -14,14 +14,22 @@
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
 //! | [`accounts`] | who may log in, how it is proven, by what right |
+//! | [`retention`] | what is due, and its erasure |
+//! | [`backup`] | a copy of it all, and the way back |
+//! | [`daily`] | what the desk does by itself |
+//! | [`registers`] | the journal and the counts, for those who watch |
 //! | [`web`] | the pages |
 
 pub mod accounts;
+pub mod backup;
 pub mod cell;
 pub mod config;
+pub mod daily;
 pub mod events;
 pub mod keyring;
 pub mod office;
+pub mod registers;
+pub mod retention;
 pub mod review;
 pub mod rights;
 pub mod session;

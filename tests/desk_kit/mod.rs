@@ -44,10 +44,16 @@ impl Rig {
     }
 
     pub fn with_config(change: impl FnOnce(String) -> String) -> Self {
+        Self::prepared(|_| {}, change)
+    }
+
+    /// The same, with something done in its folder before it is opened.
+    pub fn prepared(prepare: impl FnOnce(&Path), change: impl FnOnce(String) -> String) -> Self {
         let folder = Self::bare();
         let config = folder.path().join("desk.toml");
         let example = std::fs::read_to_string(&config).expect("desk.toml");
         std::fs::write(&config, change(example)).expect("desk.toml");
+        prepare(folder.path());
         let plain = std::fs::read_to_string(folder.path().join("keys/service-2026-Q4.key")).expect("a key");
         let digits = plain.lines().find_map(|line| line.strip_prefix("key: "));
         let now = time("2026-11-22T11:00:00Z");

@@ -2,11 +2,13 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cli::{Arguments, Exit, Failure, Lang, box_time, json_line, line};
-use crate::desk::office::{self, Office};
+use crate::desk::daily;
+use crate::desk::office::Office;
 use crate::desk::web::tls::{self, Channel};
 use crate::desk::web::{App, server};
 
@@ -20,7 +22,9 @@ struct Serving {
 }
 
 pub fn run(a: &Arguments, folder: &Path, lang: Lang) -> Result<Exit, Failure> {
-    let office = Office::open(folder, box_time()).map_err(not_opened)?;
+    let mut office = Office::open(folder, box_time()).map_err(not_opened)?;
+    // Nobody is served before what is due has gone.
+    daily::run(&mut office, box_time(), Duration::ZERO).map_err(not_opened)?;
     let address = office.config.listen;
     let listener = TcpListener::bind(address).map_err(|error| not_served(address, &error))?;
     let address = listener
@@ -82,7 +86,7 @@ fn not_sealed(error: tls::Error) -> Failure {
     )
 }
 
-fn not_opened(error: office::Error) -> Failure {
+pub fn not_opened(error: impl std::fmt::Display) -> Failure {
     Failure::new(
         Exit::Failed,
         error,

@@ -5,19 +5,20 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
 use super::tls::Channel;
 use super::{App, router};
-use crate::desk::config;
+use crate::desk::{config, daily};
 
+/// How often sessions that are over end, and what was put aside is destroyed, though nobody asks for a page.
+const SWEEP: Duration = Duration::from_secs(10);
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// The names under which browsers may ask for the desk that listens on `address`.
 pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
@@ -32,7 +33,11 @@ pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
     }
     // Browsers leave out the port that a scheme implies.
     let implied = if address.ip().is_loopback() { 80 } else { 443 };
-    let bare = (port == implied).then(|| names.clone()).unwrap_or_default();
+    let bare = if port == implied {
+        names.clone()
+    } else {
+        Vec::new()
+    };
     let with_port = names.iter().map(|name| format!("{name}:{port}"));
     with_port.chain(bare).collect()
 }
@@ -49,9 +54,10 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
         let app = Arc::new(app);
-        tokio::spawn(sweep_each_minute(app.clone()));
-        let service = router(app).into_make_service();
-        match channel {
+        let sweeping = tokio::spawn(sweep(app.clone()));
+        let hourly = tokio::spawn(every_hour(app.clone()));
+        let service = router(app.clone()).into_make_service();
+        let served = match channel {
             Channel::Clear => {
                 axum_server::from_tcp(listener)?
                     .handle(handle)
@@ -63,19 +69,50 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
                 let server = axum_server::from_tcp_rustls(listener, config)?;
                 server.handle(handle).serve(service).await
             }
-        }
+        };
+        sweeping.abort();
+        hourly.abort();
+        app.importing.finish();
+        served
     })
 }
 
-/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped.
-async fn sweep_each_minute(app: Arc<App>) {
-    let mut minute = tokio::time::interval(MINUTE);
+/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped; what was put
+/// aside is destroyed.
+async fn sweep(app: Arc<App>) {
+    let mut often = tokio::time::interval(SWEEP);
     loop {
-        minute.tick().await;
+        often.tick().await;
         let app = app.clone();
-        let swept = tokio::task::spawn_blocking(move || app.sweep()).await;
-        if let Ok(Err(error)) = swept {
-            tracing::error!(%error, "ends of sessions are not written down");
+        match tokio::task::spawn_blocking(move || app.sweep()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+            Err(error) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+        }
+    }
+}
+
+/// What the desk does by itself while it is served. A machine that slept has not run: the monotonic clock stands still.
+async fn every_hour(app: Arc<App>) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(daily::EVERY).await;
+        let ran = last.elapsed();
+        last = Instant::now();
+        let app = app.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let now = (app.clock)();
+            let mut office = app.office.lock().unwrap_or_else(PoisonError::into_inner);
+            daily::run(&mut office, now, ran)
+        });
+        match done.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
         }
     }
 }

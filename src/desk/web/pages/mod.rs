@@ -4,6 +4,9 @@ pub mod accueil;
 pub mod agents;
 pub mod comptes;
 pub mod entree;
+pub mod evenement;
+pub mod file;
+pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
 
@@ -13,6 +16,9 @@ use super::Route;
 pub const ALL: &[&[Route]] = &[
     accueil::ROUTES,
     entree::ROUTES,
+    import::ROUTES,
+    file::ROUTES,
+    evenement::ROUTES,
     mise_en_service::ROUTES,
     agents::ROUTES,
     comptes::ROUTES,
