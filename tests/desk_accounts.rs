@@ -539,10 +539,12 @@ fn nobody_makes_accounts_beyond_his_role() {
     let town = Town::new();
     let rig = &town.rig;
     let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
-    for (browser, role) in [(&mut chef, "admin"), (&mut admin, "agent"), (&mut admin, "chef")] {
-        let fields = [("nom", "X Y"), ("identifiant", "x.y"), ("role", role)];
-        let page = browser.post("/comptes/nouveau", &fields).text();
-        assert!(page.contains("choisissez l’un des rôles proposés"), "{role}");
+    for (browser, roles) in [(&mut chef, &["admin"][..]), (&mut admin, &["agent", "chef"])] {
+        for role in roles {
+            let fields = [("nom", "X Y"), ("identifiant", "x.y"), ("role", role)];
+            let page = browser.post("/comptes/nouveau", &fields).text();
+            assert!(page.contains("choisissez l’un des rôles proposés"), "{role}");
+        }
     }
     // Nor closes the account of who watches over him.
     for watcher in [&town.dpd, &town.admin] {
