@@ -539,16 +539,23 @@ fn nobody_makes_accounts_beyond_his_role() {
     let town = Town::new();
     let rig = &town.rig;
     let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
-    for (browser, roles) in [(&mut chef, ["dpd", "admin"]), (&mut admin, ["agent", "chef"])] {
+    for (browser, roles) in [(&mut chef, &["admin"][..]), (&mut admin, &["agent", "chef"])] {
         for role in roles {
             let fields = [("nom", "X Y"), ("identifiant", "x.y"), ("role", role)];
-            assert!(
-                browser
-                    .post("/comptes/nouveau", &fields)
-                    .text()
-                    .contains("choisissez l’un des rôles proposés")
-            );
+            let page = browser.post("/comptes/nouveau", &fields).text();
+            assert!(page.contains("choisissez l’un des rôles proposés"), "{role}");
         }
+    }
+    // Nor closes the account of who watches over him.
+    for watcher in [&town.dpd, &town.admin] {
+        let path = format!("/comptes/{}", watcher.id);
+        let at = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
+        let page = chef.post(&format!("{path}/fermer"), &[("version", &at)]);
+        assert!(
+            page.text().contains("Votre rôle ne permet pas"),
+            "{}",
+            page.text()
+        );
     }
     let (id, code) = invite(&mut admin, "ondine", "dpd");
     first_time(rig, &id, "ondine", &code);
