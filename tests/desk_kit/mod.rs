@@ -54,6 +54,7 @@ impl Rig {
             .expect("the office's keys");
         let example = include_str!("../../docs/desk.example.toml").to_owned();
         std::fs::write(folder.path().join("desk.toml"), change(example)).expect("desk.toml");
+        let office_keys = secret_keys(&folder.path().join("keys"));
         prepare(folder.path());
         let now = time("2026-11-22T11:00:00Z");
         let office = Office::open(folder.path(), now).expect("the desk");
@@ -68,7 +69,7 @@ impl Rig {
         let evidence = EvidenceKeys {
             cells: CellKey::generate().expect("a key"),
             index: CellKey::generate().expect("a key"),
-            office: secret_keys(&folder.path().join("keys")),
+            office: office_keys,
         };
         Self {
             folder,
