@@ -118,7 +118,8 @@ fn a_hold_is_put_on_with_all_it_needs_and_the_dpd_takes_note_of_it() {
     assert!(ok(dpd.get("/echeances/gels")).contains("Aucun gel"));
     let page = browser.post("/echeances/gels/nouveau", &HOLD);
     assert!(after(&mut browser, page).contains("parquet 26-117"));
-    assert!(ok(dpd.get("/echeances")).contains("pas encore pris connaissance : 1"));
+    let page = ok(dpd.get("/echeances"));
+    assert!(page.contains("pas encore pris connaissance : 1"), "{page}");
     browser.post("/echeances/gels/1/noter", &[]).expect(StatusCode::FORBIDDEN);
     let page = dpd.post("/echeances/gels/1/noter", &[]);
     assert!(after(&mut dpd, page).contains("Prise de connaissance"));
