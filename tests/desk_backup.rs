@@ -62,7 +62,8 @@ fn restore(from: &Path, into: &Path, erasures: &[PathBuf]) -> Result<Restored, E
 fn opens(kit: &Kit, desk: &Path, id: &str) -> bool {
     let item = desk.join("store/items").join(format!("{id}-0.vgi"));
     let found = files(&desk.join("store/items")).into_iter().find(|(path, _)| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(id))
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(id))
     });
     let Some((_, bytes)) = found else {
         assert!(!item.exists());
@@ -83,8 +84,15 @@ fn a_desk_comes_back_as_it_was_also_when_it_was_served_meanwhile() {
     let (mut desk, _) = stocked(&kit);
     // The store stays open: this is how it is served.
     assert_eq!(back_up(&kit, None).expect("a backup"), 1);
-    assert_eq!(note(&mut desk.store, &kit.desk(), None, noon(first())).expect("noted"), 1);
-    assert_eq!(note(&mut desk.store, &kit.desk(), None, noon(first())).expect("noted"), 0, "once");
+    assert_eq!(
+        note(&mut desk.store, &kit.desk(), None, noon(first())).expect("noted"),
+        1
+    );
+    assert_eq!(
+        note(&mut desk.store, &kit.desk(), None, noon(first())).expect("noted"),
+        0,
+        "once"
+    );
     let before = there(&desk);
     let into = kit.folder.path().join("back");
     let restored = restore(&to(&kit), &into, &[]).expect("restored");
@@ -96,10 +104,17 @@ fn a_desk_comes_back_as_it_was_also_when_it_was_served_meanwhile() {
     let again = open(&into, noon(first() + 1.day()));
     assert_eq!(there(&again), before);
     let told = "SELECT count(*) FROM journal WHERE kind = 'restored'";
-    let told: u32 = again.store.sql().query_row(told, [], |row| row.get(0)).expect("a line");
+    let told: u32 = again
+        .store
+        .sql()
+        .query_row(told, [], |row| row.get(0))
+        .expect("a line");
     assert_eq!(told, 1);
     for name in ["desk.toml", "desk.key"] {
-        assert_eq!(fs::read(into.join(name)).expect(name), fs::read(kit.desk().join(name)).expect(name));
+        assert_eq!(
+            fs::read(into.join(name)).expect(name),
+            fs::read(kit.desk().join(name)).expect(name)
+        );
     }
 }
 
@@ -115,12 +130,22 @@ fn without_its_file_of_keys_a_backup_holds_no_key_and_opens_nothing() {
     }
     let secret = fs::read_to_string(kit.desk().join("desk.key")).expect("its key");
     let digits = secret.lines().last().expect("a line").trim_start_matches("key: ");
-    assert!(holding(&to(&kit), digits.as_bytes()).is_empty(), "nor the desk's own");
+    assert!(
+        holding(&to(&kit), digits.as_bytes()).is_empty(),
+        "nor the desk's own"
+    );
     for (path, bytes) in files(&to(&kit).join("items")) {
-        assert!(seal::open(bytes.as_slice(), &kit.service).is_err(), "{}", path.display());
+        assert!(
+            seal::open(bytes.as_slice(), &kit.service).is_err(),
+            "{}",
+            path.display()
+        );
     }
     let into = kit.folder.path().join("back");
-    assert!(matches!(restore(&to(&kit), &into, &[]), Err(Error::Refused { .. })));
+    assert!(matches!(
+        restore(&to(&kit), &into, &[]),
+        Err(Error::Refused { .. })
+    ));
     assert!(!into.exists());
 }
 
@@ -139,7 +164,11 @@ fn what_was_erased_is_gone_from_the_backup_when_the_next_one_is_made() {
     for place in [to(&kit), kit.desk(), kept.clone()] {
         assert_eq!(holding(&place, &keys[0][..72]), Vec::<PathBuf>::new());
     }
-    assert_eq!(holding(&to(&kit), &keys[1][..72]).len(), 1, "its neighbour is there");
+    assert_eq!(
+        holding(&to(&kit), &keys[1][..72]).len(),
+        1,
+        "its neighbour is there"
+    );
     assert_eq!(files(&to(&kit).join("items")).len(), 1);
     // Nor do the new keys make the old copy open.
     copy(&to(&kit).join("cles"), &kept.join("cles"));
@@ -211,7 +240,10 @@ fn a_damaged_or_foreign_backup_is_refused_whole() {
         erasures: &[],
         desk: Some(public.public()),
     };
-    assert!(matches!(backup::restore(asked, &Shelf, noon(first())), Err(Error::Refused { .. })));
+    assert!(matches!(
+        backup::restore(asked, &Shelf, noon(first())),
+        Err(Error::Refused { .. })
+    ));
     assert!(restore(&good, &into, &[other.desk()]).is_err());
     back_up(&other, None).expect("a backup");
     let mixed = Restore {
@@ -221,14 +253,20 @@ fn a_damaged_or_foreign_backup_is_refused_whole() {
         erasures: &[],
         desk: None,
     };
-    assert!(matches!(backup::restore(mixed, &Shelf, noon(first())), Err(Error::Refused { .. })));
+    assert!(matches!(
+        backup::restore(mixed, &Shelf, noon(first())),
+        Err(Error::Refused { .. })
+    ));
     let (desk, foreign) = (kit.desk(), to(&other));
     let into_foreign = Backup {
         desk: &desk,
         to: &foreign,
         keys: None,
     };
-    assert!(matches!(backup::backup(into_foreign, noon(first())), Err(Error::Refused { .. })));
+    assert!(matches!(
+        backup::backup(into_foreign, noon(first())),
+        Err(Error::Refused { .. })
+    ));
     assert!(!into.exists());
 }
 
@@ -239,7 +277,10 @@ fn a_restore_never_touches_what_is_there() {
     back_up(&kit, None).expect("a backup");
     drop(desk);
     let before = files(&kit.desk());
-    assert!(matches!(restore(&to(&kit), &kit.desk(), &[]), Err(Error::Refused { .. })));
+    assert!(matches!(
+        restore(&to(&kit), &kit.desk(), &[]),
+        Err(Error::Refused { .. })
+    ));
     assert_eq!(files(&kit.desk()), before);
 }
 
@@ -267,8 +308,17 @@ fn a_backup_that_was_cut_off_leaves_the_one_before_and_the_next_one_clears_up() 
     run(&mut desk, noon(first() + 30.days()), 24 * 30);
     assert_eq!(back_up(&kit, None).expect("a backup"), 3);
     let names: Vec<_> = files(&good).into_iter().map(|(path, _)| path).collect();
-    assert!(names.iter().all(|path| !path.to_string_lossy().contains(".new-")), "{names:?}");
-    assert_eq!(names.iter().filter(|path| path.extension().is_some_and(|e| e == "vgk")).count(), 1);
+    assert!(
+        names.iter().all(|path| !path.to_string_lossy().contains(".new-")),
+        "{names:?}"
+    );
+    assert_eq!(
+        names
+            .iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "vgk"))
+            .count(),
+        1
+    );
     assert!(holding(&good, &keys[0][..72]).is_empty());
 }
 
@@ -288,7 +338,10 @@ fn an_item_that_decayed_on_the_backup_disk_is_written_anew_and_one_that_decayed_
     fs::write(&live, bytes).expect("decayed");
     fs::remove_file(&pooled).expect("a new disk");
     let refused = back_up(&kit, None).expect_err("refused").to_string();
-    assert!(refused.contains(&*live.to_string_lossy()) && refused.contains("damaged"), "{refused}");
+    assert!(
+        refused.contains(&*live.to_string_lossy()) && refused.contains("damaged"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -297,14 +350,22 @@ fn boxes_do_not_take_the_next_answer_of_a_restored_desk_for_a_replay() {
     let (mut desk, _) = stocked(&kit);
     let trap = "INSERT INTO trap (device, returned) VALUES ('00112233aabbccdd', 7)";
     desk.store
-        .transaction(|tx| tx.raw().execute(trap, []).map(drop).map_err(vigie::vault::store::Error::from))
+        .transaction(|tx| {
+            tx.raw()
+                .execute(trap, [])
+                .map(drop)
+                .map_err(vigie::vault::store::Error::from)
+        })
         .expect("a trap");
     back_up(&kit, None).expect("a backup");
     let into = kit.folder.path().join("back");
     restore(&to(&kit), &into, &[]).expect("restored");
     let again = open(&into, noon(first() + 1.day()));
-    let returned: u64 =
-        again.store.sql().query_row("SELECT returned FROM trap", [], |row| row.get(0)).expect("a row");
+    let returned: u64 = again
+        .store
+        .sql()
+        .query_row("SELECT returned FROM trap", [], |row| row.get(0))
+        .expect("a row");
     assert!(returned > 1000, "{returned}");
 }
 

@@ -26,7 +26,8 @@ fn hold(kit: &Kit, desk: &mut Desk, id: &str, today: Date, until: Date) -> Resul
         },
     };
     let by = ("00000000000000c1", &kit.register);
-    desk.store.transaction(|tx| records::put_on(tx, &new, None, by, today, noon(today)))
+    desk.store
+        .transaction(|tx| records::put_on(tx, &new, None, by, today, noon(today)))
 }
 
 fn verified(kit: &Kit) {
@@ -81,7 +82,11 @@ fn three_years_of_files_with_holds_go_to_the_day() {
                 expected.insert((class.to_owned(), id.clone()), until + 1.day());
             }
         }
-        let wanted: BTreeSet<_> = expected.iter().filter(|(_, due)| today < **due).map(|(key, _)| key.clone()).collect();
+        let wanted: BTreeSet<_> = expected
+            .iter()
+            .filter(|(_, due)| today < **due)
+            .map(|(key, _)| key.clone())
+            .collect();
         run(&mut desk, noon(today), 24);
         assert_eq!(there(&desk), wanted, "on {today}");
     }
@@ -117,12 +122,25 @@ fn what_was_erased_is_in_no_file_of_the_desk_any_more_and_has_its_certificate() 
     for key in &keys {
         assert_eq!(holding(&kit.desk(), &key[..72]), Vec::<std::path::PathBuf>::new());
     }
-    assert!(!holding(&kit.desk(), &stays[..72]).is_empty(), "its neighbour stays");
+    assert!(
+        !holding(&kit.desk(), &stays[..72]).is_empty(),
+        "its neighbour stays"
+    );
     let words = records::holds(desk.store.sql()).expect("holds")[0].words(&kit.register);
-    assert_eq!(words.expect("opened"), None, "the hold's words went with the file");
-    let page = kit.desk().join("store/certificates").join(format!("{}.txt", ran.certificates[0]));
+    assert_eq!(
+        words.expect("opened"),
+        None,
+        "the hold's words went with the file"
+    );
+    let page = kit
+        .desk()
+        .join("store/certificates")
+        .join(format!("{}.txt", ran.certificates[0]));
     let page = fs::read_to_string(page).expect("a page");
-    assert!(page.contains("22 novembre 2028") && page.contains("2026-117"), "{page}");
+    assert!(
+        page.contains("22 novembre 2028") && page.contains("2026-117"),
+        "{page}"
+    );
     desk.store.close(noon(due)).expect("closed");
     for key in &keys {
         assert!(holding(&kit.desk(), &key[..72]).is_empty());
@@ -144,7 +162,13 @@ fn what_a_crash_left_uncertified_is_certified_by_the_next_run() {
     fs::write(&blocked, "in the way").expect("written");
     let setting = retention_kit::setting();
     let ran = std::time::Duration::from_secs(30 * 24 * 3600);
-    let cut = vigie::desk::retention::run::carry_out(&mut desk.store, &setting, &retention_kit::Shelf, noon(due), ran);
+    let cut = vigie::desk::retention::run::carry_out(
+        &mut desk.store,
+        &setting,
+        &retention_kit::Shelf,
+        noon(due),
+        ran,
+    );
     assert!(cut.is_err());
     assert!(there(&desk).is_empty());
     fs::remove_file(&blocked).expect("out of the way");
@@ -177,9 +201,15 @@ fn without_an_agreement_it_is_locked_on_its_day_and_erased_when_there_is_one() {
     kit.agree(&mut desk, day);
     let ran = run(&mut desk, noon(day), 0);
     assert!(there(&desk).is_empty() && !locked(&desk));
-    let page = kit.desk().join("store/certificates").join(format!("{}.txt", ran.certificates[0]));
+    let page = kit
+        .desk()
+        .join("store/certificates")
+        .join(format!("{}.txt", ran.certificates[0]));
     let page = fs::read_to_string(page).expect("a page");
-    assert!(page.contains("Retard ....................... : 9 jours"), "{page}");
+    assert!(
+        page.contains("Retard ....................... : 9 jours"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -210,8 +240,15 @@ fn a_clock_that_leaps_erases_nothing_until_time_or_a_person_proves_it() {
     assert_eq!(run(&mut desk, noon(leapt), 0).erased.len(), 2);
     assert!(there(&desk).is_empty());
     let line = "SELECT body FROM journal WHERE kind = 'clock_confirmed'";
-    let body: String = desk.store.sql().query_row(line, [], |row| row.get(0)).expect("a line");
-    assert!(body.contains("00000000000000c1") && body.contains("2026-11-23"), "{body}");
+    let body: String = desk
+        .store
+        .sql()
+        .query_row(line, [], |row| row.get(0))
+        .expect("a line");
+    assert!(
+        body.contains("00000000000000c1") && body.contains("2026-11-23"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -230,7 +267,10 @@ fn a_clock_set_back_neither_erases_early_nor_blocks_for_ever() {
     run(&mut desk, noon(wrong + 30.days()), 24);
     assert!(there(&desk).is_empty());
     let mut desk_unset = kit.open_again(desk);
-    assert_eq!(run(&mut desk_unset, instant("1970-01-01T00:00:09Z"), 1).unclean, 0);
+    assert_eq!(
+        run(&mut desk_unset, instant("1970-01-01T00:00:09Z"), 1).unclean,
+        0
+    );
 }
 
 #[test]
@@ -240,21 +280,39 @@ fn a_machine_that_was_off_makes_up_for_what_it_missed() {
     let mut desk = kit.open(noon(first));
     kit.agree(&mut desk, first);
     for nth in 1..=3 {
-        kit.shelve(&mut desk, Class::Unreviewed, &format!("{nth:016x}"), first + (nth - 1).days());
+        kit.shelve(
+            &mut desk,
+            Class::Unreviewed,
+            &format!("{nth:016x}"),
+            first + (nth - 1).days(),
+        );
     }
     run(&mut desk, noon(first + 2.days()), 0);
     drop(desk);
     let back = first + 31.days();
     let mut desk = kit.open(noon(back));
-    assert!(run(&mut desk, noon(back), 0).erased.is_empty(), "a month's absence is not believed at once");
+    assert!(
+        run(&mut desk, noon(back), 0).erased.is_empty(),
+        "a month's absence is not believed at once"
+    );
     let ran = run(&mut desk, noon(back + 1.day()), 24);
     assert_eq!(ran.erased, BTreeMap::from([("unreviewed", 3)]));
     let pages: String = ran
         .certificates
         .iter()
-        .map(|number| fs::read_to_string(kit.desk().join("store/certificates").join(format!("{number}.txt"))).expect("a page"))
+        .map(|number| {
+            fs::read_to_string(
+                kit.desk()
+                    .join("store/certificates")
+                    .join(format!("{number}.txt")),
+            )
+            .expect("a page")
+        })
         .collect();
-    assert!(pages.contains("2 jours") && pages.contains("1 jour\n") && pages.contains("aucun"), "{pages}");
+    assert!(
+        pages.contains("2 jours") && pages.contains("1 jour\n") && pages.contains("aucun"),
+        "{pages}"
+    );
 }
 
 #[test]
@@ -264,10 +322,20 @@ fn a_hold_is_never_silent_nor_endless() {
     let mut desk = kit.open(noon(today));
     let id = "0000000000000001";
     for until in [today, today + 6.months() + 1.day(), today + 10.years()] {
-        assert!(matches!(hold(&kit, &mut desk, id, today, until), Err(Error::HoldTerm { .. })), "{until}");
+        assert!(
+            matches!(
+                hold(&kit, &mut desk, id, today, until),
+                Err(Error::HoldTerm { .. })
+            ),
+            "{until}"
+        );
     }
     let placed = hold(&kit, &mut desk, id, today, today + 6.months()).expect("a hold");
-    let record = || records::hold(desk.store.sql(), placed).expect("read").expect("there");
+    let record = || {
+        records::hold(desk.store.sql(), placed)
+            .expect("read")
+            .expect("there")
+    };
     assert_eq!(record().told, None);
     let words = record().words(&kit.register).expect("opened").expect("words");
     assert_eq!(words.reference, "n° parquet 28123000042");
@@ -279,9 +347,15 @@ fn a_hold_is_never_silent_nor_endless() {
         .transaction(|tx| records::lift(tx, placed, "00000000000000c1", today + 1.day(), noon(today)))
         .expect("lifted");
     let lines = "SELECT count(*) FROM journal WHERE kind = 'held'";
-    let lines: u32 = desk.store.sql().query_row(lines, [], |row| row.get(0)).expect("lines");
+    let lines: u32 = desk
+        .store
+        .sql()
+        .query_row(lines, [], |row| row.get(0))
+        .expect("lines");
     assert_eq!(lines, 3);
-    let again = desk.store.transaction(|tx| records::lift(tx, placed, "00000000000000c1", today + 2.days(), noon(today)));
+    let again = desk
+        .store
+        .transaction(|tx| records::lift(tx, placed, "00000000000000c1", today + 2.days(), noon(today)));
     assert!(matches!(again, Err(Error::NoSuchHold(_))));
 }
 
@@ -294,7 +368,10 @@ fn each_half_year_has_its_review_and_each_year_its_purge() {
         run(&mut desk, noon(day), 24 * 7);
     }
     let all = tasks::all(desk.store.sql()).expect("tasks");
-    let periods: Vec<_> = all.iter().map(|task| (task.task.as_str(), task.period.as_str())).collect();
+    let periods: Vec<_> = all
+        .iter()
+        .map(|task| (task.task.as_str(), task.period.as_str()))
+        .collect();
     for expected in [
         ("journal-review", "2026-S2"),
         ("journal-review", "2027-S1"),
@@ -307,7 +384,8 @@ fn each_half_year_has_its_review_and_each_year_its_purge() {
     let task = (tasks::Task::JournalReview, "2026-S2");
     let result = serde_json::json!({"anomalies": 0});
     let done = |desk: &mut Desk| {
-        desk.store.transaction(|tx| tasks::done(tx, task, &result, "00000000000000c1", noon(first)))
+        desk.store
+            .transaction(|tx| tasks::done(tx, task, &result, "00000000000000c1", noon(first)))
     };
     done(&mut desk).expect("done");
     assert!(matches!(done(&mut desk), Err(Error::NoSuchTask)), "once");
@@ -328,13 +406,20 @@ fn the_journal_goes_after_three_years_behind_a_signed_checkpoint() {
     }
     let oldest = |desk: &Desk| {
         let oldest = "SELECT min(time) FROM journal";
-        desk.store.sql().query_row(oldest, [], |row| row.get::<_, String>(0)).expect("a line")
+        desk.store
+            .sql()
+            .query_row(oldest, [], |row| row.get::<_, String>(0))
+            .expect("a line")
     };
     assert!(oldest(&desk).starts_with("2026-11-22"));
     let later = first + 3.years() + 20.days();
     let ran = run(&mut desk, noon(later), 24 * 20);
     assert!(ran.pruned.is_some());
-    assert!(oldest(&desk) >= "2026-11-2".to_owned() && oldest(&desk) < "2026-12-20".to_owned(), "{}", oldest(&desk));
+    assert!(
+        oldest(&desk) >= "2026-11-2".to_owned() && oldest(&desk) < "2026-12-20".to_owned(),
+        "{}",
+        oldest(&desk)
+    );
     desk.store.close(noon(later)).expect("closed");
     verified(&kit);
 }

@@ -77,13 +77,15 @@ impl Lang {
             ),
             (
                 "verify",
-                "Vérifie un coffre, un lot, un export de journal, un élément scellé ou une image masquée, sans réseau ni clé",
+                "Vérifie un coffre, un lot, un export de journal, un paquet, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about
             .into_iter()
-            .fold(command, |c, (name, text)| {
-                c.mut_subcommand(name, |s| s.about(text))
+            .fold(command, |c, (name, text)| match c.find_subcommand(name) {
+                Some(_) => c.mut_subcommand(name, |s| s.about(text)),
+                // Built without the feature that has it.
+                None => c,
             })
             .about("Photographies de pièges photographiques : écarter, masquer, sceller")
     }

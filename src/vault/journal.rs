@@ -78,6 +78,8 @@ pub enum Kind {
     TakenBack,
     /// An event was put aside and destroyed: by whom, with which motive.
     Dismissed,
+    /// Content keys were wrapped anew, at the desk.
+    Rewrapped,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
     /// A hold was put on, renewed, lifted or noted, at the desk.
@@ -114,6 +116,20 @@ pub enum Kind {
     AccountChanged,
     /// A secret key of the service went into the keyring, or its file was destroyed.
     KeyTaken,
+    /// A report was signed off, and is never changed again.
+    ReportSealed,
+    /// Somebody asked for a package: of which report, which images.
+    PackageAsked,
+    /// Another one approved it.
+    PackageApproved,
+    /// It was refused, or taken back.
+    PackageRefused,
+    /// The package was made.
+    PackageMade,
+    /// It was sent.
+    PackageSent,
+    /// Its recipient acknowledged it.
+    PackageReceived,
 }
 
 impl Kind {
@@ -147,6 +163,7 @@ impl Kind {
             Self::Retained => "retained",
             Self::TakenBack => "taken_back",
             Self::Dismissed => "dismissed",
+            Self::Rewrapped => "rewrapped",
             Self::Pruned => "pruned",
             Self::Held => "held",
             Self::Ruled => "ruled",
@@ -165,6 +182,13 @@ impl Kind {
             Self::SessionRefused => "session_refused",
             Self::AccountChanged => "account_changed",
             Self::KeyTaken => "key_taken",
+            Self::ReportSealed => "report_sealed",
+            Self::PackageAsked => "package_asked",
+            Self::PackageApproved => "package_approved",
+            Self::PackageRefused => "package_refused",
+            Self::PackageMade => "package_made",
+            Self::PackageSent => "package_sent",
+            Self::PackageReceived => "package_received",
         }
     }
 }

@@ -57,10 +57,18 @@ pub fn write_export(dir: &Path, out: &Path, from: Option<u64>) -> Result<(u64, H
     }
 }
 
-/// Writes the journal in a database that is open, of which nobody else writes meanwhile, to `out`: how many lines.
-pub fn write_journal(sql: &Connection, from: Option<u64>, out: &mut impl io::Write) -> io::Result<u64> {
-    let (header, head) = ends(sql, from).map_err(io::Error::other)?;
-    copy(sql, &header, &head, out)
+/// Writes the journal of an open store, all of it or the lines from `from` on: for who holds the store. Gives how many
+/// lines, and the head.
+pub fn write_part(sql: &Connection, out: &mut impl io::Write, from: Option<u64>) -> io::Result<(u64, Head)> {
+    let (header, last) = ends(sql, from).map_err(io::Error::other)?;
+    let count = copy(sql, &header, &last, out)?;
+    Ok((
+        count,
+        Head {
+            seq: last.head.seq,
+            hash: last.head.hash,
+        },
+    ))
 }
 
 /// First and last line of an export.

@@ -60,7 +60,8 @@ impl Destroys for Shelf {
 
     fn destroy(&self, tx: &mut Tx<'_>, subject: &Subject, now: BoxTime) -> Result<Destroyed, Error> {
         let row = params![subject.class.as_str(), subject.id];
-        tx.raw().execute("DELETE FROM shelf WHERE class = ? AND id = ?", row)?;
+        tx.raw()
+            .execute("DELETE FROM shelf WHERE class = ? AND id = ?", row)?;
         let mut gone = Destroyed {
             number: (subject.class != Class::Unreviewed).then(|| format!("2026-EXE-{}", subject.id)),
             ..Destroyed::default()
@@ -146,7 +147,9 @@ impl Kit {
         let cell = [cell.wrapped, cell.body].concat();
         let recipients = [self.service.recipient().clone()];
         let mut sealer = EventSealer::new(desk.store.device(), event, &recipients).expect("a sealer");
-        let sealed = sealer.seal_record(&json!({"of": id, "note": "x".repeat(700)})).expect("sealed");
+        let sealed = sealer
+            .seal_record(&json!({"of": id, "note": "x".repeat(700)}))
+            .expect("sealed");
         let header = vigie::vault::item::Header::read(&mut sealed.bytes()).expect("its header");
         let stanzas: Vec<u8> = header.stanzas.iter().flat_map(Stanza::to_bytes).collect();
         let staged = (class != Class::Record).then(|| desk.store.stage(sealed).expect("staged"));
@@ -154,7 +157,8 @@ impl Kit {
             .transaction(|tx| {
                 tx.raw().execute_batch(SHELF)?;
                 let insert = "INSERT INTO shelf (class, id, facts, by_law, cell) VALUES (?, ?, ?, 0, ?)";
-                tx.raw().execute(insert, params![class.as_str(), id, facts.to_string(), cell])?;
+                tx.raw()
+                    .execute(insert, params![class.as_str(), id, facts.to_string(), cell])?;
                 if let Some(staged) = staged {
                     tx.insert_item(now, staged)?;
                     let wrap = "INSERT INTO wrap (event, stanzas) VALUES (?, ?)";
@@ -184,8 +188,12 @@ impl Kit {
 
 pub fn open(folder: &Path, now: BoxTime) -> Desk {
     let mut desk = Desk::open(folder, now).expect("the desk");
-    desk.store.ensure(&retention::OBJECTS, retention::SCHEMA).expect("tables");
-    desk.store.ensure(&backup::OBJECTS, backup::SCHEMA).expect("tables");
+    desk.store
+        .ensure(&retention::OBJECTS, retention::SCHEMA)
+        .expect("tables");
+    desk.store
+        .ensure(&backup::OBJECTS, backup::SCHEMA)
+        .expect("tables");
     desk.store.ensure(&["shelf"], SHELF).expect("tables");
     desk
 }
@@ -212,8 +220,14 @@ pub fn run(desk: &mut Desk, now: BoxTime, ran_hours: u64) -> Ran {
 
 /// What is on the shelf.
 pub fn there(desk: &Desk) -> BTreeSet<(String, String)> {
-    let mut query = desk.store.sql().prepare("SELECT class, id FROM shelf").expect("a query");
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+    let mut query = desk
+        .store
+        .sql()
+        .prepare("SELECT class, id FROM shelf")
+        .expect("a query");
+    let rows = query
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("rows");
     rows.collect::<Result<_, _>>().expect("read")
 }
 
@@ -233,10 +247,17 @@ pub fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// The files under `dir` that hold `needle`, or its hexadecimal digits.
 pub fn holding(dir: &Path, needle: &[u8]) -> Vec<PathBuf> {
-    let digits = needle.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = needle
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
     let holds = |bytes: &[u8]| {
         let finder = memchr::memmem::Finder::new(needle);
         finder.find(bytes).is_some() || memchr::memmem::find(bytes, digits.as_bytes()).is_some()
     };
-    files(dir).into_iter().filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path).collect()
+    files(dir)
+        .into_iter()
+        .filter(|(_, bytes)| holds(bytes))
+        .map(|(path, _)| path)
+        .collect()
 }

@@ -11,19 +11,32 @@ use crate::desk::retention::evidence::Evidence;
 use crate::frame::BoxTime;
 use crate::vault::{DeviceId, DevicePublic};
 
-pub fn backup(a: &Arguments, desk: &Path, to: &Path, keys: Option<&Path>, lang: Lang) -> Result<Exit, Failure> {
+pub fn backup(
+    a: &Arguments,
+    desk: &Path,
+    to: &Path,
+    keys: Option<&Path>,
+    lang: Lang,
+) -> Result<Exit, Failure> {
     let made = backup::backup(Backup { desk, to, keys }, box_time()).map_err(not_made)?;
     // Where the desk is being served, its next hourly run writes it into the journal.
     if let Ok(mut office) = Office::open(desk, box_time()) {
         backup::note(office.store(), desk, None, box_time()).map_err(not_made)?;
-        office.desk.store.close(box_time()).map_err(|error| not_made(error.into()))?;
+        office
+            .desk
+            .store
+            .close(box_time())
+            .map_err(|error| not_made(error.into()))?;
     }
     if a.json {
         json_line(&made);
     } else {
         line(&lang.pick(
             format!("backup {:06} is whole: {} sealed files", made.number, made.items),
-            format!("la sauvegarde {:06} est complète : {} fichiers scellés", made.number, made.items),
+            format!(
+                "la sauvegarde {:06} est complète : {} fichiers scellés",
+                made.number, made.items
+            ),
         ));
         line(&lang.pick(
             format!("  the journal's head in it: {}", made.head),
@@ -72,8 +85,18 @@ pub fn restore(a: &Arguments, asked: &Asked<'_>, lang: Lang) -> Result<Exit, Fai
         return Ok(Exit::Done);
     }
     line(&lang.pick(
-        format!("{}: the desk as it was on {}; erased again: {}", asked.into.display(), done.made, done.erased),
-        format!("{} : le poste tel qu'il était le {} ; effacements rejoués : {}", asked.into.display(), done.made, done.erased),
+        format!(
+            "{}: the desk as it was on {}; erased again: {}",
+            asked.into.display(),
+            done.made,
+            done.erased
+        ),
+        format!(
+            "{} : le poste tel qu'il était le {} ; effacements rejoués : {}",
+            asked.into.display(),
+            done.made,
+            done.erased
+        ),
     ));
     if asked.erasures.is_empty() {
         line(lang.pick(
@@ -89,7 +112,10 @@ fn not_made(error: Error) -> Failure {
     Failure::new(
         Exit::Failed,
         error,
-        ["there is no new backup; the one before is as it was", "mend what is named, then back up again"],
+        [
+            "there is no new backup; the one before is as it was",
+            "mend what is named, then back up again",
+        ],
         [
             "aucune nouvelle sauvegarde n'a été faite ; la précédente est intacte",
             "corrigez ce qui est nommé, puis recommencez",
@@ -101,7 +127,10 @@ fn not_restored(error: Error) -> Failure {
     Failure::new(
         Exit::Failed,
         error,
-        ["nothing was restored", "name another backup, its keys, or an empty folder"],
+        [
+            "nothing was restored",
+            "name another backup, its keys, or an empty folder",
+        ],
         [
             "rien n'a été restauré",
             "indiquez une autre sauvegarde, ses clés, ou un dossier vide",

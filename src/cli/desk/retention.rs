@@ -65,7 +65,11 @@ pub fn plan(a: &Arguments, folder: &Path, lang: Lang) -> Result<Exit, Failure> {
     let now = box_time();
     let office = Office::open(folder, now).map_err(not_opened)?;
     let (mark, plan) = evidence::planned(&office, now).map_err(failed)?;
-    let count = |standing| plan.iter().filter(|planned| Told::of(planned).standing == standing).count();
+    let count = |standing| {
+        plan.iter()
+            .filter(|planned| Told::of(planned).standing == standing)
+            .count()
+    };
     let summary = Summary {
         day: mark.today(&office.config.time_zone()),
         clock: mark.trust(),
@@ -79,7 +83,10 @@ pub fn plan(a: &Arguments, folder: &Path, lang: Lang) -> Result<Exit, Failure> {
         if a.json {
             json_line(&told);
         } else if told.standing != "running" {
-            line(&format!("{}  {}  {}  {}", told.due, told.class, told.id, told.standing));
+            line(&format!(
+                "{}  {}  {}  {}",
+                told.due, told.class, told.id, told.standing
+            ));
         }
     }
     if a.json {
@@ -133,7 +140,10 @@ pub fn run(a: &Arguments, folder: &Path, lang: Lang) -> Result<Exit, Failure> {
         json_line(&ran);
     } else {
         for (class, count) in &ran.erased {
-            line(&lang.pick(format!("erased: {class}: {count}"), format!("détruits : {class} : {count}")));
+            line(&lang.pick(
+                format!("erased: {class}: {count}"),
+                format!("détruits : {class} : {count}"),
+            ));
         }
         for number in &ran.certificates {
             line(&lang.pick(format!("certificate {number}"), format!("certificat {number}")));
@@ -155,7 +165,10 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(
         Exit::Failed,
         error,
-        ["retention was not carried out", "mend what is named, then run it again: nothing is done twice"],
+        [
+            "retention was not carried out",
+            "mend what is named, then run it again: nothing is done twice",
+        ],
         [
             "les échéances n'ont pas été exécutées",
             "corrigez ce qui est nommé, puis relancez : rien n'est fait deux fois",

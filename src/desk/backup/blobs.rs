@@ -42,7 +42,8 @@ fn quoted(name: &str) -> String {
 }
 
 fn tables(sql: &Connection) -> rusqlite::Result<Vec<Table>> {
-    let list = "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name";
+    let list =
+        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' ORDER BY name";
     let mut list = sql.prepare(list)?;
     let names = list.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
     let mut tables = Vec::new();
@@ -53,7 +54,11 @@ fn tables(sql: &Connection) -> rusqlite::Result<Vec<Table>> {
         }
         let mut columns = sql.prepare("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk")?;
         let columns = columns.query_map([&name], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?,
+            ))
         })?;
         let columns = columns.collect::<rusqlite::Result<Vec<_>>>()?;
         let of_key = columns.iter().filter(|(_, _, pk)| *pk > 0);
@@ -63,7 +68,11 @@ fn tables(sql: &Connection) -> rusqlite::Result<Vec<Table>> {
                 true => of_key.map(|(column, _, _)| quoted(column)).collect(),
                 false => vec!["rowid".to_owned()],
             },
-            blobs: columns.into_iter().filter(|(_, kind, _)| kind == "BLOB").map(|(column, _, _)| column).collect(),
+            blobs: columns
+                .into_iter()
+                .filter(|(_, kind, _)| kind == "BLOB")
+                .map(|(column, _, _)| column)
+                .collect(),
         });
     }
     tables.retain(|table| !table.blobs.is_empty());
@@ -82,10 +91,17 @@ pub(super) fn take_out(
     let tx = unguarded(sql)?;
     for table in tables(&tx)? {
         let (name, key) = (quoted(&table.name), table.key.join(", "));
-        let found = table.key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>().join(" AND ");
+        let found = table
+            .key
+            .iter()
+            .map(|column| format!("{column} = ?"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
         for blob in &table.blobs {
             let column = quoted(blob);
-            let mut query = tx.prepare(&format!("SELECT {column}, {key} FROM {name} WHERE {column} IS NOT NULL"))?;
+            let mut query = tx.prepare(&format!(
+                "SELECT {column}, {key} FROM {name} WHERE {column} IS NOT NULL"
+            ))?;
             let mut rows = query.query([])?;
             let mut keys = Vec::new();
             while let Some(row) = rows.next()? {
@@ -99,7 +115,11 @@ pub(super) fn take_out(
                 take(Beginning {
                     t: table.name.clone(),
                     c: blob.clone(),
-                    k: values.iter().map(to_json).collect::<Option<_>>().ok_or(rusqlite::Error::InvalidQuery)?,
+                    k: values
+                        .iter()
+                        .map(to_json)
+                        .collect::<Option<_>>()
+                        .ok_or(rusqlite::Error::InvalidQuery)?,
                     v: hex::encode(&bytes[..head]),
                 })?;
                 keys.push((head, values));
@@ -127,14 +147,29 @@ pub(super) fn put_back(
     let tables = tables(&tx)?;
     for beginning in beginnings {
         let wrong = || rusqlite::Error::InvalidParameterName(format!("{}.{}", beginning.t, beginning.c));
-        let table = tables.iter().find(|table| table.name == beginning.t && table.blobs.contains(&beginning.c));
-        let table = table.filter(|table| table.key.len() == beginning.k.len()).ok_or_else(wrong)?;
+        let table = tables
+            .iter()
+            .find(|table| table.name == beginning.t && table.blobs.contains(&beginning.c));
+        let table = table
+            .filter(|table| table.key.len() == beginning.k.len())
+            .ok_or_else(wrong)?;
         let bytes = hex::decode(&beginning.v).map_err(|_| wrong())?;
-        let found = table.key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>().join(" AND ");
+        let found = table
+            .key
+            .iter()
+            .map(|column| format!("{column} = ?"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
         let (name, column) = (quoted(&table.name), quoted(&beginning.c));
-        let set = format!("UPDATE {name} SET {column} = CAST(? || substr({column}, ? + 1) AS BLOB) WHERE {found}");
+        let set =
+            format!("UPDATE {name} SET {column} = CAST(? || substr({column}, ? + 1) AS BLOB) WHERE {found}");
         let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        let key = beginning.k.iter().map(from_json).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+        let key = beginning
+            .k
+            .iter()
+            .map(from_json)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(wrong)?;
         let values = [Value::from(bytes), Value::from(length)].into_iter().chain(key);
         if tx.prepare_cached(&set)?.execute(params_from_iter(values))? != 1 {
             return Err(wrong());
@@ -186,14 +221,32 @@ mod tests {
              CREATE TABLE trap_line (seq INTEGER PRIMARY KEY, hash BLOB) STRICT;",
         )
         .expect("tables");
-        let blob = |first: u8, length: usize| (0..length).map(|i| first.wrapping_add(i as u8)).collect::<Vec<u8>>();
-        sql.execute("INSERT INTO account VALUES ('a', ?1), ('b', ?2)", (blob(1, 100), blob(2, 5000))).expect("rows");
-        sql.execute("INSERT INTO seen VALUES ('e', 'x', ?1, ?2), ('f', 'y', NULL, ?1)", (blob(3, 72), blob(4, 9))).expect("rows");
-        sql.execute("INSERT INTO wrap VALUES ('e', ?1)", [blob(5, 92 * 12)]).expect("row");
+        let blob = |first: u8, length: usize| {
+            (0..length)
+                .map(|i| first.wrapping_add(i as u8))
+                .collect::<Vec<u8>>()
+        };
+        sql.execute(
+            "INSERT INTO account VALUES ('a', ?1), ('b', ?2)",
+            (blob(1, 100), blob(2, 5000)),
+        )
+        .expect("rows");
+        sql.execute(
+            "INSERT INTO seen VALUES ('e', 'x', ?1, ?2), ('f', 'y', NULL, ?1)",
+            (blob(3, 72), blob(4, 9)),
+        )
+        .expect("rows");
+        sql.execute("INSERT INTO wrap VALUES ('e', ?1)", [blob(5, 92 * 12)])
+            .expect("row");
         for nth in [7, 8] {
-            sql.execute("INSERT INTO code VALUES ('a', ?1, ?2)", (blob(nth, 32), blob(nth, 80))).expect("rows");
+            sql.execute(
+                "INSERT INTO code VALUES ('a', ?1, ?2)",
+                (blob(nth, 32), blob(nth, 80)),
+            )
+            .expect("rows");
         }
-        sql.execute("INSERT INTO trap_line VALUES (1, ?1)", [blob(6, 32)]).expect("row");
+        sql.execute("INSERT INTO trap_line VALUES (1, ?1)", [blob(6, 32)])
+            .expect("row");
         sql
     }
 
@@ -203,7 +256,9 @@ mod tests {
             UNION ALL SELECT 'c' || hex(digest), cell FROM code UNION ALL SELECT 'd' || hex(digest), digest FROM code
             UNION ALL SELECT 'l' || seq, hash FROM trap_line ORDER BY 1";
         let mut query = sql.prepare(all).expect("a query");
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        let rows = query
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("rows");
         rows.collect::<Result<_, _>>().expect("read")
     }
 
@@ -218,7 +273,9 @@ mod tests {
         })
         .expect("taken out");
         for ((name, without), (_, with)) in dump(&sql).iter().zip(&whole) {
-            let (Some(without), Some(with)) = (without, with) else { continue };
+            let (Some(without), Some(with)) = (without, with) else {
+                continue;
+            };
             assert_eq!(without.len(), with.len(), "{name}");
             let head = match name.as_str() {
                 name if name == "l1" || name == "be" || name.starts_with('d') => 0,
@@ -236,7 +293,12 @@ mod tests {
     #[test]
     fn a_beginning_of_a_row_that_is_not_there_is_refused() {
         let mut sql = database();
-        for (t, c, k) in [("account", "cell", "zz"), ("account", "id", "a"), ("trap_line", "hash", "1"), ("x\"", "c", "a")] {
+        for (t, c, k) in [
+            ("account", "cell", "zz"),
+            ("account", "id", "a"),
+            ("trap_line", "hash", "1"),
+            ("x\"", "c", "a"),
+        ] {
             let beginning = Beginning {
                 t: t.to_owned(),
                 c: c.to_owned(),

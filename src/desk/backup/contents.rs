@@ -121,11 +121,9 @@ pub(super) fn is_ours(name: &str) -> bool {
     };
     match rest.split_once('/') {
         None => rest == crate::desk::office::CONFIG,
-        Some((folder, file)) => {
-            super::writing::FOLDERS.iter().any(|(known, ends)| {
-                folder == *known && plain(file) && ends.iter().any(|end| file.ends_with(end))
-            })
-        }
+        Some((folder, file)) => super::writing::FOLDERS.iter().any(|(known, ends)| {
+            folder == *known && plain(file) && ends.iter().any(|end| file.ends_with(end))
+        }),
     }
 }
 
@@ -135,7 +133,12 @@ mod tests {
 
     #[test]
     fn a_backup_names_no_file_outside_itself() {
-        for ours in ["vault.db", "desk/desk.toml", "desk/traps/a.pub", "desk/keys/x.revocation"] {
+        for ours in [
+            "vault.db",
+            "desk/desk.toml",
+            "desk/traps/a.pub",
+            "desk/keys/x.revocation",
+        ] {
             assert!(is_ours(ours), "{ours}");
         }
         for other in [

@@ -49,7 +49,12 @@ pub(super) struct Body {
 impl Body {
     pub(super) fn new(path: &Path) -> Result<Self, Error> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let made = fs::File::options().create_new(true).read(true).write(true).mode(0o600).open(path);
+        let made = fs::File::options()
+            .create_new(true)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(path);
         Ok(Self {
             file: BufWriter::new(made.map_err(io_at(path))?),
             hash: Sha256::new(),
@@ -59,12 +64,14 @@ impl Body {
     }
 
     pub(super) fn add(&mut self, entry: &Entry) {
-        let written = serde_json::to_vec(entry).map_err(std::io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            self.hash.update(&line);
-            self.size += line.len() as u64;
-            self.file.write_all(&line)
-        });
+        let written = serde_json::to_vec(entry)
+            .map_err(std::io::Error::from)
+            .and_then(|mut line| {
+                line.push(b'\n');
+                self.hash.update(&line);
+                self.size += line.len() as u64;
+                self.file.write_all(&line)
+            });
         if let Err(error) = written {
             self.failed.get_or_insert(error);
         }
@@ -73,7 +80,10 @@ impl Body {
     fn done(mut self, path: &Path) -> Result<(fs::File, u64, Digest), Error> {
         let failed = self.failed.take().map_or(Ok(()), Err);
         failed.and_then(|()| self.file.flush()).map_err(io_at(path))?;
-        let mut file = self.file.into_inner().map_err(|error| io_at(path)(error.into_error()))?;
+        let mut file = self
+            .file
+            .into_inner()
+            .map_err(|error| io_at(path)(error.into_error()))?;
         file.rewind().map_err(io_at(path))?;
         Ok((file, self.size, Digest::from_bytes(self.hash.finalize().into())))
     }
@@ -92,7 +102,10 @@ pub(super) fn files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(io_at(folder))?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let number = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .and_then(|stem| stem.parse().ok());
         let is_ours = path.extension().is_some_and(|extension| extension == EXTENSION);
         found.extend(number.filter(|_| is_ours).map(|number| (number, path)));
     }
@@ -120,7 +133,9 @@ pub(super) fn write(
     };
     let head = signed::sign(&head, desk).map_err(document_at(&path))?;
     let mut file = durable::unfinished(folder).map_err(io_at(&path))?;
-    let written = file.write_all(head.as_bytes()).and_then(|()| std::io::copy(&mut body, &mut file));
+    let written = file
+        .write_all(head.as_bytes())
+        .and_then(|()| std::io::copy(&mut body, &mut file));
     written.map_err(io_at(&path))?;
     durable::finish(file, &path, 0o600, Existing::Replace).map_err(io_at(&path))?;
     Ok(path)
@@ -133,7 +148,11 @@ pub(super) fn leave_only(folder: &Path, number: u64) -> Result<(), Error> {
     }
     for entry in fs::read_dir(folder).map_err(io_at(folder))? {
         let entry = entry.map_err(io_at(folder))?;
-        if entry.file_name().to_string_lossy().starts_with(durable::UNFINISHED) {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(durable::UNFINISHED)
+        {
             durable::erase(&entry.path()).map_err(io_at(&entry.path()))?;
         }
     }
@@ -151,7 +170,10 @@ pub(super) struct Keys {
 /// Reads a file of keys, as signed by the desk that it names.
 pub(super) fn read(path: &Path) -> Result<Keys, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let open = Folder::open(folder).map_err(io_at(folder))?;
     let (file, _) = open.file(name).map_err(io_at(path))?;
     let mut source = BufReader::new(file);
@@ -195,7 +217,9 @@ fn line(source: &mut impl std::io::BufRead, path: &Path) -> Result<Option<String
     limited.read_until(b'\n', &mut bytes).map_err(io_at(path))?;
     match bytes.last() {
         None => Ok(None),
-        Some(b'\n') => String::from_utf8(bytes).map(Some).map_err(|_| refused(path, "a line of it is damaged")),
+        Some(b'\n') => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| refused(path, "a line of it is damaged")),
         Some(_) => Err(refused(path, "it is cut off")),
     }
 }

@@ -58,11 +58,19 @@ pub struct Restored {
 pub fn restore(asked: Restore<'_>, with: &dyn Destroys, now: BoxTime) -> Result<Restored, Error> {
     let Restore { from, into, .. } = asked;
     if fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(refused(into, "something is there; name a folder that is empty or does not exist"));
+        return Err(refused(
+            into,
+            "something is there; name a folder that is empty or does not exist",
+        ));
     }
     let (keys, contents, folder) = find(asked)?;
-    let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = into.file_name().ok_or_else(|| refused(into, "it names no folder"))?;
+    let parent = into
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let name = into
+        .file_name()
+        .ok_or_else(|| refused(into, "it names no folder"))?;
     let staged = parent.join(format!("{}{}", durable::UNFINISHED, name.to_string_lossy()));
     if staged.exists() {
         fs::remove_dir_all(&staged).map_err(io_at(&staged))?;
@@ -93,21 +101,40 @@ fn find(asked: Restore<'_>) -> Result<(Keys, Contents, PathBuf), Error> {
         true => vec![(0, folder.clone())],
         false => keys::files(&folder)?,
     };
-    let (_, path) = files.first().ok_or_else(|| refused(&folder, "no file of keys is here; name it with --keys"))?;
+    let (_, path) = files
+        .first()
+        .ok_or_else(|| refused(&folder, "no file of keys is here; name it with --keys"))?;
     let keys = keys::read(path)?;
     if !keys::is_of(&keys, asked.desk) {
-        return Err(refused(path, format!("these are the keys of the desk {}, not of yours", keys.head.desk_key.id())));
+        return Err(refused(
+            path,
+            format!(
+                "these are the keys of the desk {}, not of yours",
+                keys.head.desk_key.id()
+            ),
+        ));
     }
-    let of_number = generations(from)?.into_iter().find(|(number, _)| *number == keys.head.number);
+    let of_number = generations(from)?
+        .into_iter()
+        .find(|(number, _)| *number == keys.head.number);
     let (_, found) = of_number.ok_or_else(|| {
-        refused(from, format!("backup {:06}, to which these keys belong, is not here", keys.head.number))
+        refused(
+            from,
+            format!(
+                "backup {:06}, to which these keys belong, is not here",
+                keys.head.number
+            ),
+        )
     })?;
     let (contents, digest) = Contents::read(&found)?;
     if contents.desk_key != keys.head.desk_key {
         return Err(refused(&found, "it is another desk's than the keys"));
     }
     if digest != keys.head.contents {
-        return Err(refused(&found, "it is another backup than the one that the keys are of"));
+        return Err(refused(
+            &found,
+            "it is another backup than the one that the keys are of",
+        ));
     }
     check(&found, &contents)?;
     Ok((keys, contents, found))
@@ -122,7 +149,8 @@ fn listed(asked: Restore<'_>, folder: &Path, desk: &DevicePublic) -> Result<Vec<
             true => live,
             false => {
                 let latest = generations(source)?.into_iter().next();
-                let (_, latest) = latest.ok_or_else(|| refused(source, "it is neither a desk nor a backup"))?;
+                let (_, latest) =
+                    latest.ok_or_else(|| refused(source, "it is neither a desk nor a backup"))?;
                 let (contents, _) = Contents::read(&latest)?;
                 check(&latest, &contents)?;
                 latest.join(DATABASE)
@@ -136,7 +164,8 @@ fn listed(asked: Restore<'_>, folder: &Path, desk: &DevicePublic) -> Result<Vec<
 }
 
 fn read_list(database: &Path, desk: &DevicePublic) -> Result<Vec<Erasure>, Error> {
-    let sql = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sql_at(database))?;
+    let sql =
+        Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sql_at(database))?;
     let of: [u8; 32] = sql
         .query_row("SELECT public_key FROM device", [], |row| row.get(0))
         .map_err(sql_at(database))?;
@@ -149,7 +178,10 @@ fn read_list(database: &Path, desk: &DevicePublic) -> Result<Vec<Erasure>, Error
 fn lay_out(staged: &Path, folder: &Path, contents: &Contents, keys: &Keys) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt as _;
     for path in [staged, &staged.join("store"), &staged.join("store").join(ITEMS)] {
-        fs::DirBuilder::new().mode(0o700).create(path).map_err(io_at(path))?;
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(path)
+            .map_err(io_at(path))?;
     }
     let put = |name: &Path, bytes: &[u8]| {
         if let Some(folder) = name.parent() {
@@ -173,7 +205,9 @@ fn lay_out(staged: &Path, folder: &Path, contents: &Contents, keys: &Keys) -> Re
     let database = staged.join("store").join(DATABASE);
     let mut sql = Connection::open(&database).map_err(sql_at(&database))?;
     blobs::put_back(&mut sql, keys.blobs.iter().cloned()).map_err(sql_at(&database))?;
-    let sound: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(sql_at(&database))?;
+    let sound: String = sql
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .map_err(sql_at(&database))?;
     match sound.as_str() {
         "ok" => Ok(()),
         _ => Err(refused(&database, sound)),
@@ -182,7 +216,11 @@ fn lay_out(staged: &Path, folder: &Path, contents: &Contents, keys: &Keys) -> Re
 
 /// Puts the sealed files into the new store, whole again; those that are not in the pool must have been erased since.
 fn put_items(staged: &Path, pool: &Path, keys: &Keys, list: &[Erasure]) -> Result<Vec<ItemId>, Error> {
-    let gone: BTreeSet<&str> = list.iter().filter(|e| e.class == ITEM).map(|e| e.id.as_str()).collect();
+    let gone: BTreeSet<&str> = list
+        .iter()
+        .filter(|e| e.class == ITEM)
+        .map(|e| e.id.as_str())
+        .collect();
     let store = staged.join("store");
     let mut missing = Vec::new();
     for (id, sha256) in items(&store.join(DATABASE))? {
@@ -193,9 +231,14 @@ fn put_items(staged: &Path, pool: &Path, keys: &Keys, list: &[Erasure]) -> Resul
             continue;
         }
         let mut bytes = fs::read(&from).map_err(io_at(&from))?;
-        let stanzas = keys.items.get(&name).ok_or_else(|| refused(&from, "its keys are missing"))?;
+        let stanzas = keys
+            .items
+            .get(&name)
+            .ok_or_else(|| refused(&from, "its keys are missing"))?;
         let place = bytes.get_mut(STANZAS_AT..STANZAS_AT + stanzas.len());
-        place.ok_or_else(|| refused(&from, "it is cut off"))?.copy_from_slice(stanzas);
+        place
+            .ok_or_else(|| refused(&from, "it is cut off"))?
+            .copy_from_slice(stanzas);
         if Digest::of(&bytes) != sha256 {
             return Err(refused(&from, "it is damaged: restore from another backup"));
         }
@@ -221,12 +264,17 @@ fn replay(
 ) -> Result<(u64, u64), Error> {
     let device = DeviceKey::read_desk(&staged.join("desk.key"))?;
     if *device.public() != contents.desk_key {
-        return Err(refused(staged, "the desk's key is not the one that signed the backup"));
+        return Err(refused(
+            staged,
+            "the desk's key is not the one that signed the backup",
+        ));
     }
     let mut store = Store::open(&staged.join("store"), &device, now)?;
     let mut subjects = Vec::new();
     for erasure in list {
-        let Some(class) = Class::named(&erasure.class) else { continue };
+        let Some(class) = Class::named(&erasure.class) else {
+            continue;
+        };
         let subject = Subject {
             class,
             id: erasure.id.clone(),

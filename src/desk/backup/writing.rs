@@ -73,7 +73,9 @@ pub fn backup(asked: Backup<'_>, now: BoxTime) -> Result<Made, Error> {
     let mut attempt = 1;
     let (contents, folder) = loop {
         match copy(asked, &key, number, &keys_folder, now) {
-            Err(Error::Refused { what, .. }) if what == ERASED_MEANWHILE && attempt < ATTEMPTS => attempt += 1,
+            Err(Error::Refused { what, .. }) if what == ERASED_MEANWHILE && attempt < ATTEMPTS => {
+                attempt += 1
+            }
             copied => break copied?,
         }
     };
@@ -96,16 +98,28 @@ const ERASED_MEANWHILE: &str = "it was erased while the backup was made";
 
 fn make_folder(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_at(path))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io_at(path))?;
     durable::sync_name(path).map_err(io_at(path))
 }
 
 fn alone(to: &Path) -> Result<fs::File, Error> {
     let path = to.join("backup.lock");
-    let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
+    let file = fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io_at(&path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(_) => Err(refused(to, "another backup or restore is at work here; wait until it has ended")),
+        Err(_) => Err(refused(
+            to,
+            "another backup or restore is at work here; wait until it has ended",
+        )),
     }
 }
 
@@ -115,7 +129,10 @@ fn next_number(to: &Path, keys_folder: &Path, key: &DeviceKey) -> Result<u64, Er
     for (number, folder) in generations(to)? {
         let (contents, _) = Contents::read(&folder)?;
         if contents.desk_key != *key.public() {
-            return Err(refused(&folder, "this is another desk's backup; name another folder"));
+            return Err(refused(
+                &folder,
+                "this is another desk's backup; name another folder",
+            ));
         }
         last = last.max(number);
     }
@@ -128,8 +145,14 @@ pub(super) fn generations(to: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(to).map_err(io_at(to))? {
         let path = entry.map_err(io_at(to))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let number = name.parse::<u64>().ok().filter(|number| format!("{number:06}") == name);
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let number = name
+            .parse::<u64>()
+            .ok()
+            .filter(|number| format!("{number:06}") == name);
         found.extend(number.map(|number| (number, path)));
     }
     found.sort_unstable_by(|a, b| b.cmp(a));
@@ -141,7 +164,11 @@ fn clear(to: &Path) -> Result<(), Error> {
     for folder in [to.to_owned(), to.join(POOL)] {
         for entry in fs::read_dir(&folder).map_err(io_at(&folder))? {
             let path = entry.map_err(io_at(&folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if name.starts_with(durable::UNFINISHED) {
                 remove(&path)?;
             }
@@ -167,12 +194,15 @@ fn copy(
     now: BoxTime,
 ) -> Result<((Contents, Digest), PathBuf), Error> {
     // Beside the store, where the keys lie anyway: on the backup's disk they are never written.
-    let scratch = tempfile::Builder::new().prefix(durable::UNFINISHED).tempdir_in(asked.desk);
+    let scratch = tempfile::Builder::new()
+        .prefix(durable::UNFINISHED)
+        .tempdir_in(asked.desk);
     let scratch = scratch.map_err(io_at(asked.desk))?;
     let body_path = scratch.path().join("keys");
     let database = scratch.path().join(DATABASE);
     let mut body = Body::new(&body_path)?;
-    let desk_key = fs::read_to_string(asked.desk.join("desk.key")).map_err(io_at(&asked.desk.join("desk.key")))?;
+    let desk_key =
+        fs::read_to_string(asked.desk.join("desk.key")).map_err(io_at(&asked.desk.join("desk.key")))?;
     body.add(&Entry::Desk(desk_key));
     snapshot(&asked.desk.join("store").join(DATABASE), &database)?;
     let facts = strip(&database, &mut body)?;
@@ -213,10 +243,14 @@ fn copy(
 
 /// The database as it is at one moment, without pages that are free.
 fn snapshot(from: &Path, to: &Path) -> Result<(), Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let sql = Connection::open_with_flags(from, flags).map_err(sql_at(from))?;
-    sql.busy_timeout(std::time::Duration::from_secs(30)).map_err(sql_at(from))?;
-    let name = to.to_str().ok_or_else(|| refused(to, "the desk's folder must have a plain name"))?;
+    sql.busy_timeout(std::time::Duration::from_secs(30))
+        .map_err(sql_at(from))?;
+    let name = to
+        .to_str()
+        .ok_or_else(|| refused(to, "the desk's folder must have a plain name"))?;
     sql.execute("VACUUM INTO ?", [name]).map_err(sql_at(from))?;
     Ok(())
 }
@@ -231,16 +265,23 @@ fn strip(database: &Path, body: &mut Body) -> Result<Facts, Error> {
     let mut sql = Connection::open(database).map_err(sql_at(database))?;
     let sql = &mut sql;
     // Overwritten where they stand, and no file beside it ever holds them.
-    sql.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(())).map_err(sql_at(database))?;
-    sql.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(())).map_err(sql_at(database))?;
+    sql.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))
+        .map_err(sql_at(database))?;
+    sql.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))
+        .map_err(sql_at(database))?;
     blobs::take_out(sql, |beginning| {
         body.add(&Entry::Blob(beginning));
         Ok(())
     })
     .map_err(sql_at(database))?;
-    let sound: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(sql_at(database))?;
+    let sound: String = sql
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .map_err(sql_at(database))?;
     if sound != "ok" {
-        return Err(refused(database, format!("the desk's database is damaged: {sound}")));
+        return Err(refused(
+            database,
+            format!("the desk's database is damaged: {sound}"),
+        ));
     }
     let head = sql.query_row("SELECT seq, hash FROM head", [], |row| {
         Ok(LastLine {
@@ -257,7 +298,8 @@ fn strip(database: &Path, body: &mut Body) -> Result<Facts, Error> {
 
 /// The sealed files that a database tells of.
 pub(super) fn items(database: &Path) -> Result<Vec<(ItemId, Digest)>, Error> {
-    let sql = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sql_at(database))?;
+    let sql =
+        Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sql_at(database))?;
     let read = || {
         let mut query = sql.prepare("SELECT event, number, sha256 FROM item ORDER BY event, number")?;
         let rows = query.query_map([], |row| {
@@ -273,7 +315,9 @@ pub(super) fn items(database: &Path) -> Result<Vec<(ItemId, Digest)>, Error> {
         };
         Some((id, sha256.parse().ok()?))
     };
-    rows.into_iter().map(|row| item(row).ok_or_else(|| refused(database, "a row of an item is damaged"))).collect()
+    rows.into_iter()
+        .map(|row| item(row).ok_or_else(|| refused(database, "a row of an item is damaged")))
+        .collect()
 }
 
 /// Has the sealed file in the pool, whole and without its wrapped keys; these.
@@ -286,7 +330,8 @@ fn pooled(asked: Backup<'_>, id: ItemId, sha256: Digest) -> Result<Vec<u8>, Erro
         _ => io_at(&live)(error),
     };
     let mut source = fs::File::open(&live).map_err(gone)?;
-    let header = Header::read(&mut source).map_err(|_| refused(&live, "its header is damaged: run vigie verify"))?;
+    let header =
+        Header::read(&mut source).map_err(|_| refused(&live, "its header is damaged: run vigie verify"))?;
     let length = header.stanzas.len() * STANZA;
     let mut begin = vec![0; STANZAS_AT + length];
     std::os::unix::fs::FileExt::read_exact_at(&source, &mut begin, 0).map_err(io_at(&live))?;
@@ -312,7 +357,10 @@ fn pooled(asked: Backup<'_>, id: ItemId, sha256: Digest) -> Result<Vec<u8>, Erro
     let written = fs::read(&pool).map_err(io_at(&pool))?;
     match written == bytes {
         true => Ok(stanzas),
-        false => Err(refused(&pool, "it was not written as it is: the backup's disk is failing")),
+        false => Err(refused(
+            &pool,
+            "it was not written as it is: the backup's disk is failing",
+        )),
     }
 }
 
@@ -321,7 +369,8 @@ fn still_there(desk: &Path, id: ItemId) -> Result<bool, Error> {
     let sql = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sql_at(&path))?;
     let row = "SELECT 1 FROM item WHERE event = ? AND number = ?";
     let mut row = sql.prepare(row).map_err(sql_at(&path))?;
-    row.exists(params![id.event.to_string(), id.number]).map_err(sql_at(&path))
+    row.exists(params![id.event.to_string(), id.number])
+        .map_err(sql_at(&path))
 }
 
 /// Copies the desk's plain files and the database into the staged backup.
@@ -332,8 +381,12 @@ fn desk_files(desk: &Path, staged: &Path, database: &Path) -> Result<Vec<FileFac
         if !path.is_dir() {
             continue;
         }
-        let names = Folder::open(&path).and_then(|folder| folder.names()).map_err(io_at(&path))?;
-        let ours = names.into_iter().filter(|name| ends.iter().any(|end| name.ends_with(end)));
+        let names = Folder::open(&path)
+            .and_then(|folder| folder.names())
+            .map_err(io_at(&path))?;
+        let ours = names
+            .into_iter()
+            .filter(|name| ends.iter().any(|end| name.ends_with(end)));
         let ours = ours.map(|name| (format!("{folder}/{name}"), path.join(&name)));
         files.extend(ours.filter(|(name, _)| super::contents::is_ours(&format!("desk/{name}"))));
     }
@@ -349,9 +402,14 @@ fn desk_files(desk: &Path, staged: &Path, database: &Path) -> Result<Vec<FileFac
 
 fn plain(path: &Path) -> Result<Vec<u8>, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let open = Folder::open(folder).map_err(io_at(folder))?;
-    open.text(name, LONGEST_FILE).map(String::into_bytes).map_err(io_at(path))
+    open.text(name, LONGEST_FILE)
+        .map(String::into_bytes)
+        .map_err(io_at(path))
 }
 
 fn put(staged: &Path, name: &str, bytes: &[u8]) -> Result<FileFact, Error> {
@@ -372,12 +430,18 @@ pub(super) fn check(folder: &Path, contents: &Contents) -> Result<(), Error> {
     for file in &contents.files {
         let path = folder.join(&file.name);
         let parent = path.parent().unwrap_or(folder);
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         let open = Folder::open(parent).map_err(io_at(parent))?;
         let (found, size) = open.file(name).map_err(io_at(&path))?;
         let digest = Digest::of_all(found).map_err(io_at(&path))?;
         if (size, digest) != (file.size, file.sha256) {
-            return Err(refused(&path, "it is not what was signed: it was changed or cut off"));
+            return Err(refused(
+                &path,
+                "it is not what was signed: it was changed or cut off",
+            ));
         }
     }
     Ok(())
@@ -420,15 +484,26 @@ pub fn note(store: &mut Store, desk: &Path, account: Option<&str>, now: BoxTime)
         return Ok(0);
     }
     let mut count = 0;
-    let names = Folder::open(&folder).and_then(|folder| folder.names()).map_err(io_at(&folder))?;
+    let names = Folder::open(&folder)
+        .and_then(|folder| folder.names())
+        .map_err(io_at(&folder))?;
     for name in names.iter().filter(|name| name.ends_with(".json")) {
         let path = folder.join(name);
-        let made: Made = serde_json::from_slice(&plain(&path)?).map_err(|error| refused(&path, error.to_string()))?;
+        let made: Made =
+            serde_json::from_slice(&plain(&path)?).map_err(|error| refused(&path, error.to_string()))?;
         store.transaction(|tx| {
             let insert = "INSERT OR IGNORE INTO backup (number, folder, made, items, head, digest, made_by)
                 VALUES (?, ?, ?, ?, ?, ?, ?)";
             let (at, digest) = (made.made.to_string(), made.contents.to_string());
-            let row = params![made.number, made.folder, at, made.items, made.head, digest, account];
+            let row = params![
+                made.number,
+                made.folder,
+                at,
+                made.items,
+                made.head,
+                digest,
+                account
+            ];
             // Told already, and cut off before the note was taken away.
             if tx.raw().execute(insert, row)? == 0 {
                 return Ok(());

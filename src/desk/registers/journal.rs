@@ -137,7 +137,11 @@ mod tests {
         let lines = [
             ("2026-11-21T22:59:59.9Z", "held", r#"{"account":"c1","hold":1}"#),
             ("2026-11-21T23:00:00Z", "held", r#"{"account":"d1","hold":1}"#),
-            ("2026-11-22T22:59:59Z", "ruled", r#"{"account":"c1","file":"2026-EXE-0001"}"#),
+            (
+                "2026-11-22T22:59:59Z",
+                "ruled",
+                r#"{"account":"c1","file":"2026-EXE-0001"}"#,
+            ),
             ("2026-11-22T23:00:00Z", "agreed", r#"{"account":"c1"}"#),
         ];
         for (seq, (time, kind, body)) in (1..).zip(lines) {
@@ -164,10 +168,40 @@ mod tests {
         };
         assert_eq!(found(of_day), [3, 2]);
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(found(Filter { kind: text("held"), ..Filter::default() }), [2, 1]);
-        assert_eq!(found(Filter { account: text("c1"), ..Filter::default() }), [4, 3, 1]);
-        assert_eq!(found(Filter { object: text("2026-EXE-0001"), ..Filter::default() }), [3]);
-        assert_eq!(found(Filter { before: Some(3), ..Filter::default() }), [2, 1]);
-        assert_eq!(found(Filter { object: text("%"), ..Filter::default() }), Vec::<u64>::new());
+        assert_eq!(
+            found(Filter {
+                kind: text("held"),
+                ..Filter::default()
+            }),
+            [2, 1]
+        );
+        assert_eq!(
+            found(Filter {
+                account: text("c1"),
+                ..Filter::default()
+            }),
+            [4, 3, 1]
+        );
+        assert_eq!(
+            found(Filter {
+                object: text("2026-EXE-0001"),
+                ..Filter::default()
+            }),
+            [3]
+        );
+        assert_eq!(
+            found(Filter {
+                before: Some(3),
+                ..Filter::default()
+            }),
+            [2, 1]
+        );
+        assert_eq!(
+            found(Filter {
+                object: text("%"),
+                ..Filter::default()
+            }),
+            Vec::<u64>::new()
+        );
     }
 }

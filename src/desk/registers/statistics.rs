@@ -37,7 +37,11 @@ pub fn shown(count: u64) -> String {
 pub fn table(db: &Connection, zone: &TimeZone) -> rusqlite::Result<Table> {
     let mut query = db.prepare("SELECT site, facts, state = 'retained' OR file IS NOT NULL FROM event")?;
     let rows = query.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, bool>(2)?,
+        ))
     })?;
     let mut table = Table::new();
     for row in rows {

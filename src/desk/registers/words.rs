@@ -77,7 +77,9 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
         ("device", "Boîtier"),
         ("backup", "Sauvegarde n°"),
     ];
-    let known = KNOWN.iter().filter_map(|(member, name)| Some((*name, body.get(*member)?)));
+    let known = KNOWN
+        .iter()
+        .filter_map(|(member, name)| Some((*name, body.get(*member)?)));
     let plain = known.filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text.clone())),
         Value::Number(number) => Some((name, number.to_string())),

@@ -224,7 +224,10 @@ mod tests {
         let monday = plus(at(START), 63);
         let mark = Mark::new(at(START), None).look(monday, Duration::ZERO);
         assert_eq!((mark.believed, mark.trust()), (at(START), Trust::Ahead));
-        let soon = mark.look(later(monday, SignedDuration::from_mins(59)), Duration::from_secs(59 * 60));
+        let soon = mark.look(
+            later(monday, SignedDuration::from_mins(59)),
+            Duration::from_secs(59 * 60),
+        );
         assert_eq!(soon.trust(), Trust::Ahead);
         let mark = mark.look(plus(monday, 1), hours(1));
         assert_eq!((mark.believed, mark.trust()), (plus(monday, 1), Trust::InStep));
@@ -236,7 +239,10 @@ mod tests {
         let wrong = mark.look(at("2031-01-01T00:00:00Z"), hours(1));
         assert_eq!(wrong.believed, plus(at(START), 1));
         let right = wrong.look(plus(at(START), 2), hours(1));
-        assert_eq!((right.believed, right.trust()), (plus(at(START), 2), Trust::InStep));
+        assert_eq!(
+            (right.believed, right.trust()),
+            (plus(at(START), 2), Trust::InStep)
+        );
         assert_eq!(right.leap, None);
     }
 
@@ -280,7 +286,10 @@ mod tests {
         let mark = Mark::new(at(START), None);
         let an_hour = mark.look(plus(at(START), -1), hours(1));
         assert_eq!(an_hour.believed, at(START));
-        assert_eq!(an_hour.look(plus(at(START), 1), hours(2)).believed, plus(at(START), 1));
+        assert_eq!(
+            an_hour.look(plus(at(START), 1), hours(2)).believed,
+            plus(at(START), 1)
+        );
         let mut year = mark;
         let wrong = at("2025-11-20T17:00:00Z");
         for day in 0..=30 {
@@ -291,7 +300,11 @@ mod tests {
         assert_eq!(year.trust(), Trust::Behind);
         assert_eq!(year.believed, plus(at(START), 30 * 24 + 8));
         let right = year.look(plus(at(START), 30 * 24 + 9), hours(1));
-        assert_eq!(right.trust(), Trust::InStep, "and put right again, no leap is seen");
+        assert_eq!(
+            right.trust(),
+            Trust::InStep,
+            "and put right again, no leap is seen"
+        );
     }
 
     #[test]
@@ -303,7 +316,10 @@ mod tests {
         // One that lost its hour does not take the mark back.
         let lost = Mark::new(at(START), None).look(unset, hours(1));
         assert_eq!(lost.believed, plus(at(START), 1));
-        assert_eq!(lost.look(plus(at(START), 2), hours(1)).believed, plus(at(START), 2));
+        assert_eq!(
+            lost.look(plus(at(START), 2), hours(1)).believed,
+            plus(at(START), 2)
+        );
     }
 
     #[test]

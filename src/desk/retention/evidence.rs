@@ -126,7 +126,10 @@ impl Destroys for Evidence {
     fn destroy(&self, tx: &mut Tx<'_>, subject: &Subject, now: BoxTime) -> Result<Destroyed, Error> {
         match subject.class {
             Class::Unreviewed => {
-                let id = subject.id.parse().map_err(|_| Error::Damaged(subject.id.clone()))?;
+                let id = subject
+                    .id
+                    .parse()
+                    .map_err(|_| Error::Damaged(subject.id.clone()))?;
                 erase(tx, &[id], now)
             }
             Class::Images => {
@@ -159,7 +162,9 @@ fn erase(tx: &mut Tx<'_>, events: &[EventId], now: BoxTime) -> Result<Destroyed,
     let mut gone = Destroyed::default();
     for event in events {
         let items: Vec<(u32, u64)> = {
-            let mut query = tx.raw().prepare_cached("SELECT number, size FROM item WHERE event = ?")?;
+            let mut query = tx
+                .raw()
+                .prepare_cached("SELECT number, size FROM item WHERE event = ?")?;
             let rows = query.query_map([event.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<_>>()?
         };

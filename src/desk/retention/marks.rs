@@ -56,7 +56,10 @@ fn write(store: &mut Store, mark: Mark) -> Result<(), Error> {
 }
 
 fn put(db: &Connection, text: &str) -> Result<(), Error> {
-    db.execute("INSERT OR REPLACE INTO desk_mark (one, mark) VALUES (1, ?)", [text])?;
+    db.execute(
+        "INSERT OR REPLACE INTO desk_mark (one, mark) VALUES (1, ?)",
+        [text],
+    )?;
     Ok(())
 }
 

@@ -436,7 +436,10 @@ fn judge(today: Date, object: Object, facts: &Facts, terms: &Terms) -> Planned {
         Some((day, ground)) if day < term => (day, ground),
         _ => (term, Ground::Term),
     };
-    let held = facts.holds.iter().find(|hold| hold.target.covers(&object.subject) && hold.stands(today));
+    let held = facts
+        .holds
+        .iter()
+        .find(|hold| hold.target.covers(&object.subject) && hold.stands(today));
     Planned {
         held: held.map(|hold| hold.id),
         free: free_from(due.max(today), &object.subject, &facts.holds),
@@ -460,14 +463,18 @@ fn ruled(subject: &Subject, facts: &Facts, terms: &Terms) -> Option<(Date, Groun
     if subject.class == Class::Unreviewed {
         return None;
     }
-    let at_once = facts.rulings.iter().filter(|ruling| ruling.case == subject.id).filter_map(|ruling| {
-        let (upon, ground) = match ruling.outcome {
-            Outcome::Relaxe => (terms.on_relaxe, Ground::Relaxe),
-            Outcome::Classement => (terms.on_classement, Ground::Classement),
-            Outcome::Condamnation => return None,
-        };
-        (upon == Upon::AtOnce).then_some((ruling.final_on, ground))
-    });
+    let at_once = facts
+        .rulings
+        .iter()
+        .filter(|ruling| ruling.case == subject.id)
+        .filter_map(|ruling| {
+            let (upon, ground) = match ruling.outcome {
+                Outcome::Relaxe => (terms.on_relaxe, Ground::Relaxe),
+                Outcome::Classement => (terms.on_classement, Ground::Classement),
+                Outcome::Condamnation => return None,
+            };
+            (upon == Upon::AtOnce).then_some((ruling.final_on, ground))
+        });
     at_once.min_by_key(|(day, _)| *day)
 }
 
@@ -487,7 +494,10 @@ fn standing(today: Date, object: &Object, due: Date, facts: &Facts) -> Standing 
             until: free.saturating_sub(1.day()),
         };
     }
-    let agreement = facts.agreements.iter().find(|agreement| agreement.holds(subject.class, today));
+    let agreement = facts
+        .agreements
+        .iter()
+        .find(|agreement| agreement.holds(subject.class, today));
     if agreement.is_none() && !object.by_law {
         return Standing::Locked;
     }
@@ -512,7 +522,8 @@ fn free_from(mut day: Date, subject: &Subject, holds: &[Hold]) -> Date {
 
 /// Days from one day to another.
 pub fn days_between(from: Date, to: Date) -> i32 {
-    from.until((jiff::Unit::Day, to)).map_or(i32::MAX, |span| span.get_days())
+    from.until((jiff::Unit::Day, to))
+        .map_or(i32::MAX, |span| span.get_days())
 }
 
 /// A line of the bordereau d'élimination: what of one class will be due by a day.
@@ -537,25 +548,29 @@ pub struct BordereauLine {
 pub fn bordereau(today: Date, plan: &[Planned], days: i32) -> Vec<BordereauLine> {
     let asked = |planned: &&Planned| days_between(today, planned.free) <= days;
     let line = |class| {
-        let of_class = plan.iter().filter(|planned| planned.object.subject.class == class);
-        of_class.filter(asked).fold(None, |line: Option<BordereauLine>, planned| {
-            let line = line.unwrap_or(BordereauLine {
-                class,
-                objects: 0,
-                dates: (planned.began, planned.began),
-                due: (planned.due, planned.due),
-                items: 0,
-                bytes: 0,
-            });
-            Some(BordereauLine {
-                class,
-                objects: line.objects + 1,
-                dates: (line.dates.0.min(planned.began), line.dates.1.max(planned.began)),
-                due: (line.due.0.min(planned.due), line.due.1.max(planned.due)),
-                items: line.items + planned.object.items,
-                bytes: line.bytes + planned.object.bytes,
+        let of_class = plan
+            .iter()
+            .filter(|planned| planned.object.subject.class == class);
+        of_class
+            .filter(asked)
+            .fold(None, |line: Option<BordereauLine>, planned| {
+                let line = line.unwrap_or(BordereauLine {
+                    class,
+                    objects: 0,
+                    dates: (planned.began, planned.began),
+                    due: (planned.due, planned.due),
+                    items: 0,
+                    bytes: 0,
+                });
+                Some(BordereauLine {
+                    class,
+                    objects: line.objects + 1,
+                    dates: (line.dates.0.min(planned.began), line.dates.1.max(planned.began)),
+                    due: (line.due.0.min(planned.due), line.due.1.max(planned.due)),
+                    items: line.items + planned.object.items,
+                    bytes: line.bytes + planned.object.bytes,
+                })
             })
-        })
     };
     Class::ALL.into_iter().filter_map(line).collect()
 }

@@ -49,10 +49,12 @@ fn judged(today: Date, class: Class, facts_on: Date, facts: &Facts, terms: &Term
 
 /// The first day on which it is due, walking day by day.
 fn first_due(class: Class, facts_on: Date, facts: &Facts, terms: &Terms) -> Option<Date> {
-    facts_on
-        .series(1.day())
-        .take(1500)
-        .find(|day| matches!(judged(*day, class, facts_on, facts, terms).standing, Standing::Due { .. }))
+    facts_on.series(1.day()).take(1500).find(|day| {
+        matches!(
+            judged(*day, class, facts_on, facts, terms).standing,
+            Standing::Due { .. }
+        )
+    })
 }
 
 #[test]
@@ -66,14 +68,23 @@ fn an_infraction_file_goes_two_years_after_the_facts_to_the_day() {
         (date(2026, 12, 31), date(2028, 12, 31)),
     ] {
         for class in [Class::Images, Class::Record] {
-            assert_eq!(first_due(class, facts_on, &agreed(), &terms), Some(due), "{facts_on}");
+            assert_eq!(
+                first_due(class, facts_on, &agreed(), &terms),
+                Some(due),
+                "{facts_on}"
+            );
         }
     }
 }
 
 #[test]
 fn an_unreviewed_event_goes_thirty_days_after_the_facts() {
-    let due = first_due(Class::Unreviewed, date(2027, 2, 10), &agreed(), &Terms::promised());
+    let due = first_due(
+        Class::Unreviewed,
+        date(2027, 2, 10),
+        &agreed(),
+        &Terms::promised(),
+    );
     assert_eq!(due, Some(date(2027, 3, 12)));
 }
 
@@ -88,8 +99,14 @@ fn images_and_record_have_terms_of_their_own() {
         ..Terms::promised()
     };
     let facts_on = date(2026, 8, 31);
-    assert_eq!(first_due(Class::Images, facts_on, &agreed(), &terms), Some(date(2028, 2, 29)));
-    assert_eq!(first_due(Class::Record, facts_on, &agreed(), &terms), Some(date(2028, 8, 31)));
+    assert_eq!(
+        first_due(Class::Images, facts_on, &agreed(), &terms),
+        Some(date(2028, 2, 29))
+    );
+    assert_eq!(
+        first_due(Class::Record, facts_on, &agreed(), &terms),
+        Some(date(2028, 8, 31))
+    );
     assert_eq!(terms.images.french(), "1 an 6 mois");
 }
 
@@ -123,15 +140,25 @@ fn a_final_relaxe_or_classement_is_due_at_once_where_the_city_says_so() {
             outcome,
             final_on: date(2027, 4, 1),
         });
-        assert_eq!(first_due(Class::Images, facts_on, &facts, &at_once), Some(due), "{outcome:?}");
+        assert_eq!(
+            first_due(Class::Images, facts_on, &facts, &at_once),
+            Some(due),
+            "{outcome:?}"
+        );
         let by_term = first_due(Class::Images, facts_on, &facts, &Terms::promised());
         assert_eq!(by_term, Some(date(2028, 11, 22)));
         // One that comes after the term puts nothing off, and that of another file changes nothing.
         facts.rulings[0].final_on = date(2029, 1, 1);
-        assert_eq!(first_due(Class::Images, facts_on, &facts, &at_once), Some(date(2028, 11, 22)));
+        assert_eq!(
+            first_due(Class::Images, facts_on, &facts, &at_once),
+            Some(date(2028, 11, 22))
+        );
         facts.rulings[0].case = "b".to_owned();
         facts.rulings[0].final_on = date(2027, 1, 1);
-        assert_eq!(first_due(Class::Record, facts_on, &facts, &at_once), Some(date(2028, 11, 22)));
+        assert_eq!(
+            first_due(Class::Record, facts_on, &facts, &at_once),
+            Some(date(2028, 11, 22))
+        );
     }
 }
 
@@ -141,20 +168,38 @@ fn a_hold_keeps_to_its_last_day_and_not_one_longer() {
     let mut facts = agreed();
     facts.holds.push(hold(date(2028, 10, 1), date(2029, 3, 31)));
     let terms = Terms::promised();
-    assert_eq!(first_due(Class::Record, facts_on, &facts, &terms), Some(date(2029, 4, 1)));
+    assert_eq!(
+        first_due(Class::Record, facts_on, &facts, &terms),
+        Some(date(2029, 4, 1))
+    );
     // Renewed by a second one without a gap.
     facts.holds.push(hold(date(2029, 3, 31), date(2029, 6, 30)));
-    assert_eq!(first_due(Class::Images, facts_on, &facts, &terms), Some(date(2029, 7, 1)));
+    assert_eq!(
+        first_due(Class::Images, facts_on, &facts, &terms),
+        Some(date(2029, 7, 1))
+    );
     let late = judged(date(2029, 7, 3), Class::Images, facts_on, &facts, &terms).standing;
     let since = date(2029, 7, 1);
-    assert_eq!(late, Standing::Due { since, agreement: Some(7) });
+    assert_eq!(
+        late,
+        Standing::Due {
+            since,
+            agreement: Some(7)
+        }
+    );
     // Lifted.
     facts.holds[1].lifted = Some(date(2029, 4, 10));
-    assert_eq!(first_due(Class::Images, facts_on, &facts, &terms), Some(date(2029, 4, 10)));
+    assert_eq!(
+        first_due(Class::Images, facts_on, &facts, &terms),
+        Some(date(2029, 4, 10))
+    );
     // It stands on this file alone, and on files, not on events of the same name.
     facts.holds[0].target = Target::Event("a".to_owned());
     facts.holds[1].target = Target::Case("b".to_owned());
-    assert_eq!(first_due(Class::Images, facts_on, &facts, &terms), Some(date(2028, 11, 22)));
+    assert_eq!(
+        first_due(Class::Images, facts_on, &facts, &terms),
+        Some(date(2028, 11, 22))
+    );
 }
 
 #[test]
@@ -163,10 +208,18 @@ fn a_hold_stands_above_a_ruling_and_above_a_lock_of_long_ago() {
     let mut facts = Facts::default();
     let today = date(2030, 1, 1);
     let terms = Terms::promised();
-    assert_eq!(judged(today, Class::Record, facts_on, &facts, &terms).standing, Standing::Locked);
+    assert_eq!(
+        judged(today, Class::Record, facts_on, &facts, &terms).standing,
+        Standing::Locked
+    );
     facts.holds.push(hold(today, date(2030, 2, 1)));
     let held = judged(today, Class::Record, facts_on, &facts, &terms);
-    assert_eq!(held.standing, Standing::Held { until: date(2030, 2, 1) });
+    assert_eq!(
+        held.standing,
+        Standing::Held {
+            until: date(2030, 2, 1)
+        }
+    );
     assert_eq!(held.held, Some(1));
 }
 
@@ -180,21 +233,38 @@ fn without_an_agreement_it_is_locked_on_its_day_and_goes_when_there_is_one() {
         agreement.from = date(2028, 12, 24);
     }
     let standing = |today| judged(today, Class::Record, facts_on, &facts, &terms).standing;
-    assert!(matches!(standing(due.saturating_sub(1.day())), Standing::Running { days: 1, .. }));
+    assert!(matches!(
+        standing(due.saturating_sub(1.day())),
+        Standing::Running { days: 1, .. }
+    ));
     assert_eq!(standing(due), Standing::Locked);
     assert_eq!(standing(date(2028, 12, 23)), Standing::Locked);
-    assert_eq!(standing(date(2028, 12, 24)), Standing::Due { since: due, agreement: Some(7) });
+    assert_eq!(
+        standing(date(2028, 12, 24)),
+        Standing::Due {
+            since: due,
+            agreement: Some(7)
+        }
+    );
 }
 
 #[test]
 fn an_agreement_is_of_its_class_and_its_time_alone() {
     let (facts_on, due) = (date(2026, 11, 22), date(2028, 11, 22));
     let mut facts = agreed();
-    facts.agreements.retain(|agreement| agreement.class == Class::Images);
+    facts
+        .agreements
+        .retain(|agreement| agreement.class == Class::Images);
     let terms = Terms::promised();
-    assert_eq!(judged(due, Class::Record, facts_on, &facts, &terms).standing, Standing::Locked);
+    assert_eq!(
+        judged(due, Class::Record, facts_on, &facts, &terms).standing,
+        Standing::Locked
+    );
     facts.agreements[0].until = Some(date(2028, 11, 21));
-    assert_eq!(judged(due, Class::Images, facts_on, &facts, &terms).standing, Standing::Locked);
+    assert_eq!(
+        judged(due, Class::Images, facts_on, &facts, &terms).standing,
+        Standing::Locked
+    );
 }
 
 #[test]
@@ -204,7 +274,13 @@ fn what_a_text_of_law_has_erased_waits_for_no_agreement() {
     recording.by_law = true;
     let due = date(2027, 3, 12);
     let planned = plan(due, vec![recording], &Facts::default(), &Terms::promised()).remove(0);
-    assert_eq!(planned.standing, Standing::Due { since: due, agreement: None });
+    assert_eq!(
+        planned.standing,
+        Standing::Due {
+            since: due,
+            agreement: None
+        }
+    );
 }
 
 #[test]
@@ -222,7 +298,10 @@ fn people_are_warned_sixty_thirty_and_seven_days_before() {
     };
     let due = date(2028, 11, 22);
     let steps = [61, 60, 31, 30, 8, 7, 1].map(|before| warned(before, Class::Record, due));
-    assert_eq!(steps, [None, Some(60), Some(60), Some(30), Some(30), Some(7), Some(7)]);
+    assert_eq!(
+        steps,
+        [None, Some(60), Some(60), Some(30), Some(30), Some(7), Some(7)]
+    );
     // Thirty days are too short to be warned of sixty days ahead.
     let due = date(2026, 12, 22);
     let steps = [29, 8, 7].map(|before| warned(before, Class::Unreviewed, due));

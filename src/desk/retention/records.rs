@@ -118,7 +118,10 @@ impl HoldRecord {
     /// Reference and motive; nothing once the file is destroyed.
     pub fn words(&self, register: &CellKey) -> Result<Option<Words>, cell::Error> {
         let row = self.hold.id.to_string();
-        let opened = self.words.as_ref().map(|cell| cell::open(register, hold_words(&row), cell));
+        let opened = self
+            .words
+            .as_ref()
+            .map(|cell| cell::open(register, hold_words(&row), cell));
         opened.transpose()
     }
 }
@@ -215,7 +218,8 @@ pub fn take_note(tx: &mut Tx<'_>, id: i64, account: &str, now: BoxTime) -> Resul
     Ok(tx.journal(now, &Entry { kind, body })?)
 }
 
-const HOLDS: &str = "SELECT id, stands_on, object, authority, from_day, until_day, lifted, renews, placed_by, placed,
+const HOLDS: &str =
+    "SELECT id, stands_on, object, authority, from_day, until_day, lifted, renews, placed_by, placed,
     told, words_wrapped, words_body FROM hold";
 
 /// Every hold, the youngest first.
@@ -247,12 +251,18 @@ fn hold_of(row: &Row<'_>) -> Result<HoldRecord, Error> {
             },
             from: day(&row.get::<_, String>(4)?)?,
             until: day(&row.get::<_, String>(5)?)?,
-            lifted: row.get::<_, Option<String>>(6)?.map(|text| day(&text)).transpose()?,
+            lifted: row
+                .get::<_, Option<String>>(6)?
+                .map(|text| day(&text))
+                .transpose()?,
         },
         authority: named(&row.get::<_, String>(3)?, Authority::named)?,
         renews: row.get(7)?,
         placed: (row.get(8)?, time(&row.get::<_, String>(9)?)?),
-        told: row.get::<_, Option<String>>(10)?.map(|text| time(&text)).transpose()?,
+        told: row
+            .get::<_, Option<String>>(10)?
+            .map(|text| time(&text))
+            .transpose()?,
         words,
     })
 }
@@ -290,7 +300,10 @@ impl RulingRecord {
     /// Court and number; nothing once the file is destroyed.
     pub fn reference(&self, register: &CellKey) -> Result<Option<String>, cell::Error> {
         let row = self.id.to_string();
-        let opened = self.words.as_ref().map(|cell| cell::open(register, ruling_words(&row), cell));
+        let opened = self
+            .words
+            .as_ref()
+            .map(|cell| cell::open(register, ruling_words(&row), cell));
         opened.transpose()
     }
 }
@@ -405,7 +418,13 @@ impl AgreementRecord {
 }
 
 /// Writes an agreement down: its number. Its words stand on certificates, which anyone may read.
-pub fn agree(tx: &mut Tx<'_>, new: &NewAgreement, account: &str, today: Date, now: BoxTime) -> Result<i64, Error> {
+pub fn agree(
+    tx: &mut Tx<'_>,
+    new: &NewAgreement,
+    account: &str,
+    today: Date,
+    now: BoxTime,
+) -> Result<i64, Error> {
     if new.from > today || new.until.is_some_and(|until| until < new.from) {
         return Err(Error::AgreementDates);
     }
@@ -462,7 +481,10 @@ fn agreement_of(row: &Row<'_>) -> Result<AgreementRecord, Error> {
             class: named(&row.get::<_, String>(1)?, Class::named)?,
             reference: row.get(2)?,
             from: day(&row.get::<_, String>(4)?)?,
-            until: row.get::<_, Option<String>>(5)?.map(|text| day(&text)).transpose()?,
+            until: row
+                .get::<_, Option<String>>(5)?
+                .map(|text| day(&text))
+                .transpose()?,
         },
         archives: row.get(3)?,
         entered: (row.get(6)?, time(&row.get::<_, String>(7)?)?),
@@ -474,7 +496,10 @@ pub fn facts(db: &Connection) -> Result<Facts, Error> {
     Ok(Facts {
         holds: holds(db)?.into_iter().map(|record| record.hold).collect(),
         rulings: rulings(db)?.into_iter().map(|record| record.ruling).collect(),
-        agreements: agreements(db)?.into_iter().map(|record| record.agreement).collect(),
+        agreements: agreements(db)?
+            .into_iter()
+            .map(|record| record.agreement)
+            .collect(),
     })
 }
 
@@ -495,7 +520,9 @@ pub(super) fn day(text: &str) -> Result<Date, Error> {
 }
 
 pub(super) fn time(text: &str) -> Result<BoxTime, Error> {
-    text.parse().map(BoxTime).map_err(|_| Error::Damaged(text.to_owned()))
+    text.parse()
+        .map(BoxTime)
+        .map_err(|_| Error::Damaged(text.to_owned()))
 }
 
 fn named<T>(name: &str, find: impl Fn(&str) -> Option<T>) -> Result<T, Error> {

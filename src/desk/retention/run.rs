@@ -24,9 +24,7 @@ use super::clock::{Mark, Trust};
 use super::plan::{self, Class, Ground, Object, Planned, Standing, Subject, Terms, days_between};
 use super::{Error, erasures, marks, records, tasks};
 use crate::frame::{BoxTime, Digest};
-use crate::vault::certificate::erasure::{
-    Check, Erased, ErasureCertificate, Motive, OFFICE_LIMIT, Site,
-};
+use crate::vault::certificate::erasure::{Check, Erased, ErasureCertificate, Motive, OFFICE_LIMIT, Site};
 use crate::vault::item::ItemId;
 use crate::vault::store::{ITEMS, LOG, Tx};
 use crate::vault::{Entry, Kind, Store};
@@ -124,9 +122,19 @@ pub fn planned(
     Ok((mark, plan_on(store, setting, with, today)?))
 }
 
-fn plan_on(store: &Store, setting: &Setting, with: &dyn Destroys, today: Date) -> Result<Vec<Planned>, Error> {
+fn plan_on(
+    store: &Store,
+    setting: &Setting,
+    with: &dyn Destroys,
+    today: Date,
+) -> Result<Vec<Planned>, Error> {
     let objects = with.objects(store.sql(), &setting.zone)?;
-    Ok(plan::plan(today, objects, &records::facts(store.sql())?, &setting.terms))
+    Ok(plan::plan(
+        today,
+        objects,
+        &records::facts(store.sql())?,
+        &setting.terms,
+    ))
 }
 
 /// Looks at the clock, erases what is due, certifies it, locks what may not go, prunes the journal. `ran`: how long
@@ -161,24 +169,32 @@ pub fn carry_out(
         destroy(store, with, lot, now)?;
     }
     certify(store, with, (today, now), &mut done)?;
-    let of = |wanted: fn(&Standing) -> bool| plan.iter().filter(|planned| wanted(&planned.standing)).count() as u64;
+    let of = |wanted: fn(&Standing) -> bool| {
+        plan.iter().filter(|planned| wanted(&planned.standing)).count() as u64
+    };
     done.locked = of(|standing| matches!(standing, Standing::Locked));
     done.held = of(|standing| matches!(standing, Standing::Held { .. }));
     lock(store, &plan, now)?;
     make_tasks(store, today, now)?;
-    done.pruned = store.prune(now, mark.believed, None)?.map(|checkpoint| checkpoint.seq);
+    done.pruned = store
+        .prune(now, mark.believed, None)?
+        .map(|checkpoint| checkpoint.seq);
     Ok(done)
 }
 
 fn agreements(store: &Store) -> Result<BTreeMap<i64, String>, Error> {
     let all = records::agreements(store.sql())?;
-    Ok(all.into_iter().map(|record| (record.agreement.id, record.words())).collect())
+    Ok(all
+        .into_iter()
+        .map(|record| (record.agreement.id, record.words()))
+        .collect())
 }
 
 /// What is due, in lots: an infraction file by itself, events of one day together.
 fn lots(today: Date, plan: &[Planned], setting: &Setting, agreements: &BTreeMap<i64, String>) -> Vec<Lot> {
     type Together = (Option<String>, Ground, Date, Option<i64>);
-    let mut together: BTreeMap<(Date, Option<String>, &str, Option<i64>), (Together, Vec<&Planned>)> = BTreeMap::new();
+    let mut together: BTreeMap<(Date, Option<String>, &str, Option<i64>), (Together, Vec<&Planned>)> =
+        BTreeMap::new();
     for planned in plan {
         let Standing::Due { since, agreement } = planned.standing else {
             continue;
@@ -187,12 +203,22 @@ fn lots(today: Date, plan: &[Planned], setting: &Setting, agreements: &BTreeMap<
         let file = (subject.class != Class::Unreviewed).then(|| subject.id.clone());
         let key = (since, file.clone(), planned.ground.as_str(), agreement);
         let of = (file, planned.ground, since, agreement);
-        together.entry(key).or_insert_with(|| (of, Vec::new())).1.push(planned);
+        together
+            .entry(key)
+            .or_insert_with(|| (of, Vec::new()))
+            .1
+            .push(planned);
     }
     let mut lots = Vec::new();
     for ((_, ground, since, agreement), objects) in together.into_values() {
         for objects in objects.chunks(LOT) {
-            lots.push(lot(today, objects, (ground, since), agreement.and_then(|id| agreements.get(&id)), setting));
+            lots.push(lot(
+                today,
+                objects,
+                (ground, since),
+                agreement.and_then(|id| agreements.get(&id)),
+                setting,
+            ));
         }
     }
     lots
@@ -206,12 +232,23 @@ fn lot(
     setting: &Setting,
 ) -> Lot {
     let began = || objects.iter().map(|planned| planned.began);
-    let cameras: BTreeSet<_> = objects.iter().filter_map(|planned| planned.object.camera.as_deref()).collect();
-    let sites = setting.sites.iter().filter(|site| cameras.contains(site.camera.as_str()));
-    let class = objects.first().map_or(Class::Unreviewed, |planned| planned.object.subject.class);
+    let cameras: BTreeSet<_> = objects
+        .iter()
+        .filter_map(|planned| planned.object.camera.as_deref())
+        .collect();
+    let sites = setting
+        .sites
+        .iter()
+        .filter(|site| cameras.contains(site.camera.as_str()));
+    let class = objects
+        .first()
+        .map_or(Class::Unreviewed, |planned| planned.object.subject.class);
     let term = setting.terms.of(class).french();
     Lot {
-        subjects: objects.iter().map(|planned| planned.object.subject.clone()).collect(),
+        subjects: objects
+            .iter()
+            .map(|planned| planned.object.subject.clone())
+            .collect(),
         motive: match ground {
             Ground::Term => Motive::Term,
             Ground::Relaxe => Motive::Relaxe,
@@ -254,7 +291,8 @@ fn destroy(store: &mut Store, with: &dyn Destroys, mut lot: Lot, now: BoxTime) -
             lot.items.extend(gone.items.iter().map(ToString::to_string));
             erasures::list(tx, subject.class.as_str(), &subject.id)?;
             let unlock = "DELETE FROM locked WHERE class = ? AND id = ?";
-            tx.raw().execute(unlock, params![subject.class.as_str(), subject.id])?;
+            tx.raw()
+                .execute(unlock, params![subject.class.as_str(), subject.id])?;
             if subject.class == Class::Record {
                 records::forget_words(tx, &subject.id)?;
             }
@@ -262,9 +300,15 @@ fn destroy(store: &mut Store, with: &dyn Destroys, mut lot: Lot, now: BoxTime) -
         lot.erased = Some(erased);
         lot.ended = Some(now);
         let text = serde_json::to_string(&lot).map_err(|error| Error::Damaged(error.to_string()))?;
-        tx.raw().execute("INSERT INTO uncertified (lot) VALUES (?)", [text])?;
-        let subjects: Vec<_> = lot.subjects.iter().map(|s| format!("{}:{}", s.class.as_str(), s.id)).collect();
-        let body = json!({"agreement": lot.agreement, "due": lot.due, "motive": lot.motive, "subjects": subjects});
+        tx.raw()
+            .execute("INSERT INTO uncertified (lot) VALUES (?)", [text])?;
+        let subjects: Vec<_> = lot
+            .subjects
+            .iter()
+            .map(|s| format!("{}:{}", s.class.as_str(), s.id))
+            .collect();
+        let body =
+            json!({"agreement": lot.agreement, "due": lot.due, "motive": lot.motive, "subjects": subjects});
         let kind = Kind::Destroyed;
         Ok::<_, Error>(tx.journal(now, &Entry { kind, body })?)
     })
@@ -292,7 +336,8 @@ fn certify(
         let lot: Lot = serde_json::from_str(&text).map_err(|_| Error::Damaged(text))?;
         let check = look(store, with, &lot, log)?;
         if check.is_clean() {
-            done.certificates.push(certify_lot(store, n, lot, check, (today, now))?);
+            done.certificates
+                .push(certify_lot(store, n, lot, check, (today, now))?);
         } else {
             tracing::error!(?check, "what was erased is not gone; it is looked at again");
             done.unclean += 1;
@@ -362,7 +407,11 @@ fn certify_lot(
 /// Has the table of what is locked say what the plan says.
 fn lock(store: &mut Store, plan: &[Planned], now: BoxTime) -> Result<(), Error> {
     let is_locked = |planned: &&Planned| planned.standing == Standing::Locked;
-    let wanted: BTreeSet<(String, String)> = plan.iter().filter(is_locked).map(|planned| key(&planned.object.subject)).collect();
+    let wanted: BTreeSet<(String, String)> = plan
+        .iter()
+        .filter(is_locked)
+        .map(|planned| key(&planned.object.subject))
+        .collect();
     let mut query = store.sql().prepare("SELECT class, id FROM locked")?;
     let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let there = rows.collect::<Result<BTreeSet<(String, String)>, _>>()?;
@@ -372,13 +421,20 @@ fn lock(store: &mut Store, plan: &[Planned], now: BoxTime) -> Result<(), Error> 
     }
     store.transaction(|tx| {
         for (class, id) in there.difference(&wanted) {
-            tx.raw().execute("DELETE FROM locked WHERE class = ? AND id = ?", params![class, id])?;
+            tx.raw().execute(
+                "DELETE FROM locked WHERE class = ? AND id = ?",
+                params![class, id],
+            )?;
         }
         for (class, id) in wanted.difference(&there) {
             let insert = "INSERT INTO locked (class, id, since) VALUES (?, ?, ?)";
             tx.raw().execute(insert, params![class, id, now.to_string()])?;
         }
-        let named = |set: Vec<&(String, String)>| set.iter().map(|(class, id)| format!("{class}:{id}")).collect::<Vec<_>>();
+        let named = |set: Vec<&(String, String)>| {
+            set.iter()
+                .map(|(class, id)| format!("{class}:{id}"))
+                .collect::<Vec<_>>()
+        };
         let body = json!({
             "locked": named(wanted.difference(&there).collect()),
             "unlocked": named(there.difference(&wanted).collect()),
@@ -397,6 +453,9 @@ fn make_tasks(store: &mut Store, today: Date, now: BoxTime) -> Result<(), Error>
     if missing.is_empty() {
         return Ok(());
     }
-    store.transaction(|tx| missing.iter().try_for_each(|task| tasks::make(tx, *task, today, now)))
+    store.transaction(|tx| {
+        missing
+            .iter()
+            .try_for_each(|task| tasks::make(tx, *task, today, now))
+    })
 }
-

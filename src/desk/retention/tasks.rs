@@ -109,8 +109,15 @@ pub fn done(
     account: &str,
     now: BoxTime,
 ) -> Result<(), Error> {
-    let done = "UPDATE task SET done = ?, done_by = ?, result = ? WHERE kind = ? AND period = ? AND done IS NULL";
-    let row = params![now.to_string(), account, result.to_string(), task.as_str(), period];
+    let done =
+        "UPDATE task SET done = ?, done_by = ?, result = ? WHERE kind = ? AND period = ? AND done IS NULL";
+    let row = params![
+        now.to_string(),
+        account,
+        result.to_string(),
+        task.as_str(),
+        period
+    ];
     if tx.raw().execute(done, row)? == 0 {
         return Err(Error::NoSuchTask);
     }
@@ -131,7 +138,11 @@ pub fn all(db: &Connection) -> Result<Vec<TaskRecord>, Error> {
 fn of_row(row: &Row<'_>) -> Result<TaskRecord, Error> {
     let kind: String = row.get(0)?;
     let task = Task::named(&kind).ok_or(Error::Damaged(kind))?;
-    let done = match (row.get::<_, Option<String>>(3)?, row.get(4)?, row.get::<_, Option<String>>(5)?) {
+    let done = match (
+        row.get::<_, Option<String>>(3)?,
+        row.get(4)?,
+        row.get::<_, Option<String>>(5)?,
+    ) {
         (Some(at), Some(by), Some(result)) => {
             let result = serde_json::from_str(&result).map_err(|_| Error::Damaged(result))?;
             Some((time(&at)?, by, result))
@@ -155,8 +166,17 @@ mod tests {
     #[test]
     fn a_year_has_two_reviews_of_the_journal_and_one_purge() {
         let review = |day| Task::JournalReview.period(day);
-        assert_eq!(review(date(2027, 6, 30)), ("2027-S1".to_owned(), date(2027, 6, 30)));
-        assert_eq!(review(date(2027, 7, 1)), ("2027-S2".to_owned(), date(2027, 12, 31)));
-        assert_eq!(Task::Surplus.period(date(2027, 3, 3)), ("2027".to_owned(), date(2027, 12, 31)));
+        assert_eq!(
+            review(date(2027, 6, 30)),
+            ("2027-S1".to_owned(), date(2027, 6, 30))
+        );
+        assert_eq!(
+            review(date(2027, 7, 1)),
+            ("2027-S2".to_owned(), date(2027, 12, 31))
+        );
+        assert_eq!(
+            Task::Surplus.period(date(2027, 3, 3)),
+            ("2027".to_owned(), date(2027, 12, 31))
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::typography;
 use crate::desk::accounts;
 use super::dates;
 use crate::desk::{backup, daily, retention};
@@ -45,7 +46,7 @@ pub enum Answer {
 impl Answer {
     /// A page from its template.
     pub fn page(template: &impl Template) -> Result<Self, Refused> {
-        Ok(Self::Page(template.render()?))
+        Ok(Self::Page(typography::held(&template.render()?)))
     }
 
     /// To another page, after a form.

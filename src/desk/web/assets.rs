@@ -3,7 +3,7 @@
 use super::{Answer, Refused, Visit};
 
 /// Name, media type, bytes.
-const ASSETS: [(&str, &str, &[u8]); 2] = [
+const ASSETS: [(&str, &str, &[u8]); 4] = [
     (
         "vigie.css",
         "text/css; charset=utf-8",
@@ -14,6 +14,12 @@ const ASSETS: [(&str, &str, &[u8]); 2] = [
         "text/javascript; charset=utf-8",
         include_bytes!("assets/clavier.js"),
     ),
+    (
+        "evenement.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("assets/evenement.js"),
+    ),
+    ("vigie.svg", "image/svg+xml", include_bytes!("assets/vigie.svg")),
 ];
 
 /// `/statique/{name}`.

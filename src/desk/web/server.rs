@@ -9,10 +9,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 
+use super::tls::Channel;
 use super::{App, router};
 use crate::desk::{config, daily};
 
+/// How often sessions that are over end, and what was put aside is destroyed, though nobody asks for a page.
+const SWEEP: Duration = Duration::from_secs(10);
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
 
@@ -35,20 +39,53 @@ pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
 }
 
 /// Serves until the program is told to stop.
-pub fn serve(app: App, listener: TcpListener) -> io::Result<()> {
+pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()> {
+    if !channel.is_tls() && !listener.local_addr()?.ip().is_loopback() {
+        let what = "pages in clear are for this machine alone";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
         let app = Arc::new(app);
-        tokio::spawn(every_hour(app.clone()));
-        let service = router(app).into_make_service();
-        axum_server::from_tcp(listener)?
-            .handle(handle)
-            .serve(service)
-            .await
+        let sweeping = tokio::spawn(sweep(app.clone()));
+        let hourly = tokio::spawn(every_hour(app.clone()));
+        let service = router(app.clone()).into_make_service();
+        let served = match channel {
+            Channel::Clear => {
+                axum_server::from_tcp(listener)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
+            }
+            Channel::Tls { server, .. } => {
+                let config = RustlsConfig::from_config(server);
+                let server = axum_server::from_tcp_rustls(listener, config)?;
+                server.handle(handle).serve(service).await
+            }
+        };
+        sweeping.abort();
+        hourly.abort();
+        app.importing.finish();
+        served
     })
+}
+
+/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped; what was put
+/// aside is destroyed.
+async fn sweep(app: Arc<App>) {
+    let mut often = tokio::time::interval(SWEEP);
+    loop {
+        often.tick().await;
+        let app = app.clone();
+        match tokio::task::spawn_blocking(move || app.sweep()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+            Err(error) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+        }
+    }
 }
 
 /// What the desk does by itself while it is served. A machine that slept has not run: the monotonic clock stands still.
@@ -66,8 +103,12 @@ async fn every_hour(app: Arc<App>) {
         });
         match done.await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
-            Err(error) => tracing::error!(%error, "what is due was not carried out; it is tried again in an hour"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
         }
     }
 }

@@ -191,7 +191,9 @@ fn object(what: &Erased) -> String {
         (None, _, _) => "Objet : destruction d'événements qui n'ont donné lieu à aucun dossier.".to_owned(),
         (Some(file), 0, _) => format!("Objet : destruction de la fiche du dossier d'infraction n° {file}."),
         (Some(file), _, 0) => format!("Objet : destruction des images du dossier d'infraction n° {file}."),
-        (Some(file), _, _) => format!("Objet : destruction du dossier d'infraction n° {file}, fiche et images."),
+        (Some(file), _, _) => {
+            format!("Objet : destruction du dossier d'infraction n° {file}, fiche et images.")
+        }
     }
 }
 
@@ -200,18 +202,30 @@ fn term(page: &mut Page, certificate: &ErasureCertificate) {
     page.row("Motif", certificate.motive.french());
     page.row("Fondement du délai", &certificate.basis);
     let agreement = certificate.agreement.as_deref();
-    page.row("Accord d'élimination", agreement.unwrap_or("non requis (destruction imposée par un texte)"));
+    page.row(
+        "Accord d'élimination",
+        agreement.unwrap_or("non requis (destruction imposée par un texte)"),
+    );
     page.row("Faits, premier jour", &page::day(certificate.facts.0));
     page.row("Faits, dernier jour", &page::day(certificate.facts.1));
     page.row("Prévu au plus tard le", &page::day(certificate.due));
     page.row("Fait le (temps universel)", &page::date(certificate.ended));
-    page.row("Retard", &match certificate.late_days {
-        0 => "aucun".to_owned(),
-        1 => "1 jour".to_owned(),
-        days => format!("{} jours", page::number(days.into())),
-    });
-    let by = certificate.by.as_ref().map(|account| format!("compte n° {account}"));
-    page.row("Décidé par", by.as_deref().unwrap_or("vigie, automatiquement, à l'échéance"));
+    page.row(
+        "Retard",
+        &match certificate.late_days {
+            0 => "aucun".to_owned(),
+            1 => "1 jour".to_owned(),
+            days => format!("{} jours", page::number(days.into())),
+        },
+    );
+    let by = certificate
+        .by
+        .as_ref()
+        .map(|account| format!("compte n° {account}"));
+    page.row(
+        "Décidé par",
+        by.as_deref().unwrap_or("vigie, automatiquement, à l'échéance"),
+    );
 }
 
 fn counts(page: &mut Page, what: &Erased) {

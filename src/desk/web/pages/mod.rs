@@ -9,6 +9,9 @@ pub mod echeances;
 pub mod entree;
 pub mod gels;
 pub mod journal;
+pub mod evenement;
+pub mod file;
+pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
 pub mod sauvegardes;
@@ -21,6 +24,9 @@ use super::Route;
 pub const ALL: &[&[Route]] = &[
     accueil::ROUTES,
     entree::ROUTES,
+    import::ROUTES,
+    file::ROUTES,
+    evenement::ROUTES,
     mise_en_service::ROUTES,
     agents::ROUTES,
     comptes::ROUTES,
