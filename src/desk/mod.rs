@@ -14,6 +14,7 @@
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`session`] | who is logged in |
 //! | [`accounts`] | who may log in, how it is proven, by what right |
+//! | [`law`] | texts, amounts, competence and addressees, dated |
 //! | [`web`] | the pages |
 
 pub mod accounts;
@@ -21,6 +22,7 @@ pub mod cell;
 pub mod config;
 pub mod events;
 pub mod keyring;
+pub mod law;
 pub mod office;
 pub mod review;
 pub mod rights;
