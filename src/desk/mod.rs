@@ -15,12 +15,14 @@
 //! | [`session`] | who is logged in |
 //! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`law`] | texts, amounts, competence and addressees, dated |
+//! | [`infraction`] | the agent's record of one act |
 //! | [`web`] | the pages |
 
 pub mod accounts;
 pub mod cell;
 pub mod config;
 pub mod events;
+pub mod infraction;
 pub mod keyring;
 pub mod law;
 pub mod office;

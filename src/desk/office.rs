@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, config, events, review};
+use super::{accounts, config, events, infraction, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -56,6 +56,7 @@ impl Office {
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
+        infraction::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,
