@@ -33,7 +33,7 @@ pub mod hardening;
 pub mod jpeg;
 #[cfg(any(feature = "trap", feature = "desk"))]
 pub mod redact;
-#[cfg(feature = "desk")]
+#[cfg(feature = "verify")]
 pub mod report;
 pub mod transfer;
 #[cfg(feature = "trap")]

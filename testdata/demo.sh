@@ -40,6 +40,7 @@ say "5. A second scan finds nothing new to look at"
 
 say "6. The sealed events go to the service; anyone can check the bundle on the way"
 "$vigie" transfer out stick
+mkdir to-the-desk && cp -r desk stick to-the-desk/   # for `make demo-desk`, where the bundle is taken in the browser
 "$vigie" verify stick/vigie-????????????????-????? --device box/device.pub
 "$vigie" transfer in stick --desk desk
 

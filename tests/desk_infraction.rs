@@ -9,13 +9,15 @@ use infraction_kit::{AGENT, OTHER, complete, file, keys, law, officer, opened, s
 use jiff::civil::date;
 use proptest::prelude::*;
 use vigie::desk::infraction::amount::Hundredths;
-use vigie::desk::infraction::check::{Fault, Remark};
+use vigie::desk::infraction::check::Fault;
 use vigie::desk::infraction::form::{self, Hand};
 use vigie::desk::infraction::plate::{Legibility, Reading};
 use vigie::desk::infraction::record::{Cost, CostKind, Holder, Outcome, OutcomeKind, SivLookUp, WasteKind};
 use vigie::desk::infraction::register::{self, By, Error, Opening, State};
 use vigie::desk::infraction::search::{self, Motive, Query};
-use vigie::desk::infraction::{CaseNumber, Record, Section, blockers, missing, remarks, validate};
+use vigie::desk::infraction::{
+    CaseNumber, Record, Remark, Section, blockers, correction, ending, missing, remarks, validate,
+};
 use vigie::desk::law::{Act, OffenceId, QualityId, RouteId};
 
 #[test]
@@ -306,7 +308,7 @@ fn a_closed_file_changes_only_with_a_reason_and_keeps_its_former_words() {
     assert_eq!(file(&rig, &number), closed, "nothing was saved");
     save(Some("Erreur de rédaction")).expect("saved");
     let office = rig.app.office.lock().expect("the desk");
-    let kept = register::corrections(office.desk.store.sql(), keys(&rig), &number).expect("corrections");
+    let kept = correction::corrections(office.desk.store.sql(), keys(&rig), &number).expect("corrections");
     let [correction] = &kept[..] else {
         panic!("{kept:?}")
     };
@@ -336,7 +338,7 @@ fn a_plate_that_is_read_again_keeps_the_former_reading_even_in_a_draft() {
     ));
     infraction_kit::change(&rig, &number, Some("Reflet sur la plaque"), reread).expect("saved");
     let office = rig.app.office.lock().expect("the desk");
-    let kept = register::corrections(office.desk.store.sql(), keys(&rig), &number).expect("corrections");
+    let kept = correction::corrections(office.desk.store.sql(), keys(&rig), &number).expect("corrections");
     assert_eq!(kept[0].former.changes[0].before, "AB-123-CD");
 }
 
@@ -386,7 +388,7 @@ fn only_a_closed_file_is_sent_and_an_outcome_ends_it() {
     infraction_kit::change(&rig, &closed, Some("Avis du parquet"), dismissed).expect("saved");
     assert_eq!(file(&rig, &closed).state, State::Ended);
     let office = rig.app.office.lock().expect("the desk");
-    let dated = register::dated(office.desk.store.sql()).expect("dates");
+    let dated = ending::dated(office.desk.store.sql()).expect("dates");
     let outcomes: Vec<_> = dated.iter().map(|dated| dated.outcome).collect();
     assert_eq!(
         outcomes,
@@ -542,22 +544,22 @@ fn a_destroyed_file_leaves_nothing_but_its_number_in_the_journal() {
         search::look(tx, by, &number, Motive::Writing)
     });
     set.expect("written");
-    assert!(register::is_there(store.sql(), &number).expect("asked"));
+    assert!(ending::is_there(store.sql(), &number).expect("asked"));
     let destroyed = store
-        .transaction(|tx| register::destroy(tx, &number, "term", rig.now()))
+        .transaction(|tx| ending::destroy(tx, &number, "term", rig.now()))
         .expect("destroyed");
     let mut exports = vec![export.clone(), alone];
     exports.sort();
     assert_eq!(destroyed.exports, exports, "the copies that went out are named");
-    assert!(!register::is_there(store.sql(), &number).expect("asked"));
+    assert!(!ending::is_there(store.sql(), &number).expect("asked"));
     assert!(matches!(
         register::read(store.sql(), by.keys, &number),
         Err(Error::NoSuchFile(_))
     ));
-    assert!(register::is_there(store.sql(), &kept).expect("asked"));
+    assert!(ending::is_there(store.sql(), &kept).expect("asked"));
     let left: Vec<String> = infraction_kit::texts(store.sql(), "SELECT id FROM infraction_export");
     assert_eq!(left, [export]);
-    let again = store.transaction(|tx| register::destroy(tx, &number, "term", rig.now()));
+    let again = store.transaction(|tx| ending::destroy(tx, &number, "term", rig.now()));
     assert!(matches!(again, Err(Error::NoSuchFile(_))));
     drop(office);
     // Its number is never given again.
@@ -579,7 +581,7 @@ fn the_journal_tells_each_act_by_opaque_ids_alone() {
         .transaction(|tx| search::look(tx, by, &number, Motive::Checking))
         .expect("looked");
     store
-        .transaction(|tx| register::destroy(tx, &number, "term", rig.now()))
+        .transaction(|tx| ending::destroy(tx, &number, "term", rig.now()))
         .expect("destroyed");
     let lines = infraction_kit::texts(
         store.sql(),

@@ -8,6 +8,7 @@ use desk_kit::Rig;
 use infraction_kit::{AGENT, closed, file, keys, law, officer, opened, today};
 use proptest::prelude::*;
 use vigie::desk::infraction::amount::Hundredths;
+use vigie::desk::infraction::ending;
 use vigie::desk::infraction::exchange::columns::{Column, proposed};
 use vigie::desk::infraction::exchange::import::{self, Setting, Trial};
 use vigie::desk::infraction::exchange::out::{self, Form};
@@ -85,7 +86,7 @@ fn a_spreadsheet_in_windows_1252_with_semicolons_is_taken_over() {
     assert_eq!(record.costs[0].amount, Hundredths::new(123_450));
     assert_eq!(record.outcomes[0].kind, OutcomeKind::Dismissed);
     let office = rig.app.office.lock().expect("the desk");
-    let dated = register::dated(office.desk.store.sql()).expect("dates");
+    let dated = ending::dated(office.desk.store.sql()).expect("dates");
     assert_eq!(
         dated[0].outcome,
         Some(OutcomeKind::Dismissed),

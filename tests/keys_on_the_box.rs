@@ -451,7 +451,7 @@ fn the_life_of_keys_by_command() {
     );
     assert_eq!(tried[4]["summary"]["ok"], true);
 
-    let destroy = ["destroy-epoch", "2026-Q2", "--keys", &office];
+    let destroy = ["destroy-epoch", "2026-Q2", "--keys", &office, "--desk", &desk];
     let (code, planned, error) = run(&[&destroy[..], &["--plan"]].concat());
     assert_eq!((code, planned.len()), (Some(0), 2), "{error}");
     assert_eq!(
@@ -479,6 +479,8 @@ fn the_life_of_keys_by_command() {
         &this_quarter().to_string(),
         "--keys",
         &office,
+        "--desk",
+        &desk,
         "--plan",
     ]);
     assert_eq!(code, Some(1));
@@ -504,6 +506,7 @@ fn no_secret_is_told_by_any_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = office_init(folder.path(), "2026-Q2".parse().expect("a quarter")).expect("made");
     let text = fs::read_to_string(&made.service.secret).expect("text");
+    desk_init(folder.path()).expect("made");
     let secret = text
         .lines()
         .last()
@@ -515,7 +518,15 @@ fn no_secret_is_told_by_any_command() {
     for arguments in [
         vec!["show", &file],
         vec!["drill", "--keys", &dir],
-        vec!["destroy-epoch", "2026-Q2", "--keys", &dir, "--plan"],
+        vec![
+            "destroy-epoch",
+            "2026-Q2",
+            "--keys",
+            &dir,
+            "--desk",
+            &dir,
+            "--plan",
+        ],
         vec!["office-init", &dir, "--from", "2026-Q2"],
     ] {
         let output = program()

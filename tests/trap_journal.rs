@@ -12,7 +12,7 @@ use vigie::vault::journal::Line;
 use vigie::vision::Painted;
 
 /// What a line of each kind may hold.
-const MEMBERS: [(&str, &[&str]); 16] = [
+const MEMBERS: [(&str, &[&str]); 17] = [
     ("created", &["clock", "device", "program"]),
     ("opened", &["clock", "program"]),
     ("recovered", &["cut_off", "removed"]),
@@ -58,6 +58,7 @@ const MEMBERS: [(&str, &[&str]); 16] = [
         &["bundle", "head", "items", "kept", "number", "return"],
     ),
     ("imported", &["bundle", "contents", "device", "head", "items"]),
+    ("rewrapped", &["events", "keys"]),
 ];
 
 /// Hexadecimal ids, plain words in lower case, times, versions; and the store's own files.

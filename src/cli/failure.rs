@@ -190,16 +190,30 @@ impl From<keys::Error> for Failure {
 #[cfg(feature = "verify")]
 impl From<crate::verify::Error> for Failure {
     fn from(error: crate::verify::Error) -> Self {
+        if let crate::verify::Error::Encrypted(_) | crate::verify::Error::Passphrase(_) = error {
+            return Self::new(
+                Exit::Failed,
+                error,
+                [
+                    "an encrypted package cannot be opened",
+                    "give a file with its pass-phrase by --passphrase-file; the service tells the words by another way",
+                ],
+                [
+                    "un paquet chiffré ne peut être ouvert",
+                    "indiquez par --passphrase-file un fichier contenant la phrase de passe, que le service communique par une autre voie",
+                ],
+            );
+        }
         Self::new(
             Exit::Failed,
             error,
             [
                 "nothing could be checked",
-                "name a vault's folder or a sealed item that no running vigie uses, or a frame and its manifest",
+                "name a vault's folder or a sealed item that no running vigie uses, a package, or a frame and its manifest",
             ],
             [
                 "rien n'a pu être vérifié",
-                "indiquez le dossier d'un coffre ou un élément scellé qu'aucune vigie n'utilise, ou une image et son manifeste",
+                "indiquez le dossier d'un coffre ou un élément scellé qu'aucune vigie n'utilise, un paquet, ou une image et son manifeste",
             ],
         )
     }

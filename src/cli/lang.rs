@@ -77,7 +77,7 @@ impl Lang {
             ),
             (
                 "verify",
-                "Vérifie un coffre, un lot, un export de journal, un élément scellé ou une image masquée, sans réseau ni clé",
+                "Vérifie un coffre, un lot, un export de journal, un paquet, un élément scellé ou une image masquée, sans réseau ni clé",
             ),
         ];
         about

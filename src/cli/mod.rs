@@ -199,11 +199,13 @@ enum Command {
         command: desk::DeskCommand,
     },
     #[cfg(feature = "verify")]
-    /// Check a vault, its journal's export, a bundle, a sealed item or a redacted frame; needs neither networks nor keys.
+    /// Check a vault, its journal's export, a bundle, a package, a sealed item or a redacted frame; needs neither
+    /// networks nor keys.
     Verify {
-        /// A vault's folder, a bundle, a journal's export, one sealed item, or a redacted frame.
+        /// A vault's folder, a bundle, a journal's export, a package (packed or not), one sealed item, or a redacted
+        /// frame.
         path: PathBuf,
-        /// The device's public key file that must have signed it.
+        /// The public key file of the device, or of the desk for a package, that must have signed it.
         #[arg(long, value_name = "FILE")]
         device: Option<PathBuf>,
         /// A line that the journal must contain, as `status`, `verify` or an export gave it earlier.
@@ -212,6 +214,9 @@ enum Command {
         /// The manifest (JSON) of a redacted frame.
         #[arg(long, value_name = "FILE", conflicts_with = "device")]
         manifest: Option<PathBuf>,
+        /// A file with the pass-phrase of an encrypted package.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "head"])]
+        passphrase_file: Option<PathBuf>,
     },
 }
 
@@ -348,7 +353,14 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             device,
             head,
             manifest,
-        } => verify::run(path, device.as_deref(), *head, manifest.as_deref(), a.json, lang),
+            passphrase_file,
+        } => {
+            let (device, manifest) = (device.as_deref(), manifest.as_deref());
+            match manifest.is_none() && crate::verify::package::is_package(path) {
+                true => verify::package(path, device, passphrase_file.as_deref(), a.json, lang),
+                false => verify::run(path, device, *head, manifest, a.json, lang),
+            }
+        }
     }
 }
 

@@ -16,16 +16,24 @@
 //! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`law`] | texts, amounts, competence and addressees, dated |
 //! | [`infraction`] | the agent's record of one act |
+//! | [`retention`] | what is due, and its erasure |
+//! | [`backup`] | a copy of it all, and the way back |
+//! | [`daily`] | what the desk does by itself |
+//! | [`registers`] | the journal and the counts, for those who watch |
 //! | [`web`] | the pages |
 
 pub mod accounts;
+pub mod backup;
 pub mod cell;
 pub mod config;
+pub mod daily;
 pub mod events;
 pub mod infraction;
 pub mod keyring;
 pub mod law;
 pub mod office;
+pub mod registers;
+pub mod retention;
 pub mod review;
 pub mod rights;
 pub mod session;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, config, events, infraction, review};
+use super::{accounts, backup, config, events, infraction, retention, review};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -54,6 +54,8 @@ impl Office {
         let mut desk = Desk::open(folder, now)?;
         desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
+        desk.store.ensure(&retention::OBJECTS, retention::SCHEMA)?;
+        desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
         infraction::ensure(&mut desk.store)?;

@@ -162,6 +162,14 @@ impl Desk {
         Ok(())
     }
 
+    /// Reads the folder of the office's keys anew: some were added, or their files were destroyed.
+    pub fn read_keys_again(&mut self, folder: &Path) -> Result<(), Error> {
+        self.keys.clear();
+        self.recipients.clear();
+        self.revocations.clear();
+        self.read_keys(&folder.join("keys"))
+    }
+
     fn read_orders(&mut self, folder: &Path) -> Result<(), Error> {
         for path in files(folder)? {
             let stem = path.file_stem().and_then(|stem| stem.to_str());

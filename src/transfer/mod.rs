@@ -7,7 +7,8 @@
 //!   not at all, from enrolled boxes only, never twice and never out of order ([`taking_in`]);
 //! - the box erases only what the desk has named in a signed return file of its own, by event, number and
 //!   SHA-256 ([`returning`]);
-//! - the box destroys no original before the desk has opened what it seals ([`drill`], [`returning`]).
+//! - the box destroys no original before the desk has opened what it seals ([`drill`], [`returning`]);
+//! - no event of the desk's hangs on a past quarter's keys once it was wrapped anew ([`wrapping`]).
 //!
 //! A bundle is a folder of plain files, so that it travels on FAT: nothing is packed, nothing is extracted.
 //! `docs/formats.md` has the bytes. Leaves sealing, rows and journal to [`crate::vault`], and the mode and the
@@ -22,6 +23,7 @@ pub mod orders;
 pub mod out;
 pub mod returning;
 pub mod taking_in;
+pub mod wrapping;
 
 use std::fmt;
 use std::io;

@@ -5,6 +5,7 @@
 //! 78 columns, whose SHA-256 is signed with the rest. Pure: what is told comes in. Leaves keeping them to
 //! [`super::store`], and telling of them in the journal to those who destroyed.
 
+pub mod erasure;
 mod page;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,20 @@ use super::signed::Document;
 use crate::frame::{BoxTime, CameraId, Digest, EventId};
 
 pub use page::page;
+
+/// A certificate that has a page of its own, whose SHA-256 it names.
+pub trait Paged: Document {
+    /// Its number.
+    fn number(&self) -> &str;
+    /// The page, whatever it names now.
+    fn page(&self) -> String;
+    /// Names this page.
+    fn names(&mut self, page: Digest);
+    /// The page that it names.
+    fn named(&self) -> Digest;
+    /// The journal's last line before the one that names the certificate.
+    fn journal(&self) -> &LastLine;
+}
 
 /// What no program can promise of a memory card, as it must be printed.
 pub const LIMIT: &str = "La suppression est logique : les fichiers ont été réécrits et effacés, puis l'absence a été \
@@ -64,6 +79,28 @@ pub struct Certificate {
 
 impl Document for Certificate {
     const TITLE: &'static str = "vigie certificate 1";
+}
+
+impl Paged for Certificate {
+    fn number(&self) -> &str {
+        &self.number
+    }
+
+    fn page(&self) -> String {
+        page(self)
+    }
+
+    fn names(&mut self, page: Digest) {
+        self.page = page;
+    }
+
+    fn named(&self) -> Digest {
+        self.page
+    }
+
+    fn journal(&self) -> &LastLine {
+        &self.journal
+    }
 }
 
 /// What was destroyed.

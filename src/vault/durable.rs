@@ -34,12 +34,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32, existing: Existing) ->
 }
 
 /// An unfinished file in `folder`, removed again when dropped.
-pub(super) fn unfinished(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn unfinished(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)
 }
 
 /// Makes an unfinished file durable under its name.
-pub(super) fn finish(
+pub(crate) fn finish(
     file: tempfile::NamedTempFile,
     path: &Path,
     mode: u32,
@@ -80,7 +80,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Makes the name at `path` durable.
-pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 

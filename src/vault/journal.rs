@@ -78,8 +78,34 @@ pub enum Kind {
     TakenBack,
     /// An event was put aside and destroyed: by whom, with which motive.
     Dismissed,
+    /// Content keys were wrapped anew, at the desk.
+    Rewrapped,
     /// The oldest lines were cut off, and a checkpoint stands in their place (written by the store).
     Pruned,
+    /// A hold was put on, renewed, lifted or noted, at the desk.
+    Held,
+    /// A ruling on an infraction file was written down.
+    Ruled,
+    /// An elimination agreement was written down or ended.
+    Agreed,
+    /// Things became due that may not be erased, or may be now.
+    Locked,
+    /// What was due was destroyed, at the desk.
+    Destroyed,
+    /// What was destroyed was looked for, and a certificate made.
+    Certified,
+    /// A person said that the clock is right.
+    ClockConfirmed,
+    /// A periodical task was done.
+    TaskDone,
+    /// The desk was backed up.
+    BackedUp,
+    /// The desk was restored from a backup, and what had been erased was erased again.
+    Restored,
+    /// Somebody looked for one account or one object in the journal.
+    JournalConsulted,
+    /// Somebody exported the journal.
+    JournalExported,
     /// Somebody logged in, at the desk.
     SessionOpened,
     /// A session ended, and why.
@@ -139,7 +165,20 @@ impl Kind {
             Self::Retained => "retained",
             Self::TakenBack => "taken_back",
             Self::Dismissed => "dismissed",
+            Self::Rewrapped => "rewrapped",
             Self::Pruned => "pruned",
+            Self::Held => "held",
+            Self::Ruled => "ruled",
+            Self::Agreed => "agreed",
+            Self::Locked => "locked",
+            Self::Destroyed => "destroyed",
+            Self::Certified => "certified",
+            Self::ClockConfirmed => "clock_confirmed",
+            Self::TaskDone => "task_done",
+            Self::BackedUp => "backed_up",
+            Self::Restored => "restored",
+            Self::JournalConsulted => "journal_consulted",
+            Self::JournalExported => "journal_exported",
             Self::SessionOpened => "session_opened",
             Self::SessionEnded => "session_ended",
             Self::SessionRefused => "session_refused",

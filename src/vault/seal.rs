@@ -316,6 +316,11 @@ fn unwrap(header: &Header, stanzas: &[Stanza], key: &OfficeKey) -> Result<Zeroiz
     Ok(content_key)
 }
 
+/// Whether this key is among those that the content key is wrapped to, in these stanzas, and unwraps it.
+pub fn unwraps(header: &Header, stanzas: &[Stanza], key: &OfficeKey) -> bool {
+    unwrap(header, stanzas, key).is_ok()
+}
+
 /// Wraps an event's content key anew, to other recipients: unwrapped with `key` from `stanzas`, which are
 /// those in `header` or those made here before.
 ///

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::Report;
 use crate::frame::Digest;
 use crate::vault::DevicePublic;
-use crate::vault::certificate::Certificate;
+use crate::vault::certificate::erasure::ErasureCertificate;
+use crate::vault::certificate::{Certificate, Paged};
 use crate::vault::checkpoint::Checkpoint;
-use crate::vault::signed;
+use crate::vault::signed::{self, Document as _};
 use crate::vault::store::{CERTIFICATES, Filed, certificates};
 
 /// The certificates that a database keeps, each held against the box's key and the journal.
@@ -28,25 +29,18 @@ pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut 
     let pruned = Checkpoint::text(sql).ok().flatten();
     let pruned = pruned.and_then(|text| Checkpoint::read(&text, device).ok());
     // The line that named it was let go with those of its time; the box's signature is left.
-    let is_pruned = |text: &str| {
-        let read = signed::read::<Certificate>(text, device, "the box").ok();
-        let last = read.map(|certificate| certificate.journal.seq);
+    let is_pruned = |last: Option<u64>| {
         last.zip(pruned.as_ref())
             .is_some_and(|(last, pruned)| last < pruned.seq)
     };
     for certificate in &filed {
         let here = format!("certificate {}", certificate.number);
-        match signed::read::<Certificate>(&certificate.text, device, "the box") {
-            Ok(read) if read.number != certificate.number => {
-                report.fault(&here, format!("it bears the number {}", read.number));
-            }
-            Ok(read) if read.page != Digest::of(certificate.page.as_bytes()) => {
-                report.fault(&here, "its page is not the one that was signed");
-            }
-            Ok(_) => {}
-            Err(error) => report.fault(&here, error.to_string()),
-        }
-        if !named.remove(&certificate.digest()) && !is_pruned(&certificate.text) {
+        let is_erasure = certificate.text.starts_with(ErasureCertificate::TITLE);
+        let last = match is_erasure {
+            true => held_against::<ErasureCertificate>(certificate, device, &here, report),
+            false => held_against::<Certificate>(certificate, device, &here, report),
+        };
+        if !named.remove(&certificate.digest()) && !is_pruned(last) {
             report.fault(&here, "no journal line names it: it was added or changed");
         }
     }
@@ -57,6 +51,29 @@ pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut 
         );
     }
     filed
+}
+
+/// Holds a certificate against its signature, its number and its page; the line of the journal that it follows.
+fn held_against<C: Paged>(
+    filed: &Filed,
+    device: &DevicePublic,
+    here: &str,
+    report: &mut Report,
+) -> Option<u64> {
+    match signed::read::<C>(&filed.text, device, "the box") {
+        Ok(read) => {
+            if read.number() != filed.number {
+                report.fault(here, format!("it bears the number {}", read.number()));
+            } else if read.named() != Digest::of(filed.page.as_bytes()) {
+                report.fault(here, "its page is not the one that was signed");
+            }
+            Some(read.journal().seq)
+        }
+        Err(error) => {
+            report.fault(here, error.to_string());
+            None
+        }
+    }
 }
 
 /// The certificates that the journal's lines name.

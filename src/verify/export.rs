@@ -57,6 +57,20 @@ pub fn write_export(dir: &Path, out: &Path, from: Option<u64>) -> Result<(u64, H
     }
 }
 
+/// Writes the journal of an open store, all of it or the lines from `from` on: for who holds the store. Gives how many
+/// lines, and the head.
+pub fn write_part(sql: &Connection, out: &mut impl io::Write, from: Option<u64>) -> io::Result<(u64, Head)> {
+    let (header, last) = ends(sql, from).map_err(io::Error::other)?;
+    let count = copy(sql, &header, &last, out)?;
+    Ok((
+        count,
+        Head {
+            seq: last.head.seq,
+            hash: last.head.hash,
+        },
+    ))
+}
+
 /// First and last line of an export.
 fn ends(sql: &Connection, from: Option<u64>) -> Result<(Header, Last), database::SnapshotError> {
     let missing = |what: &str| io::Error::other(format!("{what} is missing"));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{Error, Report, io_at};
 use crate::frame::{Digest, FrameSize};
-use crate::jpeg::compare::Written;
+use crate::jpeg::compare::{Fault, Written};
 
 /// More than any frame has.
 const LARGEST_FRAME: u64 = 1 << 28;
@@ -121,19 +121,16 @@ pub fn frame(path: &Path, manifest: &Path) -> Result<Report, Error> {
     let bytes = read(path, LARGEST_FRAME)?;
     let json = read(manifest, LARGEST_MANIFEST)?;
     let mut report = Report::new(path);
-    match serde_json::from_slice::<Claim>(&json) {
-        Ok(claim) if claim.manifest == 1 => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            check(&bytes, &claim, &name, &mut report);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let held = held(&bytes, &json);
+    for mismatch in &held.mismatches {
+        match mismatch {
+            Mismatch::NoManifest(_) => report.fault(manifest.display().to_string(), mismatch.to_string()),
+            _ => report.fault(name.clone(), mismatch.to_string()),
         }
-        Ok(claim) => report.fault(
-            manifest.display().to_string(),
-            format!("a manifest of form {}; this program reads 1", claim.manifest),
-        ),
-        Err(error) => report.fault(
-            manifest.display().to_string(),
-            format!("this is no manifest of a frame: {error}"),
-        ),
+    }
+    if held.encoded_again {
+        report.remark("encoded again: what is not masked cannot be proven to be the camera's");
     }
     Ok(report)
 }
@@ -152,64 +149,145 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn check(bytes: &[u8], claim: &Claim, name: &str, report: &mut Report) {
-    if bytes.len() as u64 != claim.redacted.bytes {
-        let what = format!("{} bytes, not {}", bytes.len(), claim.redacted.bytes);
-        report.fault(name, what);
+/// How a frame is not what its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Another length.
+    #[error("{found} bytes, not {expected}")]
+    Length {
+        /// Of the file.
+        found: u64,
+        /// By the manifest.
+        expected: u64,
+    },
+    /// Other bytes.
+    #[error("its SHA-256 is {found}, not {expected}")]
+    Digest {
+        /// Of the file.
+        found: Digest,
+        /// By the manifest.
+        expected: Digest,
+    },
+    /// It is not what a redaction writes, or something stands where something was hidden.
+    #[error(transparent)]
+    Written(#[from] Fault),
+    /// It is turned otherwise.
+    #[error("its orientation is {found}, not {expected}")]
+    Orientation {
+        /// Of the file.
+        found: u16,
+        /// By the manifest.
+        expected: u16,
+    },
+    /// Another size.
+    #[error("{} x {} pixels, not {} x {}", found.width, found.height, expected.width, expected.height)]
+    Size {
+        /// Of the file.
+        found: FrameSize,
+        /// By the manifest.
+        expected: FrameSize,
+    },
+    /// A mask that no picture of this size has.
+    #[error("the manifest's mask is none of a picture of this size")]
+    NoMask,
+    /// Drawn in other units than the picture's.
+    #[error("the manifest's mask is not drawn in its MCUs")]
+    Unit,
+    /// What is not masked was changed.
+    #[error("the coefficients outside the mask have the hash {found}, not {expected}")]
+    Coefficients {
+        /// Of the file.
+        found: Digest,
+        /// By the manifest.
+        expected: Digest,
+    },
+    /// A manifest that proves nothing and should.
+    #[error("spliced, and no hash over its coefficients")]
+    NoHash,
+    /// A manifest that claims what cannot be.
+    #[error("encoded again, and yet a hash over the camera's coefficients")]
+    NeedlessHash,
+    /// No manifest at all.
+    #[error("this is no manifest of a frame: {0}")]
+    NoManifest(String),
+}
+
+/// What a frame holds against its manifest, byte by byte. `encoded_again` tells of a frame of which only the mask
+/// can be proven.
+pub(super) struct Held {
+    pub(super) mismatches: Vec<Mismatch>,
+    pub(super) encoded_again: bool,
+}
+
+/// Holds a frame against its manifest (JSON).
+pub(super) fn held(bytes: &[u8], manifest: &[u8]) -> Held {
+    let none = |why: String| Held {
+        mismatches: vec![Mismatch::NoManifest(why)],
+        encoded_again: false,
+    };
+    match serde_json::from_slice::<Claim>(manifest) {
+        Ok(claim) if claim.manifest == 1 => check(bytes, &claim),
+        Ok(claim) => none(format!("form {}; this program reads 1", claim.manifest)),
+        Err(error) => none(error.to_string()),
     }
-    let digest = Digest::of(bytes);
-    if digest != claim.redacted.sha256 {
-        let what = format!("its SHA-256 is {digest}, not {}", claim.redacted.sha256);
-        report.fault(name, what);
+}
+
+fn check(bytes: &[u8], claim: &Claim) -> Held {
+    let mut held = Held {
+        mismatches: Vec::new(),
+        encoded_again: false,
+    };
+    let mut fault = |mismatch| held.mismatches.push(mismatch);
+    let (found, expected) = (bytes.len() as u64, claim.redacted.bytes);
+    if found != expected {
+        fault(Mismatch::Length { found, expected });
+    }
+    let (found, expected) = (Digest::of(bytes), claim.redacted.sha256);
+    if found != expected {
+        fault(Mismatch::Digest { found, expected });
     }
     let (written, exif) = match Written::read(bytes) {
         Ok(read) => read,
-        Err(fault) => return report.fault(name, fault.to_string()),
+        Err(error) => {
+            fault(error.into());
+            return held;
+        }
     };
     // A file without a word on it is seen as it is stored.
-    let stands = exif.and_then(orientation).unwrap_or(1);
-    if stands != claim.orientation {
-        let what = format!("its orientation is {stands}, not {}", claim.orientation);
-        report.fault(name, what);
+    let (found, expected) = (exif.and_then(orientation).unwrap_or(1), claim.orientation);
+    if found != expected {
+        fault(Mismatch::Orientation { found, expected });
     }
-    let size = written.head().size;
-    if size != claim.size {
-        let what = format!(
-            "{} x {} pixels, not {} x {}",
-            size.width, size.height, claim.size.width, claim.size.height
-        );
-        return report.fault(name, what);
+    let (found, expected) = (written.head().size, claim.size);
+    if found != expected {
+        fault(Mismatch::Size { found, expected });
+        return held;
     }
-    let Some(mask) = claim.mask.on(size) else {
-        return report.fault(name, "the manifest's mask is none of a picture of this size");
+    let Some(mask) = claim.mask.on(found) else {
+        fault(Mismatch::NoMask);
+        return held;
     };
     let grid = written.index().scan().grid;
     let unit = grid.unit.map(u32::from);
     if claim.redaction == Redaction::Splice && unit != mask.unit {
-        return report.fault(name, "the manifest's mask is not drawn in its MCUs");
+        fault(Mismatch::Unit);
+        return held;
     }
     let masked = |mcu: usize| mask.hides(unit, mcu as u32 % grid.columns, mcu as u32 / grid.columns);
-    if let Err(fault) = is_filled(&written, claim, masked) {
-        report.fault(name, fault.to_string());
+    if let Err(error) = is_filled(&written, claim, masked) {
+        fault(error.into());
     }
     match (&claim.redaction, claim.coefficients) {
         (Redaction::Splice, Some(expected)) => match written.hash(masked) {
-            Ok(hash) if hash == expected => {}
-            Ok(hash) => report.fault(
-                name,
-                format!("the coefficients outside the mask have the hash {hash}, not {expected}"),
-            ),
-            Err(fault) => report.fault(name, fault.to_string()),
+            Ok(found) if found == expected => {}
+            Ok(found) => fault(Mismatch::Coefficients { found, expected }),
+            Err(error) => fault(error.into()),
         },
-        (Redaction::Splice, None) => report.fault(name, "spliced, and no hash over its coefficients"),
-        (Redaction::ReEncoded, Some(_)) => report.fault(
-            name,
-            "encoded again, and yet a hash over the camera's coefficients",
-        ),
-        (Redaction::ReEncoded, None) => {
-            report.remark("encoded again: what is not masked cannot be proven to be the camera's")
-        }
+        (Redaction::Splice, None) => fault(Mismatch::NoHash),
+        (Redaction::ReEncoded, Some(_)) => fault(Mismatch::NeedlessHash),
+        (Redaction::ReEncoded, None) => held.encoded_again = true,
     }
+    held
 }
 
 /// The orientation in the first directory of a TIFF structure (TIFF 6.0 §2; EXIF 2.32, tag 0x0112).
@@ -241,11 +319,7 @@ fn orientation(tiff: &[u8]) -> Option<u16> {
 }
 
 /// Whether what is masked holds a fill and nothing else: nothing at all, or one of the mosaic's greys.
-fn is_filled(
-    written: &Written,
-    claim: &Claim,
-    masked: impl Fn(usize) -> bool,
-) -> Result<(), crate::jpeg::compare::Fault> {
+fn is_filled(written: &Written, claim: &Claim, masked: impl Fn(usize) -> bool) -> Result<(), Fault> {
     let step = i32::from(written.index().scan().parts[0].quantiser[0].max(1));
     // Five steps of the range from 0 to 255, their middles, as distances from its middle, times eight.
     let greys = [25, 76, 128, 179, 230].map(|grey: i32| 8 * (grey - 128));

@@ -16,6 +16,7 @@ mod export;
 mod frame;
 mod items;
 mod journal;
+pub mod package;
 mod store;
 
 use std::fs::File;
@@ -29,8 +30,9 @@ use crate::vault::item::Header;
 use crate::vault::journal::Head;
 
 pub use bundle::bundle;
-pub use export::{export, write_export};
-pub use frame::frame;
+pub use export::{export, write_export, write_part};
+pub use frame::{Mismatch, frame};
+pub use package::package;
 pub use store::{store, store_with};
 
 /// Why nothing could be checked.
@@ -47,6 +49,12 @@ pub enum Error {
     /// Neither a store, nor a bundle, nor an item.
     #[error("{}: this is neither a vigie store, nor a bundle, nor a sealed item", .0.display())]
     Unknown(PathBuf),
+    /// A package that only its pass-phrase opens.
+    #[error("{}: this package is encrypted; give its pass-phrase", .0.display())]
+    Encrypted(PathBuf),
+    /// Not the package's pass-phrase.
+    #[error("{}: this is not the package's pass-phrase", .0.display())]
+    Passphrase(PathBuf),
     /// A running program changes it while it is read.
     #[error("{}: in use by a running vigie; stop it first, or verify a copy", .0.display())]
     InUse(PathBuf),

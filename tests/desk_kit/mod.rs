@@ -1,6 +1,8 @@
 //! A desk in a folder of its own, and browsers that ask it for pages without a network.
 #![allow(dead_code, reason = "each test file uses its part of the kit")]
 
+pub mod people;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -40,6 +42,11 @@ impl Rig {
     }
 
     pub fn with_config(change: impl FnOnce(String) -> String) -> Self {
+        Self::prepared(|_| {}, change)
+    }
+
+    /// The same, with something done in its folder before it is opened.
+    pub fn prepared(prepare: impl FnOnce(&Path), change: impl FnOnce(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         desk_init(folder.path()).expect("the desk's key");
         std::fs::create_dir(folder.path().join("keys")).expect("a folder");
@@ -47,6 +54,7 @@ impl Rig {
             .expect("the office's keys");
         let example = include_str!("../../docs/desk.example.toml").to_owned();
         std::fs::write(folder.path().join("desk.toml"), change(example)).expect("desk.toml");
+        prepare(folder.path());
         let now = time("2026-11-22T11:00:00Z");
         let office = Office::open(folder.path(), now).expect("the desk");
         let clock = Arc::new(Mutex::new(now));
@@ -77,6 +85,11 @@ impl Rig {
 
     pub fn set_clock(&self, to: &str) {
         *self.clock.lock().expect("the clock") = time(to);
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        let mut clock = self.clock.lock().expect("the clock");
+        clock.0 += jiff::SignedDuration::from_secs(seconds);
     }
 
     /// A browser in which somebody of that role is logged in, with a valid sheet; `account` is 16 hexadecimal digits.

@@ -2,41 +2,91 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cli::{Arguments, Exit, Failure, Lang, box_time, json_line, line};
-use crate::desk::office::{self, Office};
+use crate::desk::daily;
+use crate::desk::office::Office;
+use crate::desk::web::tls::{self, Channel};
 use crate::desk::web::{App, server};
 
 #[derive(Serialize)]
 struct Serving {
     serving: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_up_code: Option<String>,
 }
 
 pub fn run(a: &Arguments, folder: &Path, lang: Lang) -> Result<Exit, Failure> {
-    let office = Office::open(folder, box_time()).map_err(not_opened)?;
+    let mut office = Office::open(folder, box_time()).map_err(not_opened)?;
+    // Nobody is served before what is due has gone.
+    daily::run(&mut office, box_time(), Duration::ZERO).map_err(not_opened)?;
     let address = office.config.listen;
     let listener = TcpListener::bind(address).map_err(|error| not_served(address, &error))?;
     let address = listener
         .local_addr()
         .map_err(|error| not_served(address, &error))?;
     let hosts = server::hosts(&office.config, address);
-    let app = App::new(office, box_time, false, hosts).map_err(|error| not_served(address, &error))?;
-    let url = format!("http://{address}/");
+    let channel = Channel::of(&office.config, folder, box_time()).map_err(not_sealed)?;
+    let app =
+        App::new(office, box_time, channel.is_tls(), hosts).map_err(|error| not_served(address, &error))?;
+    let serving = Serving {
+        serving: format!("{}://{address}/", if channel.is_tls() { "https" } else { "http" }),
+        certificate_sha256: match &channel {
+            Channel::Tls { fingerprint, .. } => Some(fingerprint.clone()),
+            Channel::Clear => None,
+        },
+        set_up_code: app.gate.code().map(|code| code.to_string()),
+    };
     if a.json {
-        json_line(&Serving { serving: url });
+        json_line(&serving);
     } else {
-        line(&lang.pick(
-            format!("the desk is served at {url}"),
-            format!("le bureau est servi à l'adresse {url}"),
-        ));
+        say(&serving, lang);
     }
-    server::serve(app, listener).map_err(|error| not_served(address, &error))?;
+    server::serve(app, listener, channel).map_err(|error| not_served(address, &error))?;
     Ok(Exit::Done)
 }
 
-fn not_opened(error: office::Error) -> Failure {
+fn say(serving: &Serving, lang: Lang) {
+    let url = &serving.serving;
+    line(&lang.pick(
+        format!("the desk is served at {url}"),
+        format!("le bureau est servi à l'adresse {url}"),
+    ));
+    if let Some(fingerprint) = &serving.certificate_sha256 {
+        line(&lang.pick(
+            format!("certificate (SHA-256), to be compared in the browser: {fingerprint}"),
+            format!("certificat (SHA-256), à comparer dans le navigateur : {fingerprint}"),
+        ));
+    }
+    if let Some(code) = &serving.set_up_code {
+        line(&lang.pick(
+            format!("it is not in service yet; set-up code: {code}"),
+            format!("il n'est pas encore en service ; code de mise en service : {code}"),
+        ));
+    }
+}
+
+fn not_sealed(error: tls::Error) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        error,
+        [
+            "the pages cannot be served over TLS",
+            "mend what is named, then start it again; nothing is served in clear instead",
+        ],
+        [
+            "les pages ne peuvent être servies par TLS",
+            "corrigez ce qui est nommé, puis relancez ; rien n'est servi en clair à la place",
+        ],
+    )
+}
+
+pub fn not_opened(error: impl std::fmt::Display) -> Failure {
     Failure::new(
         Exit::Failed,
         error,

@@ -57,6 +57,12 @@ pub enum KeysCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// At the desk: wrap the content key of each of its events to its current keys.
+    Rewrap {
+        /// The desk's folder: desk.key, traps/, keys/, store/ (docs/formats.md §10).
+        #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
+        desk: PathBuf,
+    },
     /// Destroy the secret keys of a quarter that is over.
     #[command(group(clap::ArgGroup::new("how").required(true)))]
     DestroyEpoch {
@@ -65,6 +71,9 @@ pub enum KeysCommand {
         /// The folder of the keys.
         #[arg(long, value_name = "DIR")]
         keys: PathBuf,
+        /// The desk's folder: nothing is destroyed that an event of its vault still needs.
+        #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
+        desk: PathBuf,
         /// Say what would be destroyed.
         #[arg(long, group = "how")]
         plan: bool,
@@ -102,15 +111,19 @@ pub fn run(command: &KeysCommand, json: bool, lang: Lang) -> Result<Exit, Failur
             key,
             out,
         } => office::revoke(keys, reason, key, out, told),
+        KeysCommand::Rewrap { desk } => office::rewrap(desk, told),
         KeysCommand::DestroyEpoch {
             epoch,
             keys,
+            desk,
             key: Some(key),
             out: Some(out),
             yes: true,
             ..
-        } => office::destroy(*epoch, keys, key, out, told),
-        KeysCommand::DestroyEpoch { epoch, keys, .. } => office::plan(*epoch, keys, told),
+        } => office::destroy(*epoch, keys, desk, key, out, told),
+        KeysCommand::DestroyEpoch {
+            epoch, keys, desk, ..
+        } => office::plan(*epoch, keys, desk, told),
         KeysCommand::Drill { keys, store } => office::drill(keys, store.as_deref(), told),
     }
 }

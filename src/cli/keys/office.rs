@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::super::status;
 use super::{Exit, Failure, Told, box_time, json_line, line, role};
-use crate::transfer::desk;
+use crate::frame::BoxTime;
+use crate::transfer::wrapping::{self, Hanging, Outcome};
+use crate::transfer::{Desk, desk};
 use crate::vault::keys::destruction::Secret;
 use crate::vault::keys::drill::State;
 use crate::vault::keys::revocation::EXTENSION;
@@ -68,17 +71,76 @@ fn fingerprint(key: &str) -> Result<Fingerprint, Failure> {
     Ok(recipient.fingerprint())
 }
 
-pub fn plan(epoch: Epoch, keys: &Path, told: Told) -> Result<Exit, Failure> {
-    let plan = Plan::of(keys, epoch, box_time())?;
+pub fn rewrap(desk: &Path, told: Told) -> Result<Exit, Failure> {
+    let now = box_time();
+    let mut desk = Desk::open(desk, now)?;
+    let outcomes = wrapping::rewrap(&mut desk, now);
+    desk.store.close(now)?;
+    let outcomes = outcomes?;
+    let (mut anew, mut closed) = (0, 0);
+    for (event, outcome) in &outcomes {
+        let (state, said, why) = match outcome {
+            Outcome::Anew => (
+                "rewrapped",
+                told.lang.pick("wrapped anew", "clé réenveloppée"),
+                None,
+            ),
+            Outcome::Current => ("current", told.lang.pick("as it should be", "déjà à jour"), None),
+            Outcome::CannotOpen(why) => (
+                "cannot-open",
+                told.lang.pick("CANNOT BE OPENED", "ILLISIBLE"),
+                Some(why),
+            ),
+        };
+        anew += u64::from(*outcome == Outcome::Anew);
+        closed += u64::from(why.is_some());
+        if told.json {
+            json_line(&json!({"event": event, "state": state, "why": why}));
+        } else {
+            let event_word = told.lang.pick("event", "événement");
+            let why = why.map(String::as_str).unwrap_or_default();
+            line(&format!("{event_word} {event}  {said}  {why}"));
+        }
+    }
+    if told.json {
+        let events = outcomes.len();
+        json_line(&json!({"summary": {"events": events, "rewrapped": anew, "cannot_open": closed}}));
+    } else {
+        let events = told
+            .lang
+            .count(anew, ["event", "events"], ["événement", "événements"]);
+        line(&told.lang.pick(
+            format!("{events} wrapped to the current keys"),
+            format!("{events} réenveloppé(s) pour les clés actuelles"),
+        ));
+    }
+    Ok(if closed > 0 { Exit::Fault } else { Exit::Done })
+}
+
+pub fn plan(epoch: Epoch, keys: &Path, desk: &Path, told: Told) -> Result<Exit, Failure> {
+    let now = box_time();
+    let plan = Plan::of(keys, epoch, now)?;
+    refuse_while_needed(desk, epoch, now)?;
     let would = told.lang.pick("would be destroyed", "serait détruite");
     list(would, "planned", epoch, &plan.secrets, &plan.not_there, told);
     Ok(Exit::Done)
 }
 
-pub fn destroy(epoch: Epoch, keys: &Path, desk: &Path, out: &Path, told: Told) -> Result<Exit, Failure> {
-    let desk = DeviceKey::read_desk(desk)?;
+pub fn destroy(
+    epoch: Epoch,
+    keys: &Path,
+    desk: &Path,
+    key: &Path,
+    out: &Path,
+    told: Told,
+) -> Result<Exit, Failure> {
+    let signer = DeviceKey::read_desk(key)?;
     let now = box_time();
-    let done = Plan::of(keys, epoch, now)?.carry_out(&desk, now, out)?;
+    let plan = Plan::of(keys, epoch, now)?;
+    // Held until it is done, so that nothing is taken in meanwhile that needs these keys.
+    let held = refuse_while_needed(desk, epoch, now)?;
+    let done = plan.carry_out(&signer, now, out)?;
+    drop(held);
     let destroyed = told.lang.pick("destroyed", "détruite");
     list(
         destroyed,
@@ -92,6 +154,40 @@ pub fn destroy(epoch: Epoch, keys: &Path, desk: &Path, out: &Path, told: Told) -
         line(&done.limits);
     }
     Ok(Exit::Done)
+}
+
+/// Refuses while an event of the desk's hangs on this quarter's keys, and while that cannot be known.
+fn refuse_while_needed(desk: &Path, epoch: Epoch, now: BoxTime) -> Result<Hanging, Failure> {
+    if !desk.join("desk.key").exists() {
+        return Err(Failure::wrong_use(
+            desk.display(),
+            [
+                "this is no desk's folder, so nobody knows which events still need these keys",
+                "name it with --desk DIR; a stick from the safe is brought to the desk",
+            ],
+            [
+                "ce n'est pas le dossier d'un bureau : rien ne dit quels événements ont encore besoin de ces clés",
+                "indiquez-le avec --desk DOSSIER ; le support du coffre-fort s'apporte au bureau",
+            ],
+        ));
+    }
+    let hanging = Hanging::on(desk, epoch, now)?;
+    if hanging.events.is_empty() {
+        return Ok(hanging);
+    }
+    let names: Vec<_> = hanging.events.iter().map(ToString::to_string).collect();
+    Err(Failure::new(
+        Exit::Failed,
+        format!("{epoch}: {}", names.join(", ")),
+        [
+            "nothing but this quarter's keys opens these events of the desk",
+            "wrap them anew with `vigie keys rewrap --desk DIR`, or let them reach their term",
+        ],
+        [
+            "seules les clés de ce trimestre ouvrent ces événements du bureau",
+            "réenveloppez leurs clés avec « vigie keys rewrap --desk DOSSIER », ou laissez-les arriver à échéance",
+        ],
+    ))
 }
 
 fn list(

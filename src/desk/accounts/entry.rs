@@ -135,26 +135,26 @@ impl Claim {
         Refusal::of(throttle::judge(self.failures, now))
     }
 
+    /// Who it is, if password and code are the account's; nothing is counted or used up. Slow.
+    pub fn proven(&self, password: &str, code: &str, now: BoxTime) -> Result<Option<Proven>, Error> {
+        match &self.found {
+            Some(found) => found.prove(password, code, now),
+            None => {
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&self.login.0[..16]);
+                let cost = Cost::PASSWORD;
+                Salt { bytes, cost }.unlock(password)?;
+                Ok(None)
+            }
+        }
+    }
+
     /// Works out whether password and code are the account's. Slow, and as slow for a name that nobody has.
     pub fn weigh(self, password: &str, code: &str, now: BoxTime) -> Result<Weighed, Error> {
-        let Self { login, found, .. } = self;
-        let Some(found) = found else {
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(&login.0[..16]);
-            let cost = Cost::PASSWORD;
-            Salt { bytes, cost }.unlock(password)?;
-            let account = None;
-            let proven = None;
-            return Ok(Weighed {
-                login,
-                account,
-                proven,
-            });
-        };
-        let proven = found.prove(password, code, now)?;
+        let proven = self.proven(password, code, now)?;
         Ok(Weighed {
-            login,
-            account: Some(found.id),
+            login: self.login,
+            account: self.found.map(|found| found.id),
             proven,
         })
     }

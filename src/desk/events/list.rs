@@ -71,6 +71,13 @@ pub fn count(sql: &Connection, filter: &Filter) -> Result<u64, Error> {
     Ok(query.query_row(params_from_iter(bound), |row| row.get(0))?)
 }
 
+/// How many events that wait for a decision are destroyed before this moment.
+pub fn due_before(sql: &Connection, moment: BoxTime) -> Result<u64, Error> {
+    let mut query =
+        sql.prepare_cached("SELECT count(*) FROM event WHERE state IN ('new', 'seen') AND due < ?")?;
+    Ok(query.query_row([moment.to_string()], |row| row.get(0))?)
+}
+
 /// These events, earliest facts first: what is due first is looked at first.
 pub fn page(sql: &Connection, filter: &Filter, first: u64, most: u64) -> Result<Vec<Event>, Error> {
     let (condition, mut bound) = filter.sql();

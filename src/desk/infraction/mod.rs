@@ -15,6 +15,8 @@
 
 pub mod amount;
 pub mod check;
+pub mod correction;
+pub mod ending;
 pub mod exchange;
 pub mod form;
 pub mod moment;
@@ -22,10 +24,13 @@ pub mod number;
 pub mod plate;
 pub mod record;
 pub mod register;
+pub mod remark;
 pub mod search;
 
-pub use check::{FieldError, Remark, Section, blockers, missing, remarks, validate};
+pub use check::{FieldError, Section, blockers, missing, validate};
+pub use ending::destroy;
 pub use moment::Moment;
 pub use number::CaseNumber;
 pub use record::Record;
-pub use register::{destroy, ensure};
+pub use register::ensure;
+pub use remark::{Remark, remarks};

@@ -1,17 +1,18 @@
-//! The register of infraction files: opening, reading, changing, closing, erasing them.
+//! The register of infraction files: opening, reading, changing, closing them.
 //!
 //! Promises: a file's row, its sealed record, its plates' blind indexes and the journal line are one transaction; a
 //! change that was made on an older version than the one that stands is refused whole; what a closed record, or the
 //! reading of a plate, said before is kept with the reason until the file goes; a number is given once. Nothing here
-//! asks the clock. Leaves finding files to [`super::search`].
+//! asks the clock. Leaves finding files to [`super::search`], former words to [`super::correction`],
+//! destroying to [`super::ending`].
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::check::{self, FieldError};
+use super::correction::{changes, keep_former};
 use super::number::CaseNumber;
-use super::record::{Holder, Officer, Origin, OutcomeKind, Record, Source, Vehicle, Waste, listed};
+use super::record::{Holder, Officer, Origin, Record, Source, Vehicle, Waste, listed};
 use crate::desk::cell::{self, Cell, Place};
 use crate::desk::keyring::EvidenceKeys;
 use crate::desk::law::Law;
@@ -396,143 +397,6 @@ fn write(
     index_plates(tx, by.keys, number, record)
 }
 
-/// One statement that was changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// Where in the record: `vehicle.first.typed`.
-    pub at: String,
-    /// What stood there.
-    pub before: Value,
-}
-
-impl Change {
-    fn part(&self) -> &str {
-        self.at.split('.').next().unwrap_or_default()
-    }
-}
-
-/// What a record said where it now says something else.
-fn changes(before: &Record, after: &Record) -> Result<Vec<Change>, Error> {
-    let value = |record: &Record| serde_json::to_value(record).map_err(cell::Error::from);
-    let mut found = Vec::new();
-    differ("", &value(before)?, &value(after)?, &mut found);
-    Ok(found)
-}
-
-fn differ(at: &str, before: &Value, after: &Value, found: &mut Vec<Change>) {
-    match (before, after) {
-        (Value::Object(one), Value::Object(other)) => {
-            for (name, value) in one {
-                let at = if at.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{at}.{name}")
-                };
-                differ(&at, value, other.get(name).unwrap_or(&Value::Null), found);
-            }
-            // What is only in the later one stood nowhere before: the shape changed (another origin).
-            if one.keys().ne(other.keys()) {
-                found.push(Change {
-                    at: at.to_owned(),
-                    before: before.clone(),
-                });
-            }
-        }
-        _ if before != after => found.push(Change {
-            at: at.to_owned(),
-            before: before.clone(),
-        }),
-        _ => {}
-    }
-}
-
-/// A correction: what stood there, who changed it, when and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Former {
-    /// What was changed.
-    pub changes: Vec<Change>,
-    /// Why.
-    pub reason: String,
-}
-
-/// A correction with its circumstances.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Correction {
-    /// The version that it took the place of.
-    pub version: i64,
-    /// When.
-    pub at: BoxTime,
-    /// By which account.
-    pub by: String,
-    /// What stood there, and why it was changed.
-    pub former: Former,
-}
-
-fn former_place(row: &str) -> Place<'_> {
-    Place {
-        table: "infraction_former",
-        column: "former",
-        row,
-    }
-}
-
-fn keep_former(
-    tx: &Tx<'_>,
-    by: By<'_>,
-    before: &File,
-    changes: &[Change],
-    reason: &str,
-) -> Result<(), Error> {
-    let former = Former {
-        changes: changes.to_vec(),
-        reason: reason.to_owned(),
-    };
-    let row = format!("{}/{}", before.number, before.version);
-    let sealed = cell::seal(&by.keys.cells, former_place(&row), &former)?;
-    tx.raw().execute(
-        "INSERT INTO infraction_former (number, version, at, by, former_key, former) VALUES (?, ?, ?, ?, ?, ?)",
-        params![
-            before.number.to_string(),
-            before.version,
-            by.now.to_string(),
-            by.account,
-            sealed.wrapped,
-            sealed.body
-        ],
-    )?;
-    Ok(())
-}
-
-/// The corrections of a file, oldest first.
-pub fn corrections(
-    sql: &Connection,
-    keys: &EvidenceKeys,
-    number: &CaseNumber,
-) -> Result<Vec<Correction>, Error> {
-    let mut query = sql.prepare_cached(
-        "SELECT version, at, by, former_key, former FROM infraction_former WHERE number = ? ORDER BY version",
-    )?;
-    let rows = query.query_map([number.to_string()], |row| {
-        let cell = Cell {
-            wrapped: row.get(3)?,
-            body: row.get(4)?,
-        };
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?, cell))
-    })?;
-    rows.map(|row| {
-        let (version, at, by, cell) = row?;
-        Ok(Correction {
-            version,
-            at: parsed(at)?,
-            by,
-            former: cell::open(&keys.cells, former_place(&format!("{number}/{version}")), &cell)?,
-        })
-    })
-    .collect()
-}
-
 /// Closes a complete record: from now on, a change is a correction.
 pub fn close(
     tx: &mut Tx<'_>,
@@ -631,107 +495,4 @@ pub fn set_holder(tx: &mut Tx<'_>, by: By<'_>, number: &CaseNumber, holder: &Hol
 
 pub(super) fn journal(tx: &mut Tx<'_>, by: By<'_>, kind: Kind, body: Value) -> Result<(), Error> {
     Ok(tx.journal(by.now, &Entry { kind, body })?)
-}
-
-/// What retention must know of a file: no key is needed for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dated {
-    /// Its number.
-    pub number: CaseNumber,
-    /// The event that it came from, whose images have a term of their own.
-    pub event: Option<String>,
-    /// The camera.
-    pub camera: Option<String>,
-    /// When the facts were: its term counts from there.
-    pub facts: BoxTime,
-    /// The outcome that stands last.
-    pub outcome: Option<OutcomeKind>,
-}
-
-/// Every file with its dates.
-pub fn dated(sql: &Connection) -> Result<Vec<Dated>, Error> {
-    let mut query =
-        sql.prepare_cached("SELECT number, event, camera, facts, outcome FROM infraction ORDER BY number")?;
-    let rows = query.query_map([], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get(1)?,
-            row.get(2)?,
-            row.get::<_, String>(3)?,
-            row.get::<_, Option<String>>(4)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (number, event, camera, facts, outcome) = row?;
-        let damaged = |text: &str| Error::Damaged(text.to_owned());
-        Ok(Dated {
-            number: number.parse().map_err(|_| damaged(&number))?,
-            event,
-            camera,
-            facts: parsed(facts)?,
-            outcome: outcome
-                .map(|text| OutcomeKind::of(&text).ok_or_else(|| damaged(&text)))
-                .transpose()?,
-        })
-    })
-    .collect()
-}
-
-/// What an erasure leaves to be done by hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destroyed {
-    /// The exports that the file was part of, whose copies are to be destroyed where they went.
-    pub exports: Vec<String>,
-}
-
-/// Destroys a file: record, holder, former words and blind indexes with their keys, its lines in the register of
-/// exports and whoever looked at it. `cause` is a word of the retention's. Its number is never given again.
-pub fn destroy(tx: &mut Tx<'_>, number: &CaseNumber, cause: &str, now: BoxTime) -> Result<Destroyed, Error> {
-    let row = number.to_string();
-    let exports: Vec<String> = {
-        let mut query = tx
-            .raw()
-            .prepare_cached("SELECT export FROM infraction_exported WHERE number = ? ORDER BY export")?;
-        let rows = query.query_map([&row], |row| row.get(0))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    for table in ["plate", "holder", "former", "look", "exported"] {
-        tx.raw().execute(
-            &format!("DELETE FROM infraction_{table} WHERE number = ?"),
-            [&row],
-        )?;
-    }
-    // An export of which no file is left says nothing any more but that it was.
-    tx.raw().execute(
-        "DELETE FROM infraction_export WHERE NOT EXISTS (SELECT 1 FROM infraction_exported WHERE export = id)",
-        [],
-    )?;
-    if tx
-        .raw()
-        .execute("DELETE FROM infraction WHERE number = ?", [&row])?
-        == 0
-    {
-        return Err(Error::NoSuchFile(number.clone()));
-    }
-    let body = json!({"cause": cause, "exports": exports, "infraction": number});
-    tx.journal(
-        now,
-        &Entry {
-            kind: Kind::InfractionErased,
-            body,
-        },
-    )?;
-    Ok(Destroyed { exports })
-}
-
-/// Whether anything of a file is still there.
-pub fn is_there(sql: &Connection, number: &CaseNumber) -> Result<bool, Error> {
-    let row = number.to_string();
-    for table in ["", "_plate", "_holder", "_former", "_look", "_exported"] {
-        let mut query = sql.prepare(&format!("SELECT 1 FROM infraction{table} WHERE number = ?"))?;
-        if query.exists([&row])? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

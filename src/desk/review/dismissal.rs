@@ -21,6 +21,12 @@ use crate::vault::{Entry, Kind, Store};
 /// How long what was put aside can be taken back.
 pub const SECONDS: i64 = 60;
 
+/// Until when what was put aside at this moment can be taken back.
+pub fn until(decided: BoxTime) -> BoxTime {
+    let until = decided.0.checked_add(SignedDuration::from_secs(SECONDS));
+    until.map_or(decided, BoxTime)
+}
+
 /// Puts an event aside. Whatever the same agent put aside before must have been destroyed by then: [`settle`].
 pub fn put_aside(
     tx: &mut Tx<'_>,

@@ -17,6 +17,7 @@ pub mod masking;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
@@ -32,7 +33,7 @@ pub use dismissal::SECONDS;
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 2] = ["opening", "viewed"];
+pub const OBJECTS: [&str; 3] = ["opening", "viewed", "opening_by_account"];
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -348,25 +349,60 @@ fn decided(
     Ok(())
 }
 
+/// This agent's last decision that destroyed nothing yet: which event, what was decided, when.
+pub fn revocable(sql: &Connection, agent: Agent<'_>) -> Result<Option<(EventId, State, BoxTime)>, Error> {
+    let mut last = sql.prepare_cached(
+        "SELECT id, state, decided FROM event WHERE decided_by = ?1 AND decided >= ?2
+         AND state IN ('aside', 'retained') AND file IS NULL
+         ORDER BY state = 'aside' DESC, decided DESC, id LIMIT 1",
+    )?;
+    let row = last.query_row(params![agent.account, agent.since.to_string()], |row| {
+        Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?])
+    });
+    let Some([id, state, at]) = row.optional()? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        events::read(&id)?,
+        events::read(&state)?,
+        BoxTime(events::read(&at)?),
+    )))
+}
+
+/// The motive for which this agent opened an event last in this session.
+pub fn last_motive(sql: &Connection, agent: Agent<'_>) -> Result<Option<Motive>, Error> {
+    let mut query = sql.prepare_cached(
+        "SELECT motive FROM opening WHERE account = ? AND opened >= ? ORDER BY opened DESC LIMIT 1",
+    )?;
+    let row = query.query_row(params![agent.account, agent.since.to_string()], |row| {
+        row.get::<_, String>(0)
+    });
+    Ok(row.optional()?.as_deref().map(events::read).transpose()?)
+}
+
+/// When others opened the event within the last quarter of an hour: they may be about to decide.
+pub fn others_at(sql: &Connection, agent: Agent<'_>, id: EventId) -> Result<Vec<BoxTime>, Error> {
+    let recently = agent.now.0.checked_sub(SignedDuration::from_mins(15));
+    let recently = recently.map_or(agent.now, BoxTime).to_string();
+    let mut query = sql.prepare_cached(
+        "SELECT max(opened) FROM opening WHERE event = ? AND account <> ? AND opened >= ? GROUP BY account",
+    )?;
+    let rows = query.query_map(params![id.to_string(), agent.account, recently], |row| {
+        row.get::<_, String>(0)
+    })?;
+    rows.map(|at| Ok(BoxTime(events::read(&at?)?))).collect()
+}
+
 /// Takes back this agent's last decision, if it has destroyed nothing: what was put aside a moment ago, or retained
 /// in this session and is no infraction file yet. Which event that was.
 pub fn take_back(tx: &mut Tx<'_>, agent: Agent<'_>) -> Result<EventId, Error> {
-    let last = "SELECT id, state FROM event WHERE decided_by = ?1 AND decided >= ?2
-                AND state IN ('aside', 'retained') AND file IS NULL
-                ORDER BY state = 'aside' DESC, decided DESC, id LIMIT 1";
-    let row = tx
-        .raw()
-        .query_row(last, params![agent.account, agent.since.to_string()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        });
-    let (id, was) = row.optional()?.ok_or(Error::NothingToTakeBack)?;
-    let id: EventId = events::read(&id)?;
+    let (id, was, _) = revocable(tx.raw(), agent)?.ok_or(Error::NothingToTakeBack)?;
     tx.raw().execute(
         "UPDATE event SET state = 'seen', version = version + 1, decided_by = NULL, decided = NULL, motive = NULL
          WHERE id = ?",
         [id.to_string()],
     )?;
-    let body = json!({"account": agent.account, "event": id, "was": was});
+    let body = json!({"account": agent.account, "event": id, "was": was.as_str()});
     let kind = Kind::TakenBack;
     tx.journal(agent.now, &Entry { kind, body })?;
     Ok(id)

@@ -15,3 +15,4 @@ CREATE TABLE IF NOT EXISTS viewed (
     time    TEXT NOT NULL,
     PRIMARY KEY (event, sha256, account, opened)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS opening_by_account ON opening (account, opened);

@@ -4,7 +4,6 @@ use askama::Template;
 
 use crate::desk::accounts;
 use crate::desk::infraction::register;
-use crate::desk::{events, review};
 use crate::transfer;
 use crate::vault::store;
 
@@ -142,22 +141,6 @@ impl From<register::Error> for Refused {
             )),
             other => Self::Failed(other.to_string()),
         }
-    }
-}
-
-impl From<events::Error> for Refused {
-    fn from(error: events::Error) -> Self {
-        match error {
-            events::Error::NotThere(_) => Self::NotFound,
-            events::Error::Changed(_) => Self::Conflict,
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}
-
-impl From<review::Error> for Refused {
-    fn from(error: review::Error) -> Self {
-        Self::Failed(error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Answer, Refused, Visit};
 
 /// Name, media type, bytes.
-const ASSETS: [(&str, &str, &[u8]); 2] = [
+const ASSETS: [(&str, &str, &[u8]); 3] = [
     (
         "vigie.css",
         "text/css; charset=utf-8",
@@ -13,6 +13,11 @@ const ASSETS: [(&str, &str, &[u8]); 2] = [
         "clavier.js",
         "text/javascript; charset=utf-8",
         include_bytes!("assets/clavier.js"),
+    ),
+    (
+        "evenement.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("assets/evenement.js"),
     ),
 ];
 

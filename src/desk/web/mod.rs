@@ -28,6 +28,7 @@ use super::accounts;
 use super::accounts::founding::is_founded;
 use super::accounts::waiting::{Gate, Waiting};
 use super::office::Office;
+use super::review::dismissal::{self, Whose};
 use super::rights::Act;
 use super::session::Sessions;
 use crate::frame::BoxTime;
@@ -110,6 +111,8 @@ pub struct App {
     pub hosts: Vec<String>,
     /// Of this process alone: signs the tokens in forms.
     pub secret: super::cell::CellKey,
+    /// The import that is under way.
+    pub importing: pages::import::job::Importing,
 }
 
 impl App {
@@ -131,20 +134,32 @@ impl App {
             tls,
             hosts,
             secret: super::cell::CellKey::generate()?,
+            importing: pages::import::job::Importing::default(),
         })
     }
 
-    /// Ends what is over though nobody asks for a page, and writes down every end: to be called once a minute.
+    /// Ends what is over though nobody asks for a page, and writes down every end; destroys what was put aside and can be
+    /// taken back no more. To be called several times a minute.
     pub fn sweep(&self) -> Result<(), accounts::Error> {
         let now = (self.clock)();
         self.waiting.sweep(now);
         let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = SignedDuration::from_mins(i64::from(office.config.idle_minutes));
         self.sessions.sweep(now, idle);
+        settle(&mut office, Whose::Over, now);
         for ended in self.sessions.take_ended() {
+            // What somebody put aside is not taken back once he has left.
+            settle(&mut office, Whose::Of(&ended.account), now);
             accounts::entry::ended(office.store(), &ended, now)?;
         }
         Ok(())
+    }
+}
+
+/// Destroys what was put aside. Where that fails, the next sweep tries again.
+fn settle(office: &mut Office, whose: Whose<'_>, now: BoxTime) {
+    if let Err(error) = dismissal::settle(office.store(), whose, now) {
+        tracing::error!(%error, "what was put aside is not destroyed yet");
     }
 }
 

@@ -5,14 +5,18 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 
+use super::tls::Channel;
 use super::{App, router};
-use crate::desk::config;
+use crate::desk::{config, daily};
 
+/// How often sessions that are over end, and what was put aside is destroyed, though nobody asks for a page.
+const SWEEP: Duration = Duration::from_secs(10);
 /// How long a stop waits for the pages in hand.
 const LAST_PAGES: Duration = Duration::from_secs(5);
 
@@ -35,18 +39,78 @@ pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
 }
 
 /// Serves until the program is told to stop.
-pub fn serve(app: App, listener: TcpListener) -> io::Result<()> {
+pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()> {
+    if !channel.is_tls() && !listener.local_addr()?.ip().is_loopback() {
+        let what = "pages in clear are for this machine alone";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let handle = Handle::new();
         tokio::spawn(stop_on_signal(handle.clone()));
-        let service = router(Arc::new(app)).into_make_service();
-        axum_server::from_tcp(listener)?
-            .handle(handle)
-            .serve(service)
-            .await
+        let app = Arc::new(app);
+        let sweeping = tokio::spawn(sweep(app.clone()));
+        let hourly = tokio::spawn(every_hour(app.clone()));
+        let service = router(app.clone()).into_make_service();
+        let served = match channel {
+            Channel::Clear => {
+                axum_server::from_tcp(listener)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
+            }
+            Channel::Tls { server, .. } => {
+                let config = RustlsConfig::from_config(server);
+                let server = axum_server::from_tcp_rustls(listener, config)?;
+                server.handle(handle).serve(service).await
+            }
+        };
+        sweeping.abort();
+        hourly.abort();
+        app.importing.finish();
+        served
     })
+}
+
+/// Whoever leaves without logging out is logged out though nobody asks for a page, and his keys are wiped; what was put
+/// aside is destroyed.
+async fn sweep(app: Arc<App>) {
+    let mut often = tokio::time::interval(SWEEP);
+    loop {
+        often.tick().await;
+        let app = app.clone();
+        match tokio::task::spawn_blocking(move || app.sweep()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+            Err(error) => tracing::error!(%error, "what is over was not ended; it is tried again"),
+        }
+    }
+}
+
+/// What the desk does by itself while it is served. A machine that slept has not run: the monotonic clock stands still.
+async fn every_hour(app: Arc<App>) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(daily::EVERY).await;
+        let ran = last.elapsed();
+        last = Instant::now();
+        let app = app.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let now = (app.clock)();
+            let mut office = app.office.lock().unwrap_or_else(PoisonError::into_inner);
+            daily::run(&mut office, now, ran)
+        });
+        match done.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due was not carried out; it is tried again in an hour")
+            }
+        }
+    }
 }
 
 async fn stop_on_signal(handle: Handle<SocketAddr>) {

@@ -1,6 +1,7 @@
 //! The page of a certificate: one sheet for a data protection officer, in French.
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::{Certificate, DISMISSALS, Dismissed, Expired, LIMIT, Reason, Regime, What, Wipe};
@@ -208,7 +209,7 @@ fn original(page: &mut Page, certificate: &Certificate) {
     ));
 }
 
-fn regime(regime: &Regime) -> String {
+pub(super) fn regime(regime: &Regime) -> String {
     let kind = match regime.kind.as_str() {
         "videoprotection" => "vidéoprotection",
         "acte_enquete" => "acte d'enquête",
@@ -233,19 +234,25 @@ fn unusable(word: &str) -> &str {
 }
 
 /// With the decimal groups that print and do not break.
-fn number(value: u64) -> String {
+pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups: Vec<_> = groups.map(|group| String::from_utf8_lossy(group)).collect();
     groups.join("\u{a0}")
 }
 
-fn octets(value: u64) -> String {
+pub(super) fn octets(value: u64) -> String {
     let unit = if value < 2 { "octet" } else { "octets" };
     format!("{}\u{a0}{unit}", number(value))
 }
 
-fn date(time: BoxTime) -> String {
+pub(super) fn date(time: BoxTime) -> String {
+    let time = time.0.to_zoned(TimeZone::UTC);
+    format!("{} à {} h {:02}", day(time.date()), time.hour(), time.minute())
+}
+
+/// A day, as French writes it.
+pub(super) fn day(day: Date) -> String {
     const MONTHS: [&str; 12] = [
         "janvier",
         "février",
@@ -260,18 +267,11 @@ fn date(time: BoxTime) -> String {
         "novembre",
         "décembre",
     ];
-    let time = time.0.to_zoned(TimeZone::UTC);
-    let day = match time.day() {
-        1 => "1er".to_owned(),
-        day => day.to_string(),
-    };
-    let month = MONTHS[(time.month() - 1) as usize];
-    format!(
-        "{day} {month} {} à {} h {:02}",
-        time.year(),
-        time.hour(),
-        time.minute()
-    )
+    let month = MONTHS[(day.month() - 1) as usize];
+    match day.day() {
+        1 => format!("1er {month} {}", day.year()),
+        nth => format!("{nth} {month} {}", day.year()),
+    }
 }
 
 fn lateness(seconds: u64) -> String {
@@ -290,12 +290,12 @@ fn lateness(seconds: u64) -> String {
 }
 
 #[derive(Default)]
-struct Page {
-    lines: String,
+pub(super) struct Page {
+    pub(super) lines: String,
 }
 
 impl Page {
-    fn heading(&mut self, number: &str) {
+    pub(super) fn heading(&mut self, number: &str) {
         let (left, right) = ("CERTIFICAT DE DESTRUCTION", format!("n° {number}"));
         let gap = WIDTH
             .saturating_sub(left.chars().count() + right.chars().count())
@@ -304,19 +304,19 @@ impl Page {
         self.line(&"=".repeat(WIDTH));
     }
 
-    fn title(&mut self, title: &str) {
+    pub(super) fn title(&mut self, title: &str) {
         self.line("");
         self.line(title);
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         let indent = text.len() - text.trim_start_matches(' ').len();
         for line in broken(text.trim_start_matches(' '), WIDTH - indent) {
             self.line(&format!("{}{line}", " ".repeat(indent)));
         }
     }
 
-    fn row(&mut self, name: &str, value: &str) {
+    pub(super) fn row(&mut self, name: &str, value: &str) {
         let name = format!("{name} ");
         let dots = VALUES.saturating_sub(name.chars().count());
         let mut begin = format!("{name}{} : ", ".".repeat(dots));

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Error, Store, Tx, io_at};
 use crate::frame::Digest;
-use crate::vault::certificate::{Certificate, page};
+use crate::vault::certificate::Paged;
 use crate::vault::durable::{self, Existing};
 use crate::vault::keys::DevicePublic;
 use crate::vault::signed;
@@ -74,11 +74,11 @@ impl Store {
     }
 
     /// Writes the page of a certificate, names it in it, and signs it as this box.
-    pub fn certificate(&self, mut certificate: Certificate) -> Result<(Certificate, Filed), signed::Error> {
-        let page = page(&certificate);
-        certificate.page = Digest::of(page.as_bytes());
+    pub fn certificate<C: Paged>(&self, mut certificate: C) -> Result<(C, Filed), signed::Error> {
+        let page = certificate.page();
+        certificate.names(Digest::of(page.as_bytes()));
         let filed = Filed {
-            number: certificate.number.clone(),
+            number: certificate.number().to_owned(),
             text: signed::sign(&certificate, &self.device)?,
             page,
         };

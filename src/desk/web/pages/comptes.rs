@@ -450,6 +450,7 @@ fn take_keys(visit: &Visit) -> Result<Answer, Refused> {
     let evidence = {
         let mut office = visit.office();
         let taken = office_keys::take_in(office.store(), &keyring, &folder, &session.account, visit.now)?;
+        office.desk.read_keys_again(&folder)?;
         let evidence = office_keys::evidence(office.desk.store.sql(), &keyring)?;
         let message =
             format!("{taken} clé(s) au trousseau, vérifiées ; les fichiers en clair sont détruits.");

@@ -347,13 +347,19 @@ fn end(visit: &Visit) -> Result<Answer, Refused> {
     else {
         return Answer::see_other("/mise-en-service");
     };
-    found(
-        visit.office().store(),
+    let mut office = visit.office();
+    let chef = founder(&chef);
+    let founded = found(
+        office.store(),
         &folder,
         &founder(&admin),
-        (&founder(&chef), &sheet),
+        (&chef, &sheet),
         visit.now,
-    )?;
+    );
+    // What was read from the files at the start goes from memory too.
+    office.desk.read_keys_again(&folder)?;
+    drop(office);
+    founded?;
     visit.app.gate.wall_up();
     Answer::see_other("/entree")
 }

@@ -5,6 +5,9 @@ pub mod agents;
 pub mod comptes;
 pub mod dossier;
 pub mod entree;
+pub mod evenement;
+pub mod file;
+pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
 pub mod recherche;
@@ -16,6 +19,9 @@ use super::Route;
 pub const ALL: &[&[Route]] = &[
     accueil::ROUTES,
     entree::ROUTES,
+    import::ROUTES,
+    file::ROUTES,
+    evenement::ROUTES,
     mise_en_service::ROUTES,
     agents::ROUTES,
     comptes::ROUTES,

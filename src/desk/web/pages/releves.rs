@@ -16,6 +16,8 @@ use crate::desk::infraction::form::Fields;
 use crate::desk::infraction::record::Officer;
 use crate::desk::infraction::search::{self, Query};
 use crate::desk::law::{Law, QualityId};
+use crate::desk::retention::plan::Class;
+use crate::desk::retention::records::is_locked;
 use crate::desk::rights::Act;
 use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
@@ -149,7 +151,18 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
         return shown(visit, visit.form().to_vec(), errors);
     };
     let by = by(visit)?;
-    let files = search::all(visit.office().store().sql(), by, &query)?;
+    let files = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let mut files = Vec::new();
+        for file in search::all(sql, by, &query)? {
+            // What is due and waits for its erasure is shown to nobody, nor does it leave.
+            if !is_locked(sql, Class::Record, &file.number.to_string())? {
+                files.push(file);
+            }
+        }
+        files
+    };
     if files.is_empty() {
         let none = wrong("du", "Aucun dossier ne correspond : il n'y a rien à exporter.");
         return shown(visit, visit.form().to_vec(), vec![none]);

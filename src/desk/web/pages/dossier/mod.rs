@@ -23,6 +23,8 @@ use crate::desk::infraction::search::{self, Motive};
 use crate::desk::infraction::{CaseNumber, Record, Section, blockers, missing, remarks, validate};
 use crate::desk::law::Law;
 use crate::desk::law::natinf::Natinf;
+use crate::desk::retention::plan::Class;
+use crate::desk::retention::records::is_locked;
 use crate::desk::rights::Act;
 use crate::desk::web::dates;
 use crate::desk::web::{Answer, FieldError as PageError, Refused, Route, Shell, Visit, get, post};
@@ -73,6 +75,12 @@ fn opened(visit: &Visit) -> Result<Option<File>, Refused> {
     let mut office = visit.office();
     let store = office.store();
     let file = register::read(store.sql(), by.keys, &number)?;
+    if is_locked(store.sql(), Class::Record, &number.to_string())? {
+        return Err(Refused::Impossible(format!(
+            "Le dossier {number} a atteint son échéance de destruction et attend l'accord des archives : personne ne \
+             peut plus le consulter. Voyez la page Échéances."
+        )));
+    }
     Ok(search::looks(store.sql(), by.account, &number, began)?.map(|_| file))
 }
 

@@ -12,7 +12,7 @@ use crate::desk::infraction::plate::{Reading, Shape};
 use crate::desk::infraction::record::{Holder, Record, total};
 use crate::desk::infraction::register::{self, File, State};
 use crate::desk::infraction::search::{self, Motive};
-use crate::desk::infraction::{Moment, Section, remarks};
+use crate::desk::infraction::{Moment, Section, correction, remarks};
 use crate::desk::law::Law;
 use crate::desk::web::{Answer, Refused, Shell, Visit, dates};
 
@@ -377,7 +377,7 @@ pub fn history(visit: &Visit) -> Result<Answer, Refused> {
             let mut office = visit.office();
             let sql = office.store().sql();
             (
-                register::corrections(sql, keys, &file.number)?,
+                correction::corrections(sql, keys, &file.number)?,
                 search::all_looks(sql, &file.number)?,
             )
         };
