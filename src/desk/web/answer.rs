@@ -2,9 +2,10 @@
 
 use askama::Template;
 
+use super::dates;
 use super::typography;
 use crate::desk::accounts;
-use super::dates;
+use crate::desk::infraction::register;
 use crate::desk::{backup, daily, retention};
 use crate::transfer;
 use crate::vault::store;
@@ -126,6 +127,26 @@ impl From<accounts::Error> for Refused {
     }
 }
 
+impl From<register::Error> for Refused {
+    fn from(error: register::Error) -> Self {
+        match error {
+            register::Error::Store(error) => Self::Store(error),
+            register::Error::Cell(error) => Self::Cell(error),
+            register::Error::NoSuchFile(_) => Self::NotFound,
+            register::Error::Changed(_) => Self::Conflict,
+            register::Error::NothingViewed => Self::Impossible(
+                "Un dossier s'ouvre à partir d'un événement dont vous avez vu au moins une image. Regardez d'abord \
+                 les images, puis recommencez."
+                    .to_owned(),
+            ),
+            register::Error::State(number, _) => Self::Impossible(format!(
+                "L'état du dossier {number} ne le permet plus. Revenez au dossier pour voir où il en est."
+            )),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Refused {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
@@ -144,12 +165,12 @@ impl From<retention::Error> for Refused {
                 dates::long(at_most)
             )),
             Error::NoSuchHold(_) | Error::NoSuchAgreement(_) | Error::NoSuchTask => Self::Conflict,
-            Error::RulingDates => told(
-                "Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.",
-            ),
-            Error::AgreementDates => told(
-                "Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.",
-            ),
+            Error::RulingDates => {
+                told("Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.")
+            }
+            Error::AgreementDates => {
+                told("Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.")
+            }
             error => Self::Failed(error.to_string()),
         }
     }
