@@ -9,7 +9,8 @@ use desk_kit::{Browser, Rig};
 use vigie::desk::accounts::sheet::Suspension;
 use vigie::desk::accounts::totp::Secret;
 use vigie::desk::accounts::{self, By, office_keys};
-use vigie::desk::rights::Role;
+use vigie::desk::rights::{Role, allowed};
+use vigie::desk::web::{Route, Verb, routes};
 use vigie::vault::keys::{OfficeIdentity, office_init};
 
 /// What stands between two marks of a page.
@@ -32,6 +33,27 @@ fn code_of(page: &str) -> String {
     between(page, "affichée cette seule fois : ", ".")
         .trim()
         .to_owned()
+}
+
+/// Whether evidence is shown to whoever is logged in there: by the session, and by every page that shows some.
+fn sees_evidence(rig: &Rig, browser: &mut Browser) -> bool {
+    let idle = jiff::SignedDuration::from_mins(15);
+    let token = browser.token.clone().expect("a cookie");
+    let session = rig.app.sessions.find(&token, rig.now(), idle).expect("a session");
+    let today = rig.now().0.in_tz("Europe/Paris").expect("a zone").date();
+    let sees = session.sheet_until.is_some_and(|until| until >= today);
+    let shows = |route: &&Route| {
+        route.method == Verb::Get && route.act.needs_sheet() && allowed(session.role, route.act)
+    };
+    for route in routes().filter(shows) {
+        let parts = route
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "0" } else { part });
+        let status = browser.get(&parts.collect::<Vec<_>>().join("/")).status;
+        assert_eq!(status == StatusCode::FORBIDDEN, !sees, "{}", route.path);
+    }
+    sees
 }
 
 fn lines(rig: &Rig, kind: &str) -> Vec<String> {
@@ -487,7 +509,7 @@ fn a_chef_makes_an_agents_account_whose_owner_chooses_his_own_access() {
     let mut browser = ondine.enter(rig);
     // Without a sheet, nothing that shows evidence.
     assert!(browser.get("/").text().contains("aucune fiche d’habilitation"));
-    assert_eq!(browser.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut browser));
 }
 
 #[test]
@@ -517,16 +539,23 @@ fn nobody_makes_accounts_beyond_his_role() {
     let town = Town::new();
     let rig = &town.rig;
     let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
-    for (browser, roles) in [(&mut chef, ["dpd", "admin"]), (&mut admin, ["agent", "chef"])] {
+    for (browser, roles) in [(&mut chef, &["admin"][..]), (&mut admin, &["agent", "chef"])] {
         for role in roles {
             let fields = [("nom", "X Y"), ("identifiant", "x.y"), ("role", role)];
-            assert!(
-                browser
-                    .post("/comptes/nouveau", &fields)
-                    .text()
-                    .contains("choisissez l’un des rôles proposés")
-            );
+            let page = browser.post("/comptes/nouveau", &fields).text();
+            assert!(page.contains("choisissez l’un des rôles proposés"), "{role}");
         }
+    }
+    // Nor closes the account of who watches over him.
+    for watcher in [&town.dpd, &town.admin] {
+        let path = format!("/comptes/{}", watcher.id);
+        let at = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
+        let page = chef.post(&format!("{path}/fermer"), &[("version", &at)]);
+        assert!(
+            page.text().contains("Votre rôle ne permet pas"),
+            "{}",
+            page.text()
+        );
     }
     let (id, code) = invite(&mut admin, "ondine", "dpd");
     first_time(rig, &id, "ondine", &code);
@@ -583,7 +612,7 @@ fn a_lost_access_takes_two_people_each_with_half_of_the_code() {
     );
     let mut browser = agent.enter(rig);
     // The keys came along.
-    browser.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut browser));
     let told = lines(rig, "account_changed");
     for what in ["reset_proposed", "reset_confirmed", "enrolled"] {
         assert!(
@@ -632,7 +661,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     let town = Town::new();
     let rig = &town.rig;
     let mut agent = town.agent.enter(rig);
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     let mut chef = town.chef.enter(rig);
     let path = format!("/agents/{}", town.agent.id);
     let page = chef.get(&path).text();
@@ -644,7 +673,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     ];
     let page = chef.post(&path, &[&SHEET[..], &today].concat());
     assert_eq!(page.location(), "/agents", "{}", page.text());
-    assert_eq!(agent.get("/import").location(), "/entree");
+    assert_eq!(agent.get("/").location(), "/entree");
     assert!(
         agent
             .get("/entree")
@@ -653,7 +682,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     );
     let mut agent = town.agent.enter(rig);
     assert!(agent.get("/").text().contains("suspendue depuis le 22/11/2026"));
-    assert_eq!(agent.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut agent));
     let told = lines(rig, "account_changed");
     assert!(
         told.iter()
@@ -687,10 +716,10 @@ fn a_sheet_that_runs_out_while_somebody_works_shows_nothing_from_midnight_on() {
     }
     rig.set_clock("2026-11-22T22:58:00Z");
     let mut agent = town.agent.enter(rig);
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     // Midnight in Paris is 23:00 UTC.
     rig.set_clock("2026-11-22T23:00:01Z");
-    assert_eq!(agent.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut agent));
     agent.get("/mon-compte").expect(StatusCode::OK);
 }
 
@@ -863,7 +892,7 @@ fn changing_ones_access_takes_the_present_one_and_ends_the_session() {
         agent.post("/codes-de-secours", &[("copies", "oui")]).location(),
         "/"
     );
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     let mut former = rig.stranger();
     assert!(
         town.agent

@@ -392,5 +392,18 @@ mod tests {
         let wiped = |time| (Kind::Wiped, time, json!({"camera": "quai"}));
         let attestation = attested(&[wiped("2026-10-20T10:00:00Z"), wiped("2026-12-31T03:00:00Z")]);
         assert_eq!(attestation.wiped.as_deref(), Some("2026-12-31T03:00:00Z"));
+        // The first one after it is told; what is only intended is none.
+        let intended = (
+            Kind::WipeIntended,
+            "2026-12-30T00:00:00Z",
+            json!({"camera": "quai"}),
+        );
+        let lines = [
+            intended,
+            wiped("2026-12-31T03:00:00Z"),
+            wiped("2027-03-31T03:00:00Z"),
+        ];
+        let attestation = attested(&lines);
+        assert_eq!(attestation.wiped.as_deref(), Some("2026-12-31T03:00:00Z"));
     }
 }

@@ -376,6 +376,18 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_ends_within_its_header_is_told_from_what_is_no_item() {
+        let bytes = header().encode();
+        for end in 0..bytes.len() {
+            let error = Header::read(&mut &bytes[..end]).expect_err("cut");
+            match end < MAGIC.len() {
+                true => assert!(matches!(error, Error::NotAnItem), "{end}: {error}"),
+                false => assert!(matches!(error, Error::Truncated { .. }), "{end}: {error}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_header_is_read_as_it_was_written() {
         let bytes = header().encode();
         assert_eq!(bytes.len(), header().encoded_len());

@@ -132,6 +132,20 @@ pub enum Kind {
     InfractionExported,
     /// Infraction files were taken over from the former register.
     InfractionImported,
+    /// A report was signed off, and is never changed again.
+    ReportSealed,
+    /// Somebody asked for a package: of which report, which images.
+    PackageAsked,
+    /// Another one approved it.
+    PackageApproved,
+    /// It was refused, or taken back.
+    PackageRefused,
+    /// The package was made.
+    PackageMade,
+    /// It was sent.
+    PackageSent,
+    /// Its recipient acknowledged it.
+    PackageReceived,
 }
 
 impl Kind {
@@ -192,6 +206,13 @@ impl Kind {
             Self::InfractionSearched => "infraction_searched",
             Self::InfractionExported => "infraction_exported",
             Self::InfractionImported => "infraction_imported",
+            Self::ReportSealed => "report_sealed",
+            Self::PackageAsked => "package_asked",
+            Self::PackageApproved => "package_approved",
+            Self::PackageRefused => "package_refused",
+            Self::PackageMade => "package_made",
+            Self::PackageSent => "package_sent",
+            Self::PackageReceived => "package_received",
         }
     }
 }

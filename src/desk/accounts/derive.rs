@@ -113,7 +113,7 @@ impl Unlocked {
     }
 
     fn part(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(mac(&*self.0, purpose))
+        Zeroizing::new(mac(&self.0, purpose))
     }
 }
 

@@ -269,7 +269,7 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
         reset: !own && active && open.is_none() && (by.role == Role::Chef || by.makes(account.role)),
         confirm: open.is_some_and(|open| open.confirmed.is_none() && open.proposed != by.account && !own),
         withdraw: open.is_some(),
-        close: !own && account.state != State::Closed && by.makes(account.role),
+        close: !own && account.state != State::Closed && by.closes(account.role),
     };
     Answer::page(&One {
         shell: visit.shell(account.person.name.clone()),

@@ -2,16 +2,24 @@
 
 pub mod accueil;
 pub mod agents;
+pub mod certificats;
 pub mod comptes;
+pub mod decisions;
 pub mod dossier;
+pub mod echeances;
 pub mod entree;
 pub mod evenement;
 pub mod file;
+pub mod gels;
 pub mod import;
+pub mod journal;
 pub mod mise_en_service;
 pub mod mon_compte;
 pub mod recherche;
 pub mod releves;
+pub mod sauvegardes;
+pub mod statistiques;
+pub mod taches;
 
 use super::Route;
 
@@ -31,4 +39,12 @@ pub const ALL: &[&[Route]] = &[
     dossier::opening::ROUTES,
     recherche::ROUTES,
     releves::ROUTES,
+    echeances::ROUTES,
+    gels::ROUTES,
+    decisions::ROUTES,
+    taches::ROUTES,
+    certificats::ROUTES,
+    journal::ROUTES,
+    statistiques::ROUTES,
+    sauvegardes::ROUTES,
 ];
