@@ -12,7 +12,7 @@ help:
 	@echo "make demo-desk   serve the demo's desk to a browser, with a user of each role"
 	@echo "make test    every test, with the real networks"
 	@echo "make test-browser   the desk in a real browser, from its first run to a verified package (target/browser/)"
-	@echo "make faults  every call that a round or a transfer makes fails once; quarters of accidents by seed"
+	@echo "make faults  every call that a round, a transfer or a wipe makes fails once; quarters of accidents by seed"
 	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
 	@echo "make fuzz    ten minutes of each fuzz target"
@@ -44,7 +44,7 @@ test: runtime models
 # VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number.
 faults:
 	VIGIE_FAULTS=all VIGIE_SEEDS=$${VIGIE_SEEDS:-100} \
-	    $(CARGO) test --locked --test faults --test faults_transfer --test quarter -- --nocapture
+	    $(CARGO) test --locked --test faults --test faults_transfer --test faults_wipe --test quarter -- --nocapture
 
 check:
 	$(CARGO) fmt --check

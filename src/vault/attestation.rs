@@ -338,6 +338,7 @@ mod tests {
         ];
         let attestation = attested(&begun);
         assert_eq!((attestation.answer, attestation.under_way), (Answer::UnderWay, 1));
+        assert_eq!(attestation.events.discarded, 1);
     }
 
     #[test]

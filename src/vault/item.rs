@@ -380,9 +380,14 @@ mod tests {
         let bytes = header().encode();
         for end in 0..bytes.len() {
             let error = Header::read(&mut &bytes[..end]).expect_err("cut");
-            match end < MAGIC.len() {
-                true => assert!(matches!(error, Error::NotAnItem), "{end}: {error}"),
-                false => assert!(matches!(error, Error::Truncated { .. }), "{end}: {error}"),
+            let promised = if end < FIXED { FIXED } else { bytes.len() };
+            match error {
+                Error::NotAnItem => assert!(end < MAGIC.len(), "{end}"),
+                Error::Truncated { expected, found } => {
+                    assert!(end >= MAGIC.len(), "{end}");
+                    assert_eq!((expected, found), (promised as u64, end as u64));
+                }
+                error => panic!("{end}: {error}"),
             }
         }
     }
