@@ -15,8 +15,8 @@ use super::clock::{Mark, local_date};
 use super::plan::{Class, Object, Planned, Subject, Term, Terms, Upon};
 use super::run::{self, Destroyed, Destroys, Ran, Setting};
 use crate::config::RegimeKind;
-use crate::desk::infraction::{ending, register};
 use crate::desk::infraction::{self, CaseNumber};
+use crate::desk::infraction::{ending, register};
 use crate::desk::office::Office;
 use crate::desk::review::dismissal;
 use crate::desk::{config, review};
@@ -196,10 +196,7 @@ fn recorded(db: &Connection, zone: &TimeZone) -> Result<Vec<Object>, Error> {
 }
 
 fn number(subject: &Subject) -> Result<CaseNumber, Error> {
-    subject
-        .id
-        .parse()
-        .map_err(|_| Error::Damaged(subject.id.clone()))
+    subject.id.parse().map_err(|_| Error::Damaged(subject.id.clone()))
 }
 
 fn erase(tx: &mut Tx<'_>, events: &[EventId], now: BoxTime) -> Result<Destroyed, Error> {
