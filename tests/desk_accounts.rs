@@ -23,7 +23,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 
 /// The second factor that a page's square shows, as it is typed.
 fn secret_of(page: &str) -> Secret {
-    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
+    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
     let bytes = totp_rs::Secret::try_from_base32(&typed).expect("base32");
     Secret::from_bytes(bytes.as_bytes()).expect("20 bytes")
 }
@@ -163,7 +163,7 @@ fn a_desk_is_put_into_service_by_two_people_with_two_factors_each_or_not_at_all(
     let (_, page) = choose(&mut browser, &rig, to, &without);
     assert!(
         page.text()
-            .contains("Habilitation : date : ce champ est obligatoire"),
+            .contains("Habilitation : date : ce champ est obligatoire"),
         "{}",
         page.text()
     );
@@ -550,7 +550,10 @@ fn nobody_makes_accounts_beyond_his_role() {
     for watcher in [&town.dpd, &town.admin] {
         let path = format!("/comptes/{}", watcher.id);
         let at = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
-        let page = chef.post(&format!("{path}/fermer"), &[("version", &at)]);
+        let page = chef.post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        );
         assert!(
             page.text().contains("Votre rôle ne permet pas"),
             "{}",
@@ -781,16 +784,23 @@ fn the_last_chef_and_the_last_admin_stay() {
     let (id, code) = invite(&mut chef, "ondine", "chef");
     let own = format!("/comptes/{}/fermer", town.chef.id);
     assert!(
-        chef.post(&own, &[("version", "9")])
+        chef.post(&own, &[("version", "9"), ("definitif", "oui")])
             .text()
             .contains("votre propre compte")
     );
     let ondine = first_time(rig, &id, "ondine", &code);
     let mut second = ondine.enter(rig);
     let path = format!("/comptes/{}", town.chef.id);
+    let page = second.post(&format!("{path}/fermer"), &[("version", "2")]);
+    assert_eq!(page.location(), path);
+    assert!(second.get(&path).text().contains("Rien n’est fait"));
+    chef.get("/").expect(StatusCode::OK);
     let at = between(&second.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
     second
-        .post(&format!("{path}/fermer"), &[("version", &at)])
+        .post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        )
         .expect(StatusCode::SEE_OTHER);
     assert_eq!(chef.get("/").location(), "/entree", "his session ended at once");
     let mut former = rig.stranger();
