@@ -12,6 +12,7 @@
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
+//! | [`transmission`] | what leaves: final reports, packages, their register |
 //! | [`session`] | who is logged in |
 //! | [`accounts`] | who may log in, how it is proven, by what right |
 //! | [`retention`] | what is due, and its erasure |
@@ -33,6 +34,7 @@ pub mod retention;
 pub mod review;
 pub mod rights;
 pub mod session;
+pub mod transmission;
 pub mod web;
 
 pub use office::Office;

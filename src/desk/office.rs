@@ -6,13 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, backup, config, events, retention, review};
+use super::{accounts, backup, config, events, retention, review, transmission};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
 
 /// The configuration's name in the desk's folder.
 pub const CONFIG: &str = "desk.toml";
+
+/// The folder, in the desk's, in which what browsers send lies until it is taken.
+pub const INCOMING: &str = "incoming";
 
 /// Why the desk does not open.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +55,20 @@ impl Office {
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let config = config::Office::read(&folder.join(CONFIG))?;
         let mut desk = Desk::open(folder, now)?;
+        // What was being sent when it stopped, sealed as it came, is sent again.
+        match std::fs::remove_dir_all(folder.join(INCOMING)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "what was being sent when the desk stopped is not removed");
+            }
+            _ => {}
+        }
         desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
         desk.store.ensure(&retention::OBJECTS, retention::SCHEMA)?;
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
+        desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

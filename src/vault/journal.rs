@@ -116,6 +116,20 @@ pub enum Kind {
     AccountChanged,
     /// A secret key of the service went into the keyring, or its file was destroyed.
     KeyTaken,
+    /// A report was signed off, and is never changed again.
+    ReportSealed,
+    /// Somebody asked for a package: of which report, which images.
+    PackageAsked,
+    /// Another one approved it.
+    PackageApproved,
+    /// It was refused, or taken back.
+    PackageRefused,
+    /// The package was made.
+    PackageMade,
+    /// It was sent.
+    PackageSent,
+    /// Its recipient acknowledged it.
+    PackageReceived,
 }
 
 impl Kind {
@@ -168,6 +182,13 @@ impl Kind {
             Self::SessionRefused => "session_refused",
             Self::AccountChanged => "account_changed",
             Self::KeyTaken => "key_taken",
+            Self::ReportSealed => "report_sealed",
+            Self::PackageAsked => "package_asked",
+            Self::PackageApproved => "package_approved",
+            Self::PackageRefused => "package_refused",
+            Self::PackageMade => "package_made",
+            Self::PackageSent => "package_sent",
+            Self::PackageReceived => "package_received",
         }
     }
 }

@@ -53,9 +53,10 @@ impl Rig {
         let config = folder.path().join("desk.toml");
         let example = std::fs::read_to_string(&config).expect("desk.toml");
         std::fs::write(&config, change(example)).expect("desk.toml");
-        prepare(folder.path());
+        let office_keys = secret_keys(&folder.path().join("keys"));
         let plain = std::fs::read_to_string(folder.path().join("keys/service-2026-Q4.key")).expect("a key");
         let digits = plain.lines().find_map(|line| line.strip_prefix("key: "));
+        prepare(folder.path());
         let now = time("2026-11-22T11:00:00Z");
         let office = Office::open(folder.path(), now).expect("the desk");
         let clock = Arc::new(Mutex::new(now));
@@ -69,7 +70,7 @@ impl Rig {
         let evidence = EvidenceKeys {
             cells: CellKey::generate().expect("a key"),
             index: CellKey::generate().expect("a key"),
-            office: secret_keys(&folder.path().join("keys")),
+            office: office_keys,
         };
         Self {
             folder,
@@ -159,8 +160,9 @@ pub struct Page {
 }
 
 impl Page {
+    /// With plain blanks where the page holds them.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        String::from_utf8_lossy(&self.bytes).replace('\u{a0}', " ")
     }
 
     pub fn location(&self) -> &str {

@@ -253,7 +253,13 @@ impl Service {
         let mut trap = None;
         let allowed = format!("sticks = [{:?}]", stick.path().display().to_string());
         let rig = Rig::prepared(
-            |folder| trap = Some(TrapBox::enrolled(folder)),
+            |folder| {
+                trap = Some(TrapBox::enrolled(folder));
+                // As on any desk that is served: the secret keys lie in no file, they are its users'.
+                for name in ["service-2026-Q4.key", "recovery-2026-Q4.key"] {
+                    fs::remove_file(folder.join("keys").join(name)).expect("a secret key");
+                }
+            },
             |text| {
                 let line = text.lines().find(|line| line.starts_with("sticks = "));
                 let line = line.expect("the example says it").to_owned();

@@ -29,7 +29,13 @@ pub use terms::{Clock, Terms};
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 4] = ["event", "event_by_state", "event_by_agent", "event_frame"];
+pub const OBJECTS: [&str; 5] = [
+    "event",
+    "event_by_facts",
+    "event_aside",
+    "event_by_agent",
+    "event_frame",
+];
 /// The first number of an item that the desk seals itself; a box never comes near.
 pub const FIRST_OWN_ITEM: u32 = 1_000_000;
 

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS event (
     open_by    TEXT,
     open_since TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS event_by_state ON event (state, facts, id);
+CREATE INDEX IF NOT EXISTS event_by_facts ON event (facts, id, state, camera, light, due);
+CREATE INDEX IF NOT EXISTS event_aside ON event (decided, id) WHERE state = 'aside';
 CREATE INDEX IF NOT EXISTS event_by_agent ON event (decided_by, decided);
 CREATE TABLE IF NOT EXISTS event_frame (
     event        TEXT NOT NULL REFERENCES event (id),

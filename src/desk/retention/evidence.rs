@@ -228,3 +228,32 @@ pub fn run_due(office: &mut Office, now: BoxTime, ran: Duration) -> Result<Ran, 
     let setting = Setting::of(&office.config);
     run::carry_out(office.store(), &setting, &Evidence, now, ran)
 }
+
+/// A file's images, and those of them that nobody confirmed for a report: the yearly list of what is too much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surplus {
+    /// The file's number.
+    pub file: String,
+    /// Images that it has.
+    pub images: u64,
+    /// Of these, those that nobody confirmed.
+    pub unconfirmed: u64,
+}
+
+/// The files with more images than were confirmed, by number.
+pub fn surplus(db: &Connection) -> Result<Vec<Surplus>, Error> {
+    let mut query = db.prepare_cached(
+        "SELECT event.file, count(*), sum(event_frame.confirmed IS NULL)
+         FROM event JOIN event_frame ON event_frame.event = event.id
+         WHERE event.file IS NOT NULL GROUP BY event.file
+         HAVING sum(event_frame.confirmed IS NULL) > 0 ORDER BY event.file",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok(Surplus {
+            file: row.get(0)?,
+            images: row.get(1)?,
+            unconfirmed: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

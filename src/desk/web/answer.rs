@@ -2,7 +2,10 @@
 
 use askama::Template;
 
+use super::typography;
 use crate::desk::accounts;
+use super::dates;
+use crate::desk::{backup, daily, retention};
 use crate::transfer;
 use crate::vault::store;
 
@@ -43,7 +46,7 @@ pub enum Answer {
 impl Answer {
     /// A page from its template.
     pub fn page(template: &impl Template) -> Result<Self, Refused> {
-        Ok(Self::Page(template.render()?))
+        Ok(Self::Page(typography::held(&template.render()?)))
     }
 
     /// To another page, after a form.
@@ -126,5 +129,47 @@ impl From<accounts::Error> for Refused {
 impl From<rusqlite::Error> for Refused {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<retention::Error> for Refused {
+    fn from(error: retention::Error) -> Self {
+        use retention::Error;
+        let told = |message: &str| Self::Impossible(message.to_owned());
+        match error {
+            Error::Store(error) => Self::Store(error),
+            Error::Cell(error) => Self::Cell(error),
+            Error::HoldTerm { at_most, .. } => Self::Impossible(format!(
+                "Un gel prend fin après aujourd’hui et au plus tard le {} (six mois) ; il peut être renouvelé.",
+                dates::long(at_most)
+            )),
+            Error::NoSuchHold(_) | Error::NoSuchAgreement(_) | Error::NoSuchTask => Self::Conflict,
+            Error::RulingDates => told(
+                "Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.",
+            ),
+            Error::AgreementDates => told(
+                "Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.",
+            ),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<backup::Error> for Refused {
+    fn from(error: backup::Error) -> Self {
+        match error {
+            backup::Error::Store(error) => Self::Store(error),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<daily::Error> for Refused {
+    fn from(error: daily::Error) -> Self {
+        match error {
+            daily::Error::Retention(error) => error.into(),
+            daily::Error::Backup(error) => error.into(),
+            daily::Error::Review(error) => Self::Failed(error.to_string()),
+        }
     }
 }

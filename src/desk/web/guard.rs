@@ -154,7 +154,7 @@ async fn gather(
 
 async fn take_parts(visit: &mut Visit, parts: &mut Multipart) -> Result<(), Refused> {
     let incoming = {
-        let folder = visit.office().folder.join("incoming");
+        let folder = visit.office().folder.join(crate::desk::office::INCOMING);
         std::fs::create_dir_all(&folder)
             .and_then(|()| tempfile::tempdir_in(&folder))
             .map_err(|error| Refused::Failed(format!("{}: {error}", folder.display())))?

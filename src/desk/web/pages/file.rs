@@ -254,7 +254,8 @@ fn queue(visit: &Visit) -> Result<Answer, Refused> {
     let midnight = visit.now.0.to_zoned(zone.clone()).start_of_day();
     let today = midnight.map_or(visit.now, |zoned| BoxTime(zoned.timestamp()));
     let [retained, dismissed] = list::decided_by(sql, &session.account, today)?;
-    let cameras = list::cameras(sql)?;
+    let cameras = office.config.camera.iter();
+    let cameras = cameras.map(|camera| (camera.id.to_string(), camera.site.clone())).collect();
     let waits = |event: &&Event| matches!(event.state, State::New | State::Seen);
     let view = QueuePage {
         shell,
@@ -263,10 +264,7 @@ fn queue(visit: &Visit) -> Result<Answer, Refused> {
             .into_iter()
             .map(|event| Line::of(event, visit, &zone, &session.account))
             .collect(),
-        cameras: cameras
-            .into_iter()
-            .map(|(id, site)| (id.to_string(), site))
-            .collect(),
+        cameras,
         query: asked.query(),
         asked,
         total,

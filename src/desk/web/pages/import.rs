@@ -15,6 +15,7 @@ use askama::Template;
 
 use crate::desk::events::index::{self, Unread};
 use crate::desk::events::{self, Terms};
+use crate::desk::office::INCOMING;
 use crate::desk::rights::Act;
 use crate::desk::web::visit::Upload;
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
@@ -150,7 +151,7 @@ fn start(visit: &Visit, source: Source) -> Result<Answer, Refused> {
 
 fn from_browser(visit: &Visit) -> Result<Answer, Refused> {
     let failed = |error: std::io::Error| Refused::Failed(format!("incoming: {error}"));
-    let incoming = visit.office().folder.join("incoming");
+    let incoming = visit.office().folder.join(INCOMING);
     let taken = tempfile::Builder::new()
         .prefix("lot-")
         .tempdir_in(&incoming)
@@ -250,7 +251,8 @@ const AT_ONCE: usize = 200;
 /// Indexes what came and has no row: where that was cut off, the next agent who asks for the list makes up for it.
 /// How many events this session cannot read.
 pub fn catch_up(visit: &Visit) -> Result<usize, Refused> {
-    if visit.app.importing.job().is_some_and(|job| !job.standing().over) {
+    let importing = &visit.app.importing;
+    if importing.is_indexed() || importing.job().is_some_and(|job| !job.standing().over) {
         return Ok(0);
     }
     let keys = visit.evidence()?;
@@ -262,6 +264,7 @@ pub fn catch_up(visit: &Visit) -> Result<usize, Refused> {
         (unread.collect::<Result<Vec<_>, _>>()?, terms(&office.config))
     };
     if unread.is_empty() {
+        importing.set_indexed();
         return Ok(0);
     }
     let mut failed = 0;

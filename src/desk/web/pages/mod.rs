@@ -2,13 +2,21 @@
 
 pub mod accueil;
 pub mod agents;
+pub mod certificats;
 pub mod comptes;
+pub mod decisions;
+pub mod echeances;
 pub mod entree;
+pub mod gels;
+pub mod journal;
 pub mod evenement;
 pub mod file;
 pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
+pub mod sauvegardes;
+pub mod statistiques;
+pub mod taches;
 
 use super::Route;
 
@@ -24,4 +32,12 @@ pub const ALL: &[&[Route]] = &[
     comptes::ROUTES,
     mon_compte::ROUTES,
     mon_compte::RENEWING,
+    echeances::ROUTES,
+    gels::ROUTES,
+    decisions::ROUTES,
+    taches::ROUTES,
+    certificats::ROUTES,
+    journal::ROUTES,
+    statistiques::ROUTES,
+    sauvegardes::ROUTES,
 ];

@@ -280,17 +280,31 @@ fn pixels([x, y, w, h]: [f32; 4], size: FrameSize) -> [u32; 4] {
     [left, top, right - left, bottom - top].map(|side| side.round() as u32)
 }
 
-/// A mask as an SVG path over the upright picture.
+/// A mask as an SVG path over the upright picture: equal runs of rows that follow one another are one rectangle.
 fn path(mask: &Mask, manifest: &Manifest) -> String {
     let runs = mask.runs();
     let [w, h] = runs.unit.map(u32::from);
-    let mut path = String::new();
+    let mut boxes: Vec<[u32; 4]> = Vec::new();
     for [row, first, count] in runs.runs {
+        let above = boxes
+            .iter_mut()
+            .rev()
+            .take_while(|[top, _, _, rows]| top + rows + 1 >= row);
+        let grown = above
+            .into_iter()
+            .find(|[top, left, across, rows]| (top + rows, *left, *across) == (row, first, count));
+        match grown {
+            Some([_, _, _, rows]) => *rows += 1,
+            None => boxes.push([row, first, count, 1]),
+        }
+    }
+    let mut path = String::new();
+    for [row, first, count, rows] in boxes {
         let stored = Region {
             x: first * w,
             y: row * h,
             width: count * w,
-            height: h,
+            height: rows * h,
         };
         let stored = stored.clipped(manifest.size);
         let Region { x, y, width, height } = manifest.orientation.region_to_upright(stored, manifest.size);

@@ -5,6 +5,7 @@
 //! is taken, and answered with a return file: on the stick that it came from, or to be fetched by the browser.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -97,6 +98,7 @@ impl Drop for Ending {
 #[derive(Debug, Default)]
 pub struct Importing {
     last: Mutex<Option<(Arc<Job>, Option<JoinHandle<()>>)>>,
+    indexed: AtomicBool,
 }
 
 impl Importing {
@@ -105,12 +107,23 @@ impl Importing {
         self.lock().as_ref().map(|(job, _)| job.clone())
     }
 
+    /// Whether every event that came has its row, as far as is known.
+    pub fn is_indexed(&self) -> bool {
+        self.indexed.load(Ordering::SeqCst)
+    }
+
+    /// Every event that came has its row.
+    pub fn set_indexed(&self) {
+        self.indexed.store(true, Ordering::SeqCst);
+    }
+
     /// Begins one with the keys of a session.
     pub fn start(&self, app: &Arc<App>, keys: Arc<EvidenceKeys>, source: Source) -> Result<(), Busy> {
         let mut last = self.lock();
         if last.as_ref().is_some_and(|(job, _)| !job.standing().over) {
             return Err(Busy);
         }
+        self.indexed.store(false, Ordering::SeqCst);
         let job = Arc::new(Job::default());
         let ending = Ending(job.clone());
         let app = app.clone();
