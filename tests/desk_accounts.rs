@@ -427,6 +427,21 @@ fn logging_in_changes_the_cookie_and_logging_out_ends_it() {
 }
 
 #[test]
+fn whoever_logs_in_where_somebody_else_is_logged_in_takes_his_place() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let mut browser = town.agent.enter(rig);
+    let former = browser.token.clone();
+    town.dpd.enter(rig);
+    rig.advance(30);
+    let code = town.dpd.secret.code_at(rig.now());
+    assert_eq!(browser.post("/entree", &town.dpd.fields(&code)).location(), "/");
+    let mut thief = rig.stranger();
+    thief.token = former;
+    assert_eq!(thief.get("/").location(), "/entree");
+}
+
+#[test]
 fn the_notice_is_accepted_every_year_before_anything_else() {
     let town = Town::new();
     let rig = &town.rig;
@@ -840,6 +855,25 @@ fn the_dpd_and_the_admin_hold_no_key_to_evidence_even_with_the_database() {
             cells: proven.keyring.register.0.clone(),
             index: proven.keyring.register.0.clone(),
         };
+        let public = keys.join("service-2027-Q1.pub");
+        let (right, aside) = (
+            std::fs::read(&public).expect("a key"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let _: OfficeIdentity =
+            office_init(aside.path(), "2027-Q1".parse().expect("a quarter")).expect("other keys");
+        std::fs::copy(aside.path().join("service-2027-Q1.pub"), &public).expect("another's");
+        let page = chef.post("/cles", &[("coffre", "oui")]);
+        assert!(
+            page.text().contains("ne correspond pas à la clé publique"),
+            "{}",
+            page.text()
+        );
+        assert!(
+            keys.join("service-2027-Q1.key").exists(),
+            "what may be needed is not destroyed"
+        );
+        std::fs::write(&public, right).expect("put back");
         assert!(office_keys::all(sql, &forged).is_err());
     }
 }

@@ -59,11 +59,30 @@ const HOLD: [(&str, &str); 6] = [
 fn every_due_date_is_on_screen_and_what_is_due_goes_when_it_is_told_to() {
     let rig = Rig::new();
     event(&rig, EVENT, "2026-10-30T10:00:00Z", "videoprotection", None);
-    event(&rig, "00112233445566bb", "2026-10-01T10:00:00Z", "videoprotection", None);
-    event(&rig, "00112233445566cc", "2024-11-30T10:00:00Z", "videoprotection", Some("2024-EXE-0007"));
+    event(
+        &rig,
+        "00112233445566bb",
+        "2026-10-01T10:00:00Z",
+        "videoprotection",
+        None,
+    );
+    event(
+        &rig,
+        "00112233445566cc",
+        "2024-11-30T10:00:00Z",
+        "videoprotection",
+        Some("2024-EXE-0007"),
+    );
     let mut browser = chef(&rig);
     let page = ok(browser.get("/echeances"));
-    for told in [EVENT, "29/11/2026", "Dans 7 jours", "À détruire", "2024-EXE-0007", "30/11/2026"] {
+    for told in [
+        EVENT,
+        "29/11/2026",
+        "Dans 7 jours",
+        "À détruire",
+        "2024-EXE-0007",
+        "30/11/2026",
+    ] {
         assert!(page.contains(told), "{told} in {page}");
     }
     let only = ok(browser.get("/echeances?etat=echus&categorie=unreviewed"));
@@ -73,12 +92,23 @@ fn every_due_date_is_on_screen_and_what_is_due_goes_when_it_is_told_to() {
     let gone = ok(browser.get("/echeances?etat=tous"));
     assert!(!gone.contains("00112233445566bb") && gone.contains(EVENT));
     let certificates = ok(browser.get("/certificats"));
-    let number = certificates.split("/certificats/").nth(1).and_then(|rest| rest.split('"').next()).expect("a number");
+    let number = certificates
+        .split("/certificats/")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a number");
     let sheet = ok(browser.get(&format!("/certificats/{number}")));
-    assert!(sheet.contains("CERTIFICAT DE DESTRUCTION") && sheet.contains("Retard"), "{sheet}");
-    let original = browser.get(&format!("/certificats/{number}/original")).expect(StatusCode::OK);
+    assert!(
+        sheet.contains("CERTIFICAT DE DESTRUCTION") && sheet.contains("Retard"),
+        "{sheet}"
+    );
+    let original = browser
+        .get(&format!("/certificats/{number}/original"))
+        .expect(StatusCode::OK);
     assert!(original.text().starts_with("vigie erasure certificate 1\n"));
-    browser.get("/certificats/destruction-999999").expect(StatusCode::NOT_FOUND);
+    browser
+        .get("/certificats/destruction-999999")
+        .expect(StatusCode::NOT_FOUND);
 }
 
 #[test]
@@ -88,10 +118,21 @@ fn the_dpd_sees_deadlines_and_registers_and_no_link_to_an_image() {
     let mut dpd = rig.browser(Role::Dpd, DPD);
     let page = ok(dpd.get("/echeances"));
     assert!(page.contains(EVENT) && !page.contains("/evenement/"), "{page}");
-    for path in ["/echeances/gels", "/echeances/accords", "/echeances/decisions", "/echeances/taches", "/journal", "/statistiques"] {
+    for path in [
+        "/echeances/gels",
+        "/echeances/accords",
+        "/echeances/decisions",
+        "/echeances/taches",
+        "/journal",
+        "/statistiques",
+    ] {
         ok(dpd.get(path));
     }
-    for path in ["/echeances/gels/nouveau", "/echeances/accords/nouveau", "/echeances/decisions/nouvelle"] {
+    for path in [
+        "/echeances/gels/nouveau",
+        "/echeances/accords/nouveau",
+        "/echeances/decisions/nouvelle",
+    ] {
         dpd.get(path).expect(StatusCode::FORBIDDEN);
     }
 }
@@ -111,29 +152,46 @@ fn a_hold_is_put_on_with_all_it_needs_and_the_dpd_takes_note_of_it() {
         ("fin", "2027-05-23"),
         ("fin", "demain"),
     ] {
-        let fields = HOLD.map(|(name, value)| if name == field { (name, wrong) } else { (name, value) });
+        let fields = HOLD.map(|(name, value)| {
+            if name == field {
+                (name, wrong)
+            } else {
+                (name, value)
+            }
+        });
         let page = ok(browser.post("/echeances/gels/nouveau", &fields));
-        assert!(page.contains("role=\"alert\"") && page.contains(&format!("{field}-faute")), "{field} {wrong}: {page}");
+        assert!(
+            page.contains("role=\"alert\"") && page.contains(&format!("{field}-faute")),
+            "{field} {wrong}: {page}"
+        );
     }
     assert!(ok(dpd.get("/echeances/gels")).contains("Aucun gel"));
     let page = browser.post("/echeances/gels/nouveau", &HOLD);
     assert!(after(&mut browser, page).contains("parquet 26-117"));
     let page = ok(dpd.get("/echeances"));
     assert!(page.contains("pas encore pris connaissance : 1"), "{page}");
-    browser.post("/echeances/gels/1/noter", &[]).expect(StatusCode::FORBIDDEN);
+    browser
+        .post("/echeances/gels/1/noter", &[])
+        .expect(StatusCode::FORBIDDEN);
     let page = dpd.post("/echeances/gels/1/noter", &[]);
     assert!(after(&mut dpd, page).contains("Prise de connaissance"));
     // It is due, and stays.
     let page = browser.post("/echeances/executer", &[]);
     assert!(after(&mut browser, page).contains("Rien n’est à détruire"));
-    let fields = [("reference", "parquet 26-117 bis"), ("motif", "prolongation"), ("fin", "2027-05-20")];
+    let fields = [
+        ("reference", "parquet 26-117 bis"),
+        ("motif", "prolongation"),
+        ("fin", "2027-05-20"),
+    ];
     let page = browser.post("/echeances/gels/1/renouveler", &fields);
     assert!(after(&mut browser, page).contains("parquet 26-117 bis"));
     for id in ["1", "2"] {
         let page = browser.post(&format!("/echeances/gels/{id}/lever"), &[]);
         assert!(after(&mut browser, page).contains("Levé"));
     }
-    browser.post("/echeances/gels/1/lever", &[]).expect(StatusCode::CONFLICT);
+    browser
+        .post("/echeances/gels/1/lever", &[])
+        .expect(StatusCode::CONFLICT);
     let page = browser.post("/echeances/executer", &[]);
     assert!(after(&mut browser, page).contains("1 objet(s) détruit(s)"));
 }
@@ -147,7 +205,10 @@ fn what_may_not_be_erased_is_told_and_goes_with_an_agreement() {
     assert!(after(&mut browser, page).contains("1 verrouillé(s)"));
     assert!(ok(browser.get("/echeances")).contains("accord d’élimination requis"));
     let bordereau = ok(browser.get("/echeances/bordereau"));
-    assert!(bordereau.contains("Visa du directeur des archives") && bordereau.contains("30 jours"), "{bordereau}");
+    assert!(
+        bordereau.contains("Visa du directeur des archives") && bordereau.contains("30 jours"),
+        "{bordereau}"
+    );
     let fields = [
         ("categorie", "unreviewed"),
         ("archives", "Archives départementales 94"),
@@ -168,7 +229,13 @@ fn what_may_not_be_erased_is_told_and_goes_with_an_agreement() {
 #[test]
 fn a_final_relaxe_has_the_images_of_the_file_erased_at_once() {
     let rig = Rig::new();
-    event(&rig, EVENT, "2026-06-01T10:00:00Z", "videoprotection", Some("2026-EXE-0007"));
+    event(
+        &rig,
+        EVENT,
+        "2026-06-01T10:00:00Z",
+        "videoprotection",
+        Some("2026-EXE-0007"),
+    );
     let mut browser = chef(&rig);
     let fields = [
         ("dossier", "2026-EXE-0007"),
@@ -188,7 +255,9 @@ fn a_final_relaxe_has_the_images_of_the_file_erased_at_once() {
         ("reference", "2026-117"),
         ("date", "2026-11-20"),
     ];
-    browser.post("/echeances/accords/nouveau", &agreement).expect(StatusCode::SEE_OTHER);
+    browser
+        .post("/echeances/accords/nouveau", &agreement)
+        .expect(StatusCode::SEE_OTHER);
     let page = browser.post("/echeances/executer", &[]);
     assert!(after(&mut browser, page).contains("1 objet(s) détruit(s)"));
 }
@@ -198,7 +267,9 @@ fn a_clock_that_leapt_is_said_aloud_and_a_chef_may_say_that_it_is_right() {
     let rig = Rig::new();
     event(&rig, EVENT, "2026-11-20T10:00:00Z", "videoprotection", None);
     let mut browser = chef(&rig);
-    browser.post("/echeances/executer", &[]).expect(StatusCode::SEE_OTHER);
+    browser
+        .post("/echeances/executer", &[])
+        .expect(StatusCode::SEE_OTHER);
     rig.set_clock("2027-03-01T11:00:00Z");
     let mut browser = chef(&rig);
     assert!(ok(browser.get("/echeances")).contains("La date de l’horloge est exacte"));
@@ -215,10 +286,18 @@ fn the_journal_is_searched_on_record_and_its_export_holds() {
     let rig = Rig::new();
     event(&rig, EVENT, "2026-10-01T10:00:00Z", "videoprotection", None);
     let mut browser = chef(&rig);
-    browser.post("/echeances/gels/nouveau", &HOLD).expect(StatusCode::SEE_OTHER);
+    browser
+        .post("/echeances/gels/nouveau", &HOLD)
+        .expect(StatusCode::SEE_OTHER);
     let page = ok(browser.get("/journal"));
-    assert!(page.contains("Gel n°") && page.contains("Têtes de journal"), "{page}");
-    assert!(!page.contains("Recherche dans le journal"), "reading it as it is leaves no line");
+    assert!(
+        page.contains("Gel n°") && page.contains("Têtes de journal"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("Recherche dans le journal"),
+        "reading it as it is leaves no line"
+    );
     let found = ok(browser.get(&format!("/journal?objet={EVENT}&type=held")));
     assert!(found.contains("procureur") && !found.contains("Ouverture du poste</td>"));
     assert!(ok(browser.get("/journal")).contains("Recherche dans le journal"));
@@ -242,9 +321,14 @@ fn the_journal_is_searched_on_record_and_its_export_holds() {
 fn tasks_are_answered_once_by_what_was_found() {
     let rig = Rig::new();
     let mut browser = chef(&rig);
-    browser.post("/echeances/executer", &[]).expect(StatusCode::SEE_OTHER);
+    browser
+        .post("/echeances/executer", &[])
+        .expect(StatusCode::SEE_OTHER);
     let page = ok(browser.get("/echeances/taches"));
-    assert!(page.contains("2d semestre 2026") && page.contains("année 2026"), "{page}");
+    assert!(
+        page.contains("2d semestre 2026") && page.contains("année 2026"),
+        "{page}"
+    );
     let to = "/echeances/taches/journal-review/2026-S2";
     assert!(ok(browser.get(to)).contains("Ouvrir le journal"));
     assert!(ok(browser.post(to, &[("constat", ""), ("nombre", "x")])).contains("constat-faute"));
@@ -252,7 +336,9 @@ fn tasks_are_answered_once_by_what_was_found() {
     let page = browser.post(to, &fields);
     assert!(after(&mut browser, page).contains("Rien d’anormal"));
     browser.post(to, &fields).expect(StatusCode::CONFLICT);
-    browser.get("/echeances/taches/journal-review/1999-S1").expect(StatusCode::NOT_FOUND);
+    browser
+        .get("/echeances/taches/journal-review/1999-S1")
+        .expect(StatusCode::NOT_FOUND);
     ok(browser.get("/echeances/surnumeraires"));
 }
 
@@ -260,12 +346,24 @@ fn tasks_are_answered_once_by_what_was_found() {
 fn small_counts_are_hidden() {
     let rig = Rig::new();
     for nth in 0..6 {
-        event(&rig, &format!("00112233445566{nth:02}"), "2026-11-01T10:00:00Z", "videoprotection", None);
+        event(
+            &rig,
+            &format!("00112233445566{nth:02}"),
+            "2026-11-01T10:00:00Z",
+            "videoprotection",
+            None,
+        );
     }
     event(&rig, EVENT, "2026-10-01T10:00:00Z", "videoprotection", None);
     let page = ok(chef(&rig).get("/statistiques"));
-    assert!(page.contains("novembre 2026") && page.contains(">6</td>"), "{page}");
-    assert!(page.contains("octobre 2026") && page.contains("&#60; 5") || page.contains("&lt; 5"), "{page}");
+    assert!(
+        page.contains("novembre 2026") && page.contains(">6</td>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("octobre 2026") && page.contains("&#60; 5") || page.contains("&lt; 5"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -281,7 +379,10 @@ fn the_admin_backs_up_to_a_declared_disk_while_the_desk_is_served_and_to_no_othe
     }
     let page = admin.post("/sauvegardes/nouvelle", &[("support", "0"), ("cles", "0")]);
     let page = after(&mut admin, page);
-    assert!(page.contains("complète et relue") && page.contains("du jour"), "{page}");
+    assert!(
+        page.contains("complète et relue") && page.contains("du jour"),
+        "{page}"
+    );
     assert!(disk.path().join("sauvegarde-vigie/000001/vault.db").is_file());
     rig.set_clock("2026-11-30T11:00:00Z");
     let mut admin = rig.browser(Role::Admin, "00000000000000a1");

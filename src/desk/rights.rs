@@ -196,8 +196,7 @@ mod tests {
         // Agent, Chef, Dpd, Admin, in the order of Act::ALL.
         let expected = [
             "xxxx", "xxxx", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", ".x..", ".x..",
-            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x",
-            "..x.",
+            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x", "..x.",
         ];
         assert_eq!(table, expected);
     }

@@ -135,6 +135,8 @@ pub enum Rule {
     RecoveryKey,
     /// No key of the service is there.
     NoServiceKey,
+    /// A secret key is not that of the public one of its quarter.
+    KeyDoesNotFit,
 }
 
 impl Rule {
@@ -162,6 +164,9 @@ impl Rule {
             Self::SetUp => "Ce bureau est déjà en service.",
             Self::RecoveryKey => {
                 "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
+            }
+            Self::KeyDoesNotFit => {
+                "Une clé secrète du service ne correspond pas à la clé publique du même trimestre : elle n’ouvrirait pas ce que les boîtiers scellent. Remettez les deux fichiers qui vont ensemble, puis recommencez."
             }
             Self::NoServiceKey => "Aucune clé secrète du service n’a été trouvée dans le dossier des clés.",
         }

@@ -120,7 +120,15 @@ impl Mark {
             // Not if the clock went back since. A weekend that falls into the proof does not put it off; more is a leap
             // of its own.
             Some(leap) if passed >= ran - STEP => Leap {
-                to: later(leap.to, if passed > ran + WEEKEND { ran } else { passed.max(ran) }).min(now),
+                to: later(
+                    leap.to,
+                    if passed > ran + WEEKEND {
+                        ran
+                    } else {
+                        passed.max(ran)
+                    },
+                )
+                .min(now),
                 ran_seconds: leap.ran_seconds.saturating_add(seconds(ran)),
                 ..leap
             },

@@ -2,9 +2,9 @@
 
 use askama::Template;
 
+use super::dates;
 use super::typography;
 use crate::desk::accounts;
-use super::dates;
 use crate::desk::{backup, daily, retention};
 use crate::transfer;
 use crate::vault::store;
@@ -121,6 +121,14 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Busy => Self::Impossible(
                 "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
             ),
+            accounts::Error::Key(error) => {
+                tracing::error!(%error, "a key file cannot be used");
+                Self::Impossible(
+                    "Un fichier du dossier des clés ne peut être utilisé : abîmé, lisible par d’autres, ou simple lien. \
+                     L’administrateur en trouvera la cause dans le journal technique."
+                        .to_owned(),
+                )
+            }
             other => Self::Failed(other.to_string()),
         }
     }
@@ -144,12 +152,12 @@ impl From<retention::Error> for Refused {
                 dates::long(at_most)
             )),
             Error::NoSuchHold(_) | Error::NoSuchAgreement(_) | Error::NoSuchTask => Self::Conflict,
-            Error::RulingDates => told(
-                "Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.",
-            ),
-            Error::AgreementDates => told(
-                "Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.",
-            ),
+            Error::RulingDates => {
+                told("Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.")
+            }
+            Error::AgreementDates => {
+                told("Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.")
+            }
             error => Self::Failed(error.to_string()),
         }
     }

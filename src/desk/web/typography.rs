@@ -46,7 +46,9 @@ fn push(out: &mut String, text: &str, literal: bool) {
     let mut signs = text.chars().peekable();
     let mut after_opening = false;
     while let Some(sign) = signs.next() {
-        let before_sign = signs.peek().is_some_and(|next| matches!(next, ':' | ';' | '?' | '!' | '»'));
+        let before_sign = signs
+            .peek()
+            .is_some_and(|next| matches!(next, ':' | ';' | '?' | '!' | '»'));
         let blank = sign == ' ' && (before_sign || after_opening);
         out.push(if blank { '\u{a0}' } else { sign });
         after_opening = sign == '«';

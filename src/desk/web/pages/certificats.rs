@@ -39,7 +39,11 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     let (mut all, device, zone) = {
         let office = visit.office();
         let store = &office.desk.store;
-        (certificates(store.sql())?, store.device_key().clone(), office.config.time_zone())
+        (
+            certificates(store.sql())?,
+            store.device_key().clone(),
+            office.config.time_zone(),
+        )
     };
     let row = |filed: &Filed| {
         if let Ok(read) = signed::read::<ErasureCertificate>(&filed.text, &device, "the desk") {
@@ -55,14 +59,22 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
             return (Some(read.ended), what, late);
         }
         match signed::read::<Certificate>(&filed.text, &device, "the desk") {
-            Ok(read) => (Some(read.ended), "Événement écarté".to_owned(), "aucun".to_owned()),
+            Ok(read) => (
+                Some(read.ended),
+                "Événement écarté".to_owned(),
+                "aucun".to_owned(),
+            ),
             Err(_) => (None, "Signature non valable".to_owned(), String::new()),
         }
     };
     let mut rows: Vec<_> = all.drain(..).map(|filed| (row(&filed), filed.number)).collect();
     rows.sort_by(|a, b| (b.0.0, &b.1).cmp(&(a.0.0, &a.1)));
     let pages = rows.len().div_ceil(PAGE).max(1);
-    let page = visit.query("page").and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, pages);
+    let page = visit
+        .query("page")
+        .and_then(|page| page.parse().ok())
+        .unwrap_or(1)
+        .clamp(1, pages);
     let total = rows.len();
     let rows = rows.into_iter().skip((page - 1) * PAGE).take(PAGE);
     let rows = rows.map(|((done, what, late), number)| Row {

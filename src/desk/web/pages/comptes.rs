@@ -421,7 +421,8 @@ fn keys_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> 
         plain: plain.service.iter().filter_map(|(path, _)| name(path)).collect(),
     };
     let attention = plain.fault().err().and_then(|fault| match fault {
-        accounts::Error::Refused(accounts::Rule::RecoveryKey) => Some(accounts::Rule::RecoveryKey.french()),
+        accounts::Error::Refused(accounts::Rule::NoServiceKey) => None,
+        accounts::Error::Refused(rule) => Some(rule.french()),
         _ => None,
     });
     let inputs = (!keys.plain.is_empty() && attention.is_none()).then(|| {

@@ -64,7 +64,11 @@ fn rulings(visit: &Visit) -> Result<Answer, Refused> {
     ];
     Answer::page(&Rulings {
         rows,
-        at_once: at_once.into_iter().filter(|(so, _)| *so).map(|(_, words)| words).collect(),
+        at_once: at_once
+            .into_iter()
+            .filter(|(so, _)| *so)
+            .map(|(_, words)| words)
+            .collect(),
         may_write: allowed(session.role, Act::WriteDeadlines),
         shell: visit.shell("Décisions de justice"),
     })
@@ -95,17 +99,29 @@ fn ruling_form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused
 
 fn day(visit: &Visit, field: &'static str, label: &str) -> Result<Date, Vec<FieldError>> {
     let day = visit.field(field).and_then(|text| text.parse::<Date>().ok());
-    day.ok_or_else(|| wrong(field, format!("{label} : écrivez une date, par exemple 2027-03-31.")))
+    day.ok_or_else(|| {
+        wrong(
+            field,
+            format!("{label} : écrivez une date, par exemple 2027-03-31."),
+        )
+    })
 }
 
 fn rule(visit: &Visit) -> Result<Answer, Refused> {
     let mut errors = missing(
         visit,
-        &[("dossier", "Numéro du dossier"), ("issue", "Décision"), ("reference", "Juridiction et référence")],
+        &[
+            ("dossier", "Numéro du dossier"),
+            ("issue", "Décision"),
+            ("reference", "Juridiction et référence"),
+        ],
     );
     let file = visit.field("dossier").unwrap_or_default().to_owned();
     if !file.is_empty() && !is_known(visit, Class::Record, &file)? {
-        errors.extend(wrong("dossier", "Numéro du dossier : aucun dossier de ce numéro n’est conservé au poste."));
+        errors.extend(wrong(
+            "dossier",
+            "Numéro du dossier : aucun dossier de ce numéro n’est conservé au poste.",
+        ));
     }
     let today = today(visit)?;
     let decided = day(visit, "date", "Date de la décision");
@@ -116,10 +132,14 @@ fn rule(visit: &Visit) -> Result<Answer, Refused> {
     if let (Ok(decided), Ok(final_on)) = (&decided, &final_on)
         && final_on < decided
     {
-        errors.extend(wrong("definitive", "Définitive à compter du : pas avant la date de la décision."));
+        errors.extend(wrong(
+            "definitive",
+            "Définitive à compter du : pas avant la date de la décision.",
+        ));
     }
     let outcome = visit.field("issue").and_then(Outcome::named);
-    let (Ok(decided), Ok(final_on), Some(outcome), true) = (&decided, &final_on, outcome, errors.is_empty()) else {
+    let (Ok(decided), Ok(final_on), Some(outcome), true) = (&decided, &final_on, outcome, errors.is_empty())
+    else {
         errors.extend(decided.err().unwrap_or_default());
         errors.extend(final_on.err().unwrap_or_default());
         return ruling_form(visit, errors);
@@ -133,7 +153,10 @@ fn rule(visit: &Visit) -> Result<Answer, Refused> {
     };
     let session = visit.session()?;
     let by = (session.account.as_str(), &session.register.0);
-    visit.office().store().transaction(|tx| records::rule(tx, &new, by, today, visit.now))?;
+    visit
+        .office()
+        .store()
+        .transaction(|tx| records::rule(tx, &new, by, today, visit.now))?;
     visit.flash("La décision est enregistrée.");
     Answer::see_other("/echeances/decisions")
 }
@@ -169,14 +192,22 @@ fn agreements(visit: &Visit) -> Result<Answer, Refused> {
             reference: record.agreement.reference.clone(),
             archives: record.archives.clone(),
             from: dates::short(record.agreement.from),
-            until: record.agreement.until.map_or_else(|| "sans terme".to_owned(), dates::short),
+            until: record
+                .agreement
+                .until
+                .map_or_else(|| "sans terme".to_owned(), dates::short),
             by: name(&names, &record.entered.0),
-            in_force: record.agreement.from <= today && record.agreement.until.is_none_or(|until| today <= until),
+            in_force: record.agreement.from <= today
+                && record.agreement.until.is_none_or(|until| today <= until),
         })
         .collect();
     let covered = |class: &Class| rows.iter().any(|row| row.in_force && row.class == class.french());
     Answer::page(&Agreements {
-        missing: Class::ALL.iter().filter(|class| !covered(class)).map(|class| class.french()).collect(),
+        missing: Class::ALL
+            .iter()
+            .filter(|class| !covered(class))
+            .map(|class| class.french())
+            .collect(),
         rows,
         may_write: allowed(visit.session()?.role, Act::WriteDeadlines),
         shell: visit.shell("Accords d’élimination"),
@@ -227,7 +258,10 @@ fn agree(visit: &Visit) -> Result<Answer, Refused> {
     if let (Ok(from), Ok(Some(until))) = (&from, &until)
         && until < from
     {
-        errors.extend(wrong("fin", "Dernier jour de validité : pas avant la date de l’accord."));
+        errors.extend(wrong(
+            "fin",
+            "Dernier jour de validité : pas avant la date de l’accord.",
+        ));
     }
     let class = visit.field("categorie").and_then(Class::named);
     let (Ok(from), Ok(until), Some(class), true) = (&from, &until, class, errors.is_empty()) else {
@@ -244,7 +278,10 @@ fn agree(visit: &Visit) -> Result<Answer, Refused> {
         until: *until,
     };
     let account = visit.session()?.account.clone();
-    visit.office().store().transaction(|tx| records::agree(tx, &new, &account, today, visit.now))?;
+    visit
+        .office()
+        .store()
+        .transaction(|tx| records::agree(tx, &new, &account, today, visit.now))?;
     visit.flash("L’accord est enregistré ; ce qui était verrouillé sera détruit à la prochaine exécution.");
     Answer::see_other("/echeances/accords")
 }
@@ -252,7 +289,10 @@ fn agree(visit: &Visit) -> Result<Answer, Refused> {
 fn withdraw(visit: &Visit) -> Result<Answer, Refused> {
     let id = visit.path("id").parse().map_err(|_| Refused::NotFound)?;
     let (today, account) = (today(visit)?, visit.session()?.account.clone());
-    visit.office().store().transaction(|tx| records::withdraw(tx, id, &account, today, visit.now))?;
+    visit
+        .office()
+        .store()
+        .transaction(|tx| records::withdraw(tx, id, &account, today, visit.now))?;
     visit.flash("L’accord a pris fin.");
     Answer::see_other("/echeances/accords")
 }

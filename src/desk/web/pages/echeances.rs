@@ -15,8 +15,8 @@ use crate::desk::retention::plan::{self, BORDEREAU_DAYS, Class, Planned, Standin
 use crate::desk::retention::run::{Setting, planned};
 use crate::desk::retention::{marks, records, tasks};
 use crate::desk::rights::{Act, Role, allowed};
-use crate::desk::{accounts, daily};
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::{accounts, daily};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -34,25 +34,38 @@ pub fn today(visit: &Visit) -> Result<Date, Refused> {
     let office = visit.office();
     let zone = office.config.time_zone();
     let mark = marks::at(&office.desk.store, visit.now)?;
-    Ok(mark.today(&zone).unwrap_or_else(|| visit.now.0.to_zoned(zone).date()))
+    Ok(mark
+        .today(&zone)
+        .unwrap_or_else(|| visit.now.0.to_zoned(zone).date()))
 }
 
 /// Names of accounts by their opaque ids.
 pub fn names(visit: &Visit) -> Result<BTreeMap<String, String>, Refused> {
     let register = &visit.session()?.register;
     let all = accounts::accounts(visit.office().desk.store.sql(), register)?;
-    Ok(all.into_iter().map(|account| (account.id, account.person.name)).collect())
+    Ok(all
+        .into_iter()
+        .map(|account| (account.id, account.person.name))
+        .collect())
 }
 
 /// A name, or what stands for one that is not known any more.
 pub fn name(names: &BTreeMap<String, String>, account: &str) -> String {
-    names.get(account).cloned().unwrap_or_else(|| format!("compte {account}"))
+    names
+        .get(account)
+        .cloned()
+        .unwrap_or_else(|| format!("compte {account}"))
 }
 
 /// The plan as it stands.
 pub fn plan_of(visit: &Visit) -> Result<(Mark, Vec<Planned>), Refused> {
     let office = visit.office();
-    Ok(planned(&office.desk.store, &Setting::of(&office.config), &Evidence, visit.now)?)
+    Ok(planned(
+        &office.desk.store,
+        &Setting::of(&office.config),
+        &Evidence,
+        visit.now,
+    )?)
 }
 
 struct Row {
@@ -113,9 +126,15 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     };
     let all: Vec<&Planned> = plan.iter().filter(wanted).collect();
     let pages = all.len().div_ceil(PAGE).max(1);
-    let page = visit.query("page").and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, pages);
+    let page = visit
+        .query("page")
+        .and_then(|page| page.parse().ok())
+        .unwrap_or(1)
+        .clamp(1, pages);
     let rows = all.iter().skip((page - 1) * PAGE).take(PAGE);
-    let rows = rows.map(|planned| row(planned, allowed(role, Act::SeeInfraction))).collect();
+    let rows = rows
+        .map(|planned| row(planned, allowed(role, Act::SeeInfraction)))
+        .collect();
     let today = today(visit)?;
     let (unnoted, overdue) = {
         let office = visit.office();
@@ -132,11 +151,16 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
         may_write: allowed(role, Act::WriteDeadlines),
         may_run: allowed(role, Act::RunRetention),
         counts: Class::ALL.into_iter().map(|class| count(class, &plan)).collect(),
-        locked: plan.iter().filter(|planned| planned.standing == Standing::Locked).count(),
+        locked: plan
+            .iter()
+            .filter(|planned| planned.standing == Standing::Locked)
+            .count(),
         unnoted: if role == Role::Dpd { unnoted } else { 0 },
         overdue,
         states: STATES.map(|(word, words)| (word, words, word == state)).into(),
-        classes: Class::ALL.map(|found| (found.as_str(), found.french(), Some(found) == class)).into(),
+        classes: Class::ALL
+            .map(|found| (found.as_str(), found.french(), Some(found) == class))
+            .into(),
         rows,
         total: all.len(),
         page,
@@ -179,7 +203,13 @@ fn row(planned: &Planned, links: bool) -> Row {
 }
 
 fn standing(planned: &Planned) -> (String, &'static str) {
-    let days = |days: i32| if days == 1 { "1 jour".to_owned() } else { format!("{days} jours") };
+    let days = |days: i32| {
+        if days == 1 {
+            "1 jour".to_owned()
+        } else {
+            format!("{days} jours")
+        }
+    };
     match planned.standing {
         Standing::Held { until } => (format!("Échu, gelé jusqu’au {}", dates::short(until)), "bientot"),
         Standing::Locked => ("Verrouillé : accord d’élimination requis".to_owned(), "urgent"),
@@ -200,7 +230,9 @@ fn standing(planned: &Planned) -> (String, &'static str) {
 
 fn count(class: Class, plan: &[Planned]) -> Count {
     let of = |wanted: &dyn Fn(&Planned) -> bool| {
-        let of_class = plan.iter().filter(|planned| planned.object.subject.class == class);
+        let of_class = plan
+            .iter()
+            .filter(|planned| planned.object.subject.class == class);
         of_class.filter(|planned| wanted(planned)).count()
     };
     Count {
@@ -216,7 +248,10 @@ fn count(class: Class, plan: &[Planned]) -> Count {
 /// What must be said of the clock.
 fn clock(visit: &Visit, mark: &Mark) -> Option<String> {
     let zone = visit.office().config.time_zone();
-    let (clock, believed) = (dates::spoken(visit.now, &zone), dates::spoken(mark.believed, &zone));
+    let (clock, believed) = (
+        dates::spoken(visit.now, &zone),
+        dates::spoken(mark.believed, &zone),
+    );
     match mark.trust() {
         Trust::InStep => None,
         Trust::Ahead => Some(format!(
@@ -229,14 +264,17 @@ fn clock(visit: &Visit, mark: &Mark) -> Option<String> {
              écoulé ; ils en sont au {believed}. Remettez l’horloge à l’heure."
         )),
         Trust::Unset => Some(
-            "L’horloge du poste n’a jamais été réglée : rien n’est détruit. Mettez l’horloge à l’heure.".to_owned(),
+            "L’horloge du poste n’a jamais été réglée : rien n’est détruit. Mettez l’horloge à l’heure."
+                .to_owned(),
         ),
     }
 }
 
 fn confirm_clock(visit: &Visit) -> Result<Answer, Refused> {
     if !visit.now.is_set() {
-        return Err(Refused::Impossible("Mettez d’abord l’horloge du poste à l’heure.".to_owned()));
+        return Err(Refused::Impossible(
+            "Mettez d’abord l’horloge du poste à l’heure.".to_owned(),
+        ));
     }
     let account = visit.session()?.account.clone();
     marks::confirm(visit.office().store(), &account, visit.now)?;
@@ -249,7 +287,10 @@ fn run(visit: &Visit) -> Result<Answer, Refused> {
     let erased: u64 = done.erased.values().sum();
     visit.flash(match (erased, done.locked) {
         (0, 0) => "Rien n’est à détruire aujourd’hui.".to_owned(),
-        (erased, 0) => format!("{erased} objet(s) détruit(s) ; certificats : {}.", done.certificates.len()),
+        (erased, 0) => format!(
+            "{erased} objet(s) détruit(s) ; certificats : {}.",
+            done.certificates.len()
+        ),
         (erased, locked) => {
             format!("{erased} objet(s) détruit(s) ; {locked} verrouillé(s), faute d’accord d’élimination.")
         }
@@ -296,21 +337,23 @@ fn bordereau(visit: &Visit) -> Result<Answer, Refused> {
         });
         in_force.map_or_else(|| "aucun à ce jour".to_owned(), records::AgreementRecord::words)
     };
-    let lines = plan::bordereau(today, &plan, BORDEREAU_DAYS).into_iter().map(|line| Line {
-        class: line.class.french(),
-        content: match line.class {
-            Class::Unreviewed => "Images masquées d’événements n’ayant donné lieu à aucun dossier",
-            Class::Images => "Images masquées annexées aux dossiers d’infraction",
-            Class::Record => "Fiches d’infraction : faits, véhicule, lectures de plaque, suites",
-        },
-        objects: line.objects,
-        dates: (dates::short(line.dates.0), dates::short(line.dates.1)),
-        due: (dates::short(line.due.0), dates::short(line.due.1)),
-        term: terms.of(line.class).french(),
-        items: line.items,
-        megabytes: format!("{:.1}", line.bytes as f64 / 1e6).replace('.', ","),
-        agreement: agreed(line.class),
-    });
+    let lines = plan::bordereau(today, &plan, BORDEREAU_DAYS)
+        .into_iter()
+        .map(|line| Line {
+            class: line.class.french(),
+            content: match line.class {
+                Class::Unreviewed => "Images masquées d’événements n’ayant donné lieu à aucun dossier",
+                Class::Images => "Images masquées annexées aux dossiers d’infraction",
+                Class::Record => "Fiches d’infraction : faits, véhicule, lectures de plaque, suites",
+            },
+            objects: line.objects,
+            dates: (dates::short(line.dates.0), dates::short(line.dates.1)),
+            due: (dates::short(line.due.0), dates::short(line.due.1)),
+            term: terms.of(line.class).french(),
+            items: line.items,
+            megabytes: format!("{:.1}", line.bytes as f64 / 1e6).replace('.', ","),
+            agreement: agreed(line.class),
+        });
     Answer::page(&Bordereau {
         day: dates::long(today),
         commune: office.config.commune.clone(),

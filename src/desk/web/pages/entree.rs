@@ -95,6 +95,8 @@ fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Re
         began: visit.now,
         flash: Mutex::new((!told.is_empty()).then(|| told.join(" "))),
     };
+    // Whoever was logged in in this browser is not any more, also under another account.
+    visit.app.sessions.end(visit.token(), visit.now);
     let begun = visit.app.sessions.begin(session, visit.now);
     let (token, _) = begun.map_err(|error| Refused::Failed(error.to_string()))?;
     visit.app.sweep()?;

@@ -255,7 +255,9 @@ fn queue(visit: &Visit) -> Result<Answer, Refused> {
     let today = midnight.map_or(visit.now, |zoned| BoxTime(zoned.timestamp()));
     let [retained, dismissed] = list::decided_by(sql, &session.account, today)?;
     let cameras = office.config.camera.iter();
-    let cameras = cameras.map(|camera| (camera.id.to_string(), camera.site.clone())).collect();
+    let cameras = cameras
+        .map(|camera| (camera.id.to_string(), camera.site.clone()))
+        .collect();
     let waits = |event: &&Event| matches!(event.state, State::New | State::Seen);
     let view = QueuePage {
         shell,

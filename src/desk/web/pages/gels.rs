@@ -48,7 +48,10 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     let (today, names) = (today(visit)?, names(visit)?);
     let (all, zone) = {
         let office = visit.office();
-        (records::holds(office.desk.store.sql())?, office.config.time_zone())
+        (
+            records::holds(office.desk.store.sql())?,
+            office.config.time_zone(),
+        )
     };
     let row = |record: HoldRecord| {
         let hold = &record.hold;
@@ -91,9 +94,13 @@ fn form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
     let today = today(visit)?;
     let authorities = Authority::ALL.map(|authority| (authority.as_str(), authority.french()));
     let inputs = [
-        Input::choice("sur", "Objet du gel", [("dossier", "Dossier d’infraction"), ("evenement", "Événement")])
-            .required()
-            .value(visit.query("sur").unwrap_or("dossier")),
+        Input::choice(
+            "sur",
+            "Objet du gel",
+            [("dossier", "Dossier d’infraction"), ("evenement", "Événement")],
+        )
+        .required()
+        .value(visit.query("sur").unwrap_or("dossier")),
         Input::text("objet", "Numéro du dossier ou de l’événement")
             .required()
             .value(visit.query("objet").unwrap_or_default()),
@@ -116,13 +123,21 @@ fn form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
 
 fn last_day(visit: &Visit, today: Date) -> Result<Date, Vec<FieldError>> {
     let day = visit.field("fin").and_then(|text| text.parse::<Date>().ok());
-    let day = day.ok_or_else(|| wrong("fin", "Dernier jour du gel : écrivez une date, par exemple 2027-03-31."))?;
+    let day = day.ok_or_else(|| {
+        wrong(
+            "fin",
+            "Dernier jour du gel : écrivez une date, par exemple 2027-03-31.",
+        )
+    })?;
     let at_most = hold_at_most(today);
     match day > today && day <= at_most {
         true => Ok(day),
         false => Err(wrong(
             "fin",
-            format!("Dernier jour du gel : choisissez une date après aujourd’hui et au plus tard le {}.", dates::long(at_most)),
+            format!(
+                "Dernier jour du gel : choisissez une date après aujourd’hui et au plus tard le {}.",
+                dates::long(at_most)
+            ),
         )),
     }
 }
@@ -142,9 +157,16 @@ fn put_on(visit: &Visit) -> Result<Answer, Refused> {
     let today = today(visit)?;
     let object = visit.field("objet").unwrap_or_default().to_owned();
     let is_event = visit.field("sur") == Some("evenement");
-    let class = if is_event { Class::Unreviewed } else { Class::Record };
+    let class = if is_event {
+        Class::Unreviewed
+    } else {
+        Class::Record
+    };
     if !object.is_empty() && !is_known(visit, class, &object)? {
-        errors.extend(wrong("objet", "Numéro : aucun objet de ce numéro n’est conservé au poste."));
+        errors.extend(wrong(
+            "objet",
+            "Numéro : aucun objet de ce numéro n’est conservé au poste.",
+        ));
     }
     let until = last_day(visit, today);
     let authority = visit.field("autorite").and_then(Authority::named);
@@ -155,7 +177,11 @@ fn put_on(visit: &Visit) -> Result<Answer, Refused> {
         return form(visit, errors);
     };
     let new = NewHold {
-        target: if is_event { Target::Event(object) } else { Target::Case(object) },
+        target: if is_event {
+            Target::Event(object)
+        } else {
+            Target::Case(object)
+        },
         authority,
         until: *until,
         words: words(visit),
@@ -195,7 +221,9 @@ fn renewal_form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refuse
         motive: String::new(),
     });
     let inputs = [
-        Input::text("reference", "Référence de la demande de renouvellement").required().value(words.reference),
+        Input::text("reference", "Référence de la demande de renouvellement")
+            .required()
+            .value(words.reference),
         Input::text("motif", "Motif").required().value(words.motive),
         Input::date("fin", "Nouveau dernier jour").required(),
     ];
@@ -217,7 +245,11 @@ fn renew(visit: &Visit) -> Result<Answer, Refused> {
     let today = today(visit)?;
     let mut errors = missing(
         visit,
-        &[("reference", "Référence"), ("motif", "Motif"), ("fin", "Nouveau dernier jour")],
+        &[
+            ("reference", "Référence"),
+            ("motif", "Motif"),
+            ("fin", "Nouveau dernier jour"),
+        ],
     );
     let until = last_day(visit, today);
     let (Ok(until), true) = (&until, errors.is_empty()) else {

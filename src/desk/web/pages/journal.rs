@@ -72,14 +72,23 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
         let account = visit.session()?.account.clone();
         let body = json!({"account": account, "of": filter.account, "object": filter.object});
         let kind = Kind::JournalConsulted;
-        visit.office().store().transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
+        visit
+            .office()
+            .store()
+            .transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
     }
     let names = names(visit)?;
     let (mut lines, kinds, boxes, head, zone) = {
         let office = visit.office();
         let (sql, zone) = (office.desk.store.sql(), office.config.time_zone());
         let lines = journal::lines(sql, &filter, &zone)?;
-        (lines, journal::kinds(sql)?, journal::heads(sql)?, office.desk.store.head(), zone)
+        (
+            lines,
+            journal::kinds(sql)?,
+            journal::heads(sql)?,
+            office.desk.store.head(),
+            zone,
+        )
     };
     let moment = |text: &str| match text.parse().map(BoxTime) {
         Ok(time) => dates::moment(time, &zone),
@@ -87,7 +96,10 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     };
     let more = lines.len() > PAGE;
     lines.truncate(PAGE);
-    let next = lines.last().filter(|_| more).map(|last| next_page(visit, last.seq));
+    let next = lines
+        .last()
+        .filter(|_| more)
+        .map(|last| next_page(visit, last.seq));
     let rows = lines.into_iter().map(|line| Row {
         seq: line.seq,
         time: moment(&line.time),
@@ -138,7 +150,9 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
     let mut office = visit.office();
     let body = json!({"account": account, "head": office.desk.store.head().to_string()});
     let kind = Kind::JournalExported;
-    office.store().transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
+    office
+        .store()
+        .transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
     let mut bytes = Vec::new();
     verify::write_journal(office.desk.store.sql(), None, &mut bytes)
         .map_err(|error| Refused::Failed(error.to_string()))?;

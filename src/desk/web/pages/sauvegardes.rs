@@ -54,7 +54,14 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
              WHERE n IN (SELECT max(n) FROM backup GROUP BY folder) ORDER BY n DESC",
         )?;
         let rows = query.query_map([], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, String>(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+            ))
         })?;
         let kept: Vec<(u64, String, String, u64, String, Option<String>)> = rows.collect::<Result<_, _>>()?;
         drop(query);
@@ -96,7 +103,11 @@ fn new(visit: &Visit) -> Result<Answer, Refused> {
 
 fn form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
     let places = places(visit);
-    let named = || (0..).zip(&places).map(|(nth, path): (u32, &PathBuf)| (nth.to_string(), path.display().to_string()));
+    let named = || {
+        (0..)
+            .zip(&places)
+            .map(|(nth, path): (u32, &PathBuf)| (nth.to_string(), path.display().to_string()))
+    };
     let none = places.is_empty().then_some(
         "Aucun support n’est déclaré : ajoutez le dossier du disque à « sticks » dans desk.toml, ou utilisez la commande \
          « vigie desk backup ».",
@@ -116,10 +127,17 @@ fn form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
 
 fn make(visit: &Visit) -> Result<Answer, Refused> {
     let places = places(visit);
-    let place = |field: &str| visit.field(field).and_then(|nth| places.get(nth.parse::<usize>().ok()?));
+    let place = |field: &str| {
+        visit
+            .field(field)
+            .and_then(|nth| places.get(nth.parse::<usize>().ok()?))
+    };
     let (Some(to), Some(keys)) = (place("support"), place("cles")) else {
         let mut errors = Vec::new();
-        for (field, label) in [("support", "Support de la sauvegarde"), ("cles", "Support du fichier de clés")] {
+        for (field, label) in [
+            ("support", "Support de la sauvegarde"),
+            ("cles", "Support du fichier de clés"),
+        ] {
             if place(field).is_none() {
                 errors.extend(wrong(field, format!("{label} : choisissez un support.")));
             }

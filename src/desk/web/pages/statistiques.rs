@@ -10,7 +10,17 @@ use crate::desk::web::{Answer, Refused, Route, Shell, Visit, get};
 pub const ROUTES: &[Route] = &[get("/statistiques", Act::SeeDeadlines, statistics)];
 
 const MONTHS: [&str; 12] = [
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
     "décembre",
 ];
 

@@ -22,7 +22,10 @@ pub const ROUTES: &[Route] = &[
 const FINDINGS: [(&str, &str); 3] = [
     ("none", "Rien d’anormal"),
     ("corrected", "Écarts relevés, corrigés"),
-    ("reported", "Écarts relevés, signalés au délégué à la protection des données"),
+    (
+        "reported",
+        "Écarts relevés, signalés au délégué à la protection des données",
+    ),
 ];
 
 struct Row {
@@ -62,8 +65,14 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
             None => ("À faire", "bientot"),
         },
         told: record.done.as_ref().map_or_else(String::new, |(at, by, result)| {
-            let finding = result.get("finding").and_then(|finding| finding.as_str()).unwrap_or_default();
-            let finding = FINDINGS.iter().find(|(word, _)| *word == finding).map_or("", |(_, words)| words);
+            let finding = result
+                .get("finding")
+                .and_then(|finding| finding.as_str())
+                .unwrap_or_default();
+            let finding = FINDINGS
+                .iter()
+                .find(|(word, _)| *word == finding)
+                .map_or("", |(_, words)| words);
             format!("{finding} ({}, {})", name(&names, by), dates::moment(*at, &zone))
         }),
         open: record.done.is_none(),
@@ -86,8 +95,12 @@ fn period(period: &str) -> String {
 fn found(visit: &Visit) -> Result<(Task, String), Refused> {
     let task = Task::named(visit.path("tache")).ok_or(Refused::NotFound)?;
     let all = tasks::all(visit.office().desk.store.sql())?;
-    let record = all.into_iter().find(|record| record.task == task && record.period == visit.path("periode"));
-    record.map(|record| (task, record.period)).ok_or(Refused::NotFound)
+    let record = all
+        .into_iter()
+        .find(|record| record.task == task && record.period == visit.path("periode"));
+    record
+        .map(|record| (task, record.period))
+        .ok_or(Refused::NotFound)
 }
 
 fn one(visit: &Visit) -> Result<Answer, Refused> {
@@ -104,33 +117,52 @@ fn form(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
         ),
         Task::Surplus => (
             "Parcourez la liste des dossiers dont des images ne servent à aucun rapport, et ne gardez que le nécessaire.",
-            ("/echeances/surnumeraires", "Ouvrir la liste des images surnuméraires"),
+            (
+                "/echeances/surnumeraires",
+                "Ouvrir la liste des images surnuméraires",
+            ),
         ),
     };
     let inputs = [
         Input::choice("constat", "Constat", FINDINGS).required(),
-        Input::text("nombre", "Nombre d’écarts ou d’images retirées").value("0").required(),
+        Input::text("nombre", "Nombre d’écarts ou d’images retirées")
+            .value("0")
+            .required(),
     ];
     let title = format!("{} : {}", task.french(), period(&of));
-    FormPage::new(visit, &title, format!("/echeances/taches/{}/{of}", task.as_str()), "Enregistrer le constat")
-        .lead(lead)
-        .link(link.0, link.1)
-        .link("/echeances/taches", "Revenir aux tâches")
-        .answer(visit, inputs, errors)
+    FormPage::new(
+        visit,
+        &title,
+        format!("/echeances/taches/{}/{of}", task.as_str()),
+        "Enregistrer le constat",
+    )
+    .lead(lead)
+    .link(link.0, link.1)
+    .link("/echeances/taches", "Revenir aux tâches")
+    .answer(visit, inputs, errors)
 }
 
 fn done(visit: &Visit) -> Result<Answer, Refused> {
     let (task, of) = found(visit)?;
     let finding = visit.field("constat");
-    let finding = FINDINGS.iter().find(|(word, _)| Some(*word) == finding).map(|(word, _)| *word);
+    let finding = FINDINGS
+        .iter()
+        .find(|(word, _)| Some(*word) == finding)
+        .map(|(word, _)| *word);
     let count = visit.field("nombre").and_then(|count| count.parse::<u32>().ok());
     let (Some(finding), Some(count)) = (finding, count) else {
         let mut errors = Vec::new();
         if finding.is_none() {
-            errors.extend(wrong("constat", "Constat : choisissez ce que vous avez constaté."));
+            errors.extend(wrong(
+                "constat",
+                "Constat : choisissez ce que vous avez constaté.",
+            ));
         }
         if count.is_none() {
-            errors.extend(wrong("nombre", "Nombre : écrivez un nombre entier, 0 s’il n’y en a pas."));
+            errors.extend(wrong(
+                "nombre",
+                "Nombre : écrivez un nombre entier, 0 s’il n’y en a pas.",
+            ));
         }
         return form(visit, errors);
     };
