@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, backup, config, events, retention, review, transmission};
+use super::{accounts, backup, config, events, infraction, retention, review, transmission};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -69,6 +69,7 @@ impl Office {
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
         desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
+        infraction::ensure(&mut desk.store)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

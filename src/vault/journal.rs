@@ -130,6 +130,22 @@ pub enum Kind {
     PackageSent,
     /// Its recipient acknowledged it.
     PackageReceived,
+    /// An infraction file was opened, from which event, by whom.
+    InfractionOpened,
+    /// An infraction file was looked at, by whom, with which motive.
+    InfractionViewed,
+    /// An infraction file was changed: which parts, by whom.
+    InfractionChanged,
+    /// An infraction file was found complete and closed.
+    InfractionClosed,
+    /// An infraction file was destroyed, and why.
+    InfractionErased,
+    /// Infraction files were looked for by a plate, with which motive.
+    InfractionSearched,
+    /// Infraction files were exported: which, by whom.
+    InfractionExported,
+    /// Infraction files were taken over from the former register.
+    InfractionImported,
 }
 
 impl Kind {
@@ -189,6 +205,14 @@ impl Kind {
             Self::PackageMade => "package_made",
             Self::PackageSent => "package_sent",
             Self::PackageReceived => "package_received",
+            Self::InfractionOpened => "infraction_opened",
+            Self::InfractionViewed => "infraction_viewed",
+            Self::InfractionChanged => "infraction_changed",
+            Self::InfractionClosed => "infraction_closed",
+            Self::InfractionErased => "infraction_erased",
+            Self::InfractionSearched => "infraction_searched",
+            Self::InfractionExported => "infraction_exported",
+            Self::InfractionImported => "infraction_imported",
         }
     }
 }

@@ -154,7 +154,7 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
         .store()
         .transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
     let mut bytes = Vec::new();
-    verify::write_journal(office.desk.store.sql(), None, &mut bytes)
+    verify::write_part(office.desk.store.sql(), &mut bytes, None)
         .map_err(|error| Refused::Failed(error.to_string()))?;
     let day = visit.now.0.to_zoned(office.config.time_zone()).date();
     Ok(Answer::File {

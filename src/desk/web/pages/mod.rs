@@ -5,6 +5,7 @@ pub mod agents;
 pub mod certificats;
 pub mod comptes;
 pub mod decisions;
+pub mod dossier;
 pub mod echeances;
 pub mod entree;
 pub mod evenement;
@@ -14,6 +15,8 @@ pub mod import;
 pub mod journal;
 pub mod mise_en_service;
 pub mod mon_compte;
+pub mod recherche;
+pub mod releves;
 pub mod sauvegardes;
 pub mod statistiques;
 pub mod taches;
@@ -40,4 +43,8 @@ pub const ALL: &[&[Route]] = &[
     journal::ROUTES,
     statistiques::ROUTES,
     sauvegardes::ROUTES,
+    dossier::ROUTES,
+    dossier::opening::ROUTES,
+    recherche::ROUTES,
+    releves::ROUTES,
 ];
