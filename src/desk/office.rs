@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, backup, config, events, retention, review, transmission};
+use super::{accounts, backup, config, events, infraction, retention, review, transmission};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -58,6 +58,7 @@ impl Office {
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
+        infraction::ensure(&mut desk.store)?;
         desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         Ok(Self {
             folder: folder.to_owned(),

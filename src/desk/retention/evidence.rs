@@ -15,6 +15,8 @@ use super::clock::{Mark, local_date};
 use super::plan::{Class, Object, Planned, Subject, Term, Terms, Upon};
 use super::run::{self, Destroyed, Destroys, Ran, Setting};
 use crate::config::RegimeKind;
+use crate::desk::infraction::{ending, register};
+use crate::desk::infraction::{self, CaseNumber};
 use crate::desk::office::Office;
 use crate::desk::review::dismissal;
 use crate::desk::{config, review};
@@ -27,6 +29,15 @@ use crate::vault::store::{Cause, Tx};
 impl From<review::Error> for Error {
     fn from(error: review::Error) -> Self {
         Self::Evidence(error.to_string())
+    }
+}
+
+impl From<register::Error> for Error {
+    fn from(error: register::Error) -> Self {
+        match error {
+            register::Error::Store(error) => Self::Store(error),
+            error => Self::Evidence(error.to_string()),
+        }
     }
 }
 
@@ -120,6 +131,7 @@ impl Destroys for Evidence {
             of_file.bytes += object.bytes;
         }
         objects.extend(files.into_values());
+        objects.extend(recorded(db, zone)?);
         Ok(objects)
     }
 
@@ -139,7 +151,14 @@ impl Destroys for Evidence {
                     ..erase(tx, &events, now)?
                 })
             }
-            Class::Record => Err(Error::Damaged(subject.id.clone())),
+            Class::Record => {
+                infraction::destroy(tx, &number(subject)?, Cause::Expired.as_str(), now)?;
+                Ok(Destroyed {
+                    records: 1,
+                    number: Some(subject.id.clone()),
+                    ..Destroyed::default()
+                })
+            }
         }
     }
 
@@ -153,9 +172,34 @@ impl Destroys for Evidence {
                 Ok(row.exists([&subject.id])?)
             }
             Class::Images => Ok(!events_of(db, &subject.id)?.is_empty()),
-            Class::Record => Ok(false),
+            Class::Record => Ok(ending::is_there(db, &number(subject)?)?),
         }
     }
+}
+
+/// The records of infraction files: their term counts from the facts that they state.
+fn recorded(db: &Connection, zone: &TimeZone) -> Result<Vec<Object>, Error> {
+    let dated = ending::dated(db)?.into_iter();
+    let records = dated.map(|file| Object {
+        subject: Subject {
+            class: Class::Record,
+            id: file.number.to_string(),
+        },
+        facts: Some(local_date(file.facts, zone)),
+        known: local_date(file.opened, zone),
+        camera: file.camera,
+        items: 0,
+        bytes: 0,
+        by_law: false,
+    });
+    Ok(records.collect())
+}
+
+fn number(subject: &Subject) -> Result<CaseNumber, Error> {
+    subject
+        .id
+        .parse()
+        .map_err(|_| Error::Damaged(subject.id.clone()))
 }
 
 fn erase(tx: &mut Tx<'_>, events: &[EventId], now: BoxTime) -> Result<Destroyed, Error> {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::desk::accounts;
+use crate::desk::infraction::register;
 use crate::transfer;
 use crate::vault::store;
 
@@ -118,6 +119,26 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Busy => Self::Impossible(
                 "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
             ),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<register::Error> for Refused {
+    fn from(error: register::Error) -> Self {
+        match error {
+            register::Error::Store(error) => Self::Store(error),
+            register::Error::Cell(error) => Self::Cell(error),
+            register::Error::NoSuchFile(_) => Self::NotFound,
+            register::Error::Changed(_) => Self::Conflict,
+            register::Error::NothingViewed => Self::Impossible(
+                "Un dossier s'ouvre à partir d'un événement dont vous avez vu au moins une image. Regardez d'abord \
+                 les images, puis recommencez."
+                    .to_owned(),
+            ),
+            register::Error::State(number, _) => Self::Impossible(format!(
+                "L'état du dossier {number} ne le permet plus. Revenez au dossier pour voir où il en est."
+            )),
             other => Self::Failed(other.to_string()),
         }
     }

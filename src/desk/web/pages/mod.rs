@@ -3,12 +3,15 @@
 pub mod accueil;
 pub mod agents;
 pub mod comptes;
+pub mod dossier;
 pub mod entree;
 pub mod evenement;
 pub mod file;
 pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
+pub mod recherche;
+pub mod releves;
 
 use super::Route;
 
@@ -24,4 +27,8 @@ pub const ALL: &[&[Route]] = &[
     comptes::ROUTES,
     mon_compte::ROUTES,
     mon_compte::RENEWING,
+    dossier::ROUTES,
+    dossier::opening::ROUTES,
+    recherche::ROUTES,
+    releves::ROUTES,
 ];
