@@ -10,8 +10,11 @@ pub mod file;
 pub mod import;
 pub mod mise_en_service;
 pub mod mon_compte;
+pub mod paquet;
+pub mod rapport;
 pub mod recherche;
 pub mod releves;
+pub mod transmissions;
 
 use super::Route;
 
@@ -31,4 +34,7 @@ pub const ALL: &[&[Route]] = &[
     dossier::opening::ROUTES,
     recherche::ROUTES,
     releves::ROUTES,
+    rapport::ROUTES,
+    paquet::ROUTES,
+    transmissions::ROUTES,
 ];
