@@ -153,7 +153,7 @@ fn give_motive(visit: &Visit) -> Result<Answer, Refused> {
 struct Task {
     slug: &'static str,
     words: &'static str,
-    key: usize,
+    key: char,
     wrong: usize,
     missing: usize,
     optional: bool,
@@ -193,10 +193,25 @@ fn overview(visit: &Visit) -> Result<Answer, Refused> {
     })
 }
 
+/// The letter that leads to a part: figures take Shift on French keyboards.
+const fn key(section: Section) -> char {
+    match section {
+        Section::Facts => 'f',
+        Section::Offence => 'i',
+        Section::Waste => 'd',
+        Section::Vehicle => 'p',
+        Section::SecondReading => 's',
+        Section::Identification => 't',
+        Section::Costs => 'c',
+        Section::Outcomes => 'u',
+        Section::Comments => 'm',
+    }
+}
+
 fn tasks(file: &File, law: &Law, today: Date) -> Vec<Task> {
     let (missing, wrong) = (missing(&file.record, law), validate(&file.record, law, today));
     let of = |errors: &[FieldError], section| errors.iter().filter(|error| error.section == section).count();
-    let sections = Section::ALL.into_iter().enumerate();
+    let sections = Section::ALL.into_iter();
     let optional = [
         Section::Identification,
         Section::Costs,
@@ -204,10 +219,10 @@ fn tasks(file: &File, law: &Law, today: Date) -> Vec<Task> {
         Section::Comments,
     ];
     sections
-        .map(|(n, section)| Task {
+        .map(|section| Task {
             slug: section.slug(),
             words: section.french(),
-            key: n + 1,
+            key: key(section),
             wrong: of(&wrong, section),
             missing: of(&missing, section),
             optional: optional.contains(&section),
