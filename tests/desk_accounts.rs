@@ -23,7 +23,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 
 /// The second factor that a page's square shows, as it is typed.
 fn secret_of(page: &str) -> Secret {
-    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
+    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
     let bytes = totp_rs::Secret::try_from_base32(&typed).expect("base32");
     Secret::from_bytes(bytes.as_bytes()).expect("20 bytes")
 }
@@ -163,7 +163,7 @@ fn a_desk_is_put_into_service_by_two_people_with_two_factors_each_or_not_at_all(
     let (_, page) = choose(&mut browser, &rig, to, &without);
     assert!(
         page.text()
-            .contains("Habilitation : date : ce champ est obligatoire"),
+            .contains("Habilitation : date : ce champ est obligatoire"),
         "{}",
         page.text()
     );
@@ -427,6 +427,21 @@ fn logging_in_changes_the_cookie_and_logging_out_ends_it() {
 }
 
 #[test]
+fn whoever_logs_in_where_somebody_else_is_logged_in_takes_his_place() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let mut browser = town.agent.enter(rig);
+    let former = browser.token.clone();
+    town.dpd.enter(rig);
+    rig.advance(30);
+    let code = town.dpd.secret.code_at(rig.now());
+    assert_eq!(browser.post("/entree", &town.dpd.fields(&code)).location(), "/");
+    let mut thief = rig.stranger();
+    thief.token = former;
+    assert_eq!(thief.get("/").location(), "/entree");
+}
+
+#[test]
 fn the_notice_is_accepted_every_year_before_anything_else() {
     let town = Town::new();
     let rig = &town.rig;
@@ -550,7 +565,10 @@ fn nobody_makes_accounts_beyond_his_role() {
     for watcher in [&town.dpd, &town.admin] {
         let path = format!("/comptes/{}", watcher.id);
         let at = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
-        let page = chef.post(&format!("{path}/fermer"), &[("version", &at)]);
+        let page = chef.post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        );
         assert!(
             page.text().contains("Votre rôle ne permet pas"),
             "{}",
@@ -781,16 +799,23 @@ fn the_last_chef_and_the_last_admin_stay() {
     let (id, code) = invite(&mut chef, "ondine", "chef");
     let own = format!("/comptes/{}/fermer", town.chef.id);
     assert!(
-        chef.post(&own, &[("version", "9")])
+        chef.post(&own, &[("version", "9"), ("definitif", "oui")])
             .text()
             .contains("votre propre compte")
     );
     let ondine = first_time(rig, &id, "ondine", &code);
     let mut second = ondine.enter(rig);
     let path = format!("/comptes/{}", town.chef.id);
+    let page = second.post(&format!("{path}/fermer"), &[("version", "2")]);
+    assert_eq!(page.location(), path);
+    assert!(second.get(&path).text().contains("Rien n’est fait"));
+    chef.get("/").expect(StatusCode::OK);
     let at = between(&second.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
     second
-        .post(&format!("{path}/fermer"), &[("version", &at)])
+        .post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        )
         .expect(StatusCode::SEE_OTHER);
     assert_eq!(chef.get("/").location(), "/entree", "his session ended at once");
     let mut former = rig.stranger();
@@ -830,6 +855,25 @@ fn the_dpd_and_the_admin_hold_no_key_to_evidence_even_with_the_database() {
             cells: proven.keyring.register.0.clone(),
             index: proven.keyring.register.0.clone(),
         };
+        let public = keys.join("service-2027-Q1.pub");
+        let (right, aside) = (
+            std::fs::read(&public).expect("a key"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let _: OfficeIdentity =
+            office_init(aside.path(), "2027-Q1".parse().expect("a quarter")).expect("other keys");
+        std::fs::copy(aside.path().join("service-2027-Q1.pub"), &public).expect("another's");
+        let page = chef.post("/cles", &[("coffre", "oui")]);
+        assert!(
+            page.text().contains("ne correspond pas à la clé publique"),
+            "{}",
+            page.text()
+        );
+        assert!(
+            keys.join("service-2027-Q1.key").exists(),
+            "what may be needed is not destroyed"
+        );
+        std::fs::write(&public, right).expect("put back");
         assert!(office_keys::all(sql, &forged).is_err());
     }
 }

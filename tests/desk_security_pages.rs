@@ -335,6 +335,30 @@ fn each_role_reaches_its_own_routes_with_a_real_log_in_and_no_others() {
     }
 }
 
+#[test]
+fn no_picture_is_decoded_before_its_size_was_bounded() {
+    // The one reader that bounds what a header may claim before anything is allocated.
+    let bomb = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xdc\xff\xdc\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00\x00\xff\xd9";
+    let refused = vigie::jpeg::Layout::parse(bomb).expect_err("refused");
+    assert!(
+        matches!(refused, vigie::jpeg::Error::TooLarge { .. }),
+        "{refused}"
+    );
+    // And the desk has no other.
+    for file in walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk")) {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        for other in [
+            "image::load",
+            "ImageReader",
+            "JpegDecoder",
+            "PngDecoder",
+            "zune_jpeg",
+        ] {
+            assert!(!text.contains(other), "{other} in {}", file.display());
+        }
+    }
+}
+
 /// All files under a folder.
 fn walk(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {

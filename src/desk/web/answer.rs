@@ -122,6 +122,14 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Busy => Self::Impossible(
                 "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
             ),
+            accounts::Error::Key(error) => {
+                tracing::error!(%error, "a key file cannot be used");
+                Self::Impossible(
+                    "Un fichier du dossier des clés ne peut être utilisé : abîmé, lisible par d’autres, ou simple lien. \
+                     L’administrateur en trouvera la cause dans le journal technique."
+                        .to_owned(),
+                )
+            }
             other => Self::Failed(other.to_string()),
         }
     }
