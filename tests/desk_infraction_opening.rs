@@ -220,3 +220,34 @@ fn a_file_that_is_due_and_waits_for_the_archives_is_shown_and_exported_to_nobody
     let page = browser.post("/dossiers/releves/export", &fields);
     assert!(page.text().contains("rien à exporter"));
 }
+
+#[test]
+fn a_draft_states_its_agent_with_the_sheet_of_the_day() {
+    let service = Service::new();
+    let (account, mut agent) = sworn(&service.rig, "quatre");
+    let id = event(1);
+    retained(&service, &mut agent, id);
+    agent.post("/dossiers/nouveau", &[("evenement", &id.to_string())]);
+    let mut renewed = sheet();
+    renewed.quality = "Agent de police municipale (agent de police judiciaire adjoint)".to_owned();
+    renewed.number = "P-3".to_owned();
+    {
+        let mut office = service.rig.app.office.lock().expect("the desk");
+        let by = vigie::desk::accounts::By {
+            account: "00000000000000c1",
+            role: Role::Chef,
+        };
+        let (register, shown) = (service.rig.register.clone(), (account.as_str(), 2));
+        let days = (date(2026, 11, 22), service.rig.now());
+        let written = vigie::desk::accounts::set_sheet(office.store(), &register, by, shown, &renewed, days);
+        written.expect("written");
+    }
+    let check = agent
+        .get("/dossier/2026-EXE-0001/verification")
+        .expect(StatusCode::OK)
+        .text();
+    assert!(
+        check.contains("n° P-3") && check.contains("Agent de police municipale"),
+        "{check}"
+    );
+}
