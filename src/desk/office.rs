@@ -68,8 +68,8 @@ impl Office {
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
-        desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         infraction::ensure(&mut desk.store)?;
+        desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

@@ -19,7 +19,7 @@ use crate::desk::infraction::{self, CaseNumber};
 use crate::desk::infraction::{ending, register};
 use crate::desk::office::Office;
 use crate::desk::review::dismissal;
-use crate::desk::{config, review};
+use crate::desk::{config, review, transmission};
 use crate::frame::{BoxTime, EventId};
 use crate::vault::ItemId;
 use crate::vault::certificate::Regime;
@@ -36,6 +36,15 @@ impl From<register::Error> for Error {
     fn from(error: register::Error) -> Self {
         match error {
             register::Error::Store(error) => Self::Store(error),
+            error => Self::Evidence(error.to_string()),
+        }
+    }
+}
+
+impl From<transmission::Error> for Error {
+    fn from(error: transmission::Error) -> Self {
+        match error {
+            transmission::Error::Store(error) => Self::Store(error),
             error => Self::Evidence(error.to_string()),
         }
     }
@@ -146,12 +155,15 @@ impl Destroys for Evidence {
             }
             Class::Images => {
                 let events = events_of(tx.raw(), &subject.id)?;
+                // Reports and packages hold the images too.
+                transmission::destroy(tx, &subject.id)?;
                 Ok(Destroyed {
                     number: Some(subject.id.clone()),
                     ..erase(tx, &events, now)?
                 })
             }
             Class::Record => {
+                transmission::destroy(tx, &subject.id)?;
                 infraction::destroy(tx, &number(subject)?, Cause::Expired.as_str(), now)?;
                 Ok(Destroyed {
                     records: 1,

@@ -7,6 +7,7 @@
 //! overwrite each other. Leaves who may do what to [`crate::desk::rights`], setting documents to [`crate::report`].
 
 pub mod draft;
+pub mod drafting;
 pub mod register;
 pub mod sealed;
 

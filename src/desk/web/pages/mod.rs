@@ -15,11 +15,14 @@ pub mod import;
 pub mod journal;
 pub mod mise_en_service;
 pub mod mon_compte;
+pub mod paquet;
+pub mod rapport;
 pub mod recherche;
 pub mod releves;
 pub mod sauvegardes;
 pub mod statistiques;
 pub mod taches;
+pub mod transmissions;
 
 use super::Route;
 
@@ -47,4 +50,7 @@ pub const ALL: &[&[Route]] = &[
     dossier::opening::ROUTES,
     recherche::ROUTES,
     releves::ROUTES,
+    rapport::ROUTES,
+    paquet::ROUTES,
+    transmissions::ROUTES,
 ];
