@@ -172,3 +172,64 @@ impl Rule {
         }
     }
 }
+
+/// A store with one account in it, for the tests of this module's parts.
+#[cfg(test)]
+mod trial {
+    use super::derive::{Cost, LoginDigest};
+    use super::*;
+    use crate::desk::rights::Role;
+    use crate::frame::BoxTime;
+
+    pub struct Trial {
+        _folder: tempfile::TempDir,
+        pub store: Store,
+        pub keyring: Keyring,
+        pub secret: totp::Secret,
+        pub enrolled: Enrolled,
+        pub id: String,
+        pub login: LoginDigest,
+    }
+
+    pub const PASSWORD: &str = "tilleul fleuri du quai";
+
+    pub fn at(seconds: i64) -> BoxTime {
+        BoxTime(jiff::Timestamp::from_second(1_800_000_000 + seconds).expect("an instant"))
+    }
+
+    /// Of somebody of that role, whose log-in is `marie`.
+    pub fn trial(role: Role, cost: Cost) -> Trial {
+        let folder = tempfile::tempdir().expect("a folder");
+        keys::desk_init(folder.path()).expect("a key");
+        let key = crate::vault::DeviceKey::read_desk(&folder.path().join("desk.key")).expect("a key");
+        let mut store = Store::open(&folder.path().join("store"), &key, at(0)).expect("a store");
+        ensure(&mut store).expect("tables");
+        let login = login_salt(store.sql())
+            .expect("a salt")
+            .digest_of_login("marie")
+            .expect("derived");
+        let secret = totp::Secret::draw().expect("drawn");
+        let enrolled = Enrolled::new(PASSWORD, secret.clone(), 0, cost).expect("enrolled");
+        let keyring = Keyring::generate().expect("drawn");
+        let person = Person {
+            name: "Marie Dupont".to_owned(),
+            login: "marie".to_owned(),
+        };
+        let new = New {
+            role,
+            person: &person,
+            login,
+            sheet: None,
+        };
+        let id = store.transaction(|tx| enrolled.insert(tx, &keyring, &new, at(0)));
+        Trial {
+            id: id.expect("an account"),
+            _folder: folder,
+            store,
+            keyring,
+            secret,
+            enrolled,
+            login,
+        }
+    }
+}
