@@ -304,6 +304,16 @@ fn a_package_is_asked_for_by_name_approved_by_another_made_sent_and_acknowledged
             .len(),
         59
     );
+    let version = day.version_of("2026-T-0001");
+    let files: [(&str, &str, &[u8]); 1] = [("horodatage", "contenu.tsr", b"not an answer")];
+    let foreign = agent.upload(&format!("{one}/horodatage"), &[("version", &version)], &files);
+    assert_eq!(
+        foreign.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        foreign.text()
+    );
+    assert!(foreign.text().contains("pas un horodatage de ce paquet"));
     step(&mut agent, "envoi", &[("support", "clé n° 3")]).expect(StatusCode::SEE_OTHER);
     assert_eq!(file(&day.service.rig, &day.number).state, State::Sent);
     step(&mut agent, "accuse", &[("accuse", "n° 26/1234")]).expect(StatusCode::SEE_OTHER);

@@ -142,6 +142,8 @@ pub enum Kind {
     PackageRefused,
     /// The package was made.
     PackageMade,
+    /// A time stamp was put into it.
+    PackageStamped,
     /// It was sent.
     PackageSent,
     /// Its recipient acknowledged it.
@@ -211,6 +213,7 @@ impl Kind {
             Self::PackageApproved => "package_approved",
             Self::PackageRefused => "package_refused",
             Self::PackageMade => "package_made",
+            Self::PackageStamped => "package_stamped",
             Self::PackageSent => "package_sent",
             Self::PackageReceived => "package_received",
         }
