@@ -5,12 +5,14 @@ VIGIE := target/release/vigie
 
 include models/models.mk
 
-.PHONY: help demo test faults check bench fuzz build clean
+.PHONY: help demo demo-desk test test-browser faults check bench fuzz build clean
 
 help:
 	@echo "make demo    scan the sample card, open an event, draw the contact sheet (demo/)"
+	@echo "make demo-desk   serve the demo's desk to a browser, with a user of each role"
 	@echo "make test    every test, with the real networks"
-	@echo "make faults  every call that a round or a transfer makes fails once; quarters of accidents by seed"
+	@echo "make test-browser   the desk in a real browser, from its first run to a verified package (target/browser/)"
+	@echo "make faults  every call that a round, a transfer or a wipe makes fails once; quarters of accidents by seed"
 	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
 	@echo "make fuzz    ten minutes of each fuzz target"
@@ -23,6 +25,17 @@ build:
 demo: runtime models venv build
 	@sh testdata/demo.sh $(VIGIE) demo
 
+demo/to-the-desk:
+	@$(MAKE) --no-print-directory demo
+
+demo-desk: build demo/to-the-desk
+	@python3 testdata/demo_desk.py $(VIGIE) demo
+
+# Needs node, npm and Chromium (Debian: nodejs npm chromium).
+test-browser: build demo/to-the-desk
+	cd tests/browser && npm ci --no-audit --no-fund
+	node tests/browser/desk.mjs $(VIGIE) demo target/browser
+
 # Without the Python packages, the second reader (testdata/vectors/reader.py) is not run, which its test says.
 test: runtime models
 	-@$(MAKE) --no-print-directory venv
@@ -31,7 +44,7 @@ test: runtime models
 # VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number.
 faults:
 	VIGIE_FAULTS=all VIGIE_SEEDS=$${VIGIE_SEEDS:-100} \
-	    $(CARGO) test --locked --test faults --test faults_transfer --test quarter -- --nocapture
+	    $(CARGO) test --locked --test faults --test faults_transfer --test faults_wipe --test quarter -- --nocapture
 
 check:
 	$(CARGO) fmt --check

@@ -11,6 +11,8 @@ say() { printf '\n\033[1m%s\033[0m\n' "$1"; }
 rm -rf "$folder"
 mkdir -p "$folder"
 cp -r testdata/card "$folder/card"
+python3 testdata/redate.py "$folder/card"   # as if the last photograph was taken yesterday
+cp -r "$folder/card" "$folder/card-before"
 sed "s|@MODELS@|$here/models|; s|@RUNTIME@|$here/runtime/libonnxruntime.so.1.27.0|" \
     testdata/demo.toml > "$folder/trap.toml"
 cd "$folder"
@@ -46,7 +48,7 @@ mkdir to-the-desk && cp -r desk stick to-the-desk/   # for `make demo-desk`, whe
 
 say "7. The service opens the events with its key; before and after, side by side"
 "$here/.venv/bin/python" "$here/testdata/demo_sheet.py" \
-    "$vigie" desk/keys/service-*.key desk/store "$here/testdata/card" contact-sheet.png
+    "$vigie" desk/keys/service-*.key desk/store card-before contact-sheet.png
 
 say "8. The service has everything, and says so: only now does the box let go of it"
 "$vigie" transfer out stick

@@ -121,7 +121,7 @@ def log_in(base, login, secret):
 def invite(chef, base, role, name, login, number):
     """A new account, made by the chef, then taken by its owner; its secret."""
     chef.get("/comptes/nouveau").send("/comptes/nouveau", nom=name, identifiant=login, role=role)
-    code = re.search(r"affiché cette seule fois : ([0-9A-Za-z-]+)", text(chef.page)).group(1)
+    code = re.search(r"affiché cette seule fois\s:\s([0-9A-Za-z-]+)", text(chef.page)).group(1)
     account = re.search(r"/comptes/([0-9a-f]{16})", chef.page).group(1)
     if role in ("agent", "chef"):
         chef.get(f"/agents/{account}")
@@ -164,10 +164,12 @@ def main():
             sys.exit("the desk was not served")
         base = told["serving"]
         users = set_up(base, told["set_up_code"])
-        chef = log_in(base, users[1][2], users[1][3])
+        admin, chef = (log_in(base, user[2], user[3]) for user in users)
         for at, (role, name, login) in enumerate(PEOPLE):
-            users.append((role, name, login, invite(chef, base, role, name, login, f"LCI-{at + 2:03}")))
-        chef.send("/sortie")
+            maker = admin if role == "dpd" else chef
+            users.append((role, name, login, invite(maker, base, role, name, login, f"LCI-{at + 2:03}")))
+        for maker in (admin, chef):
+            maker.send("/sortie")
         tell(base, users)
         while served.poll() is None:
             show_codes(users)

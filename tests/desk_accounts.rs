@@ -9,7 +9,8 @@ use desk_kit::{Browser, Rig};
 use vigie::desk::accounts::sheet::Suspension;
 use vigie::desk::accounts::totp::Secret;
 use vigie::desk::accounts::{self, By, office_keys};
-use vigie::desk::rights::Role;
+use vigie::desk::rights::{Role, allowed};
+use vigie::desk::web::{Route, Verb, routes};
 use vigie::vault::keys::{OfficeIdentity, office_init};
 
 /// What stands between two marks of a page.
@@ -22,7 +23,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 
 /// The second factor that a page's square shows, as it is typed.
 fn secret_of(page: &str) -> Secret {
-    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
+    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
     let bytes = totp_rs::Secret::try_from_base32(&typed).expect("base32");
     Secret::from_bytes(bytes.as_bytes()).expect("20 bytes")
 }
@@ -32,6 +33,27 @@ fn code_of(page: &str) -> String {
     between(page, "affichée cette seule fois : ", ".")
         .trim()
         .to_owned()
+}
+
+/// Whether evidence is shown to whoever is logged in there: by the session, and by every page that shows some.
+fn sees_evidence(rig: &Rig, browser: &mut Browser) -> bool {
+    let idle = jiff::SignedDuration::from_mins(15);
+    let token = browser.token.clone().expect("a cookie");
+    let session = rig.app.sessions.find(&token, rig.now(), idle).expect("a session");
+    let today = rig.now().0.in_tz("Europe/Paris").expect("a zone").date();
+    let sees = session.sheet_until.is_some_and(|until| until >= today);
+    let shows = |route: &&Route| {
+        route.method == Verb::Get && route.act.needs_sheet() && allowed(session.role, route.act)
+    };
+    for route in routes().filter(shows) {
+        let parts = route
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "0" } else { part });
+        let status = browser.get(&parts.collect::<Vec<_>>().join("/")).status;
+        assert_eq!(status == StatusCode::FORBIDDEN, !sees, "{}", route.path);
+    }
+    sees
 }
 
 fn lines(rig: &Rig, kind: &str) -> Vec<String> {
@@ -141,7 +163,7 @@ fn a_desk_is_put_into_service_by_two_people_with_two_factors_each_or_not_at_all(
     let (_, page) = choose(&mut browser, &rig, to, &without);
     assert!(
         page.text()
-            .contains("Habilitation : date : ce champ est obligatoire"),
+            .contains("Habilitation : date : ce champ est obligatoire"),
         "{}",
         page.text()
     );
@@ -405,6 +427,21 @@ fn logging_in_changes_the_cookie_and_logging_out_ends_it() {
 }
 
 #[test]
+fn whoever_logs_in_where_somebody_else_is_logged_in_takes_his_place() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let mut browser = town.agent.enter(rig);
+    let former = browser.token.clone();
+    town.dpd.enter(rig);
+    rig.advance(30);
+    let code = town.dpd.secret.code_at(rig.now());
+    assert_eq!(browser.post("/entree", &town.dpd.fields(&code)).location(), "/");
+    let mut thief = rig.stranger();
+    thief.token = former;
+    assert_eq!(thief.get("/").location(), "/entree");
+}
+
+#[test]
 fn the_notice_is_accepted_every_year_before_anything_else() {
     let town = Town::new();
     let rig = &town.rig;
@@ -487,7 +524,7 @@ fn a_chef_makes_an_agents_account_whose_owner_chooses_his_own_access() {
     let mut browser = ondine.enter(rig);
     // Without a sheet, nothing that shows evidence.
     assert!(browser.get("/").text().contains("aucune fiche d’habilitation"));
-    assert_eq!(browser.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut browser));
 }
 
 #[test]
@@ -517,16 +554,26 @@ fn nobody_makes_accounts_beyond_his_role() {
     let town = Town::new();
     let rig = &town.rig;
     let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
-    for (browser, roles) in [(&mut chef, ["dpd", "admin"]), (&mut admin, ["agent", "chef"])] {
+    for (browser, roles) in [(&mut chef, &["admin"][..]), (&mut admin, &["agent", "chef"])] {
         for role in roles {
             let fields = [("nom", "X Y"), ("identifiant", "x.y"), ("role", role)];
-            assert!(
-                browser
-                    .post("/comptes/nouveau", &fields)
-                    .text()
-                    .contains("choisissez l’un des rôles proposés")
-            );
+            let page = browser.post("/comptes/nouveau", &fields).text();
+            assert!(page.contains("choisissez l’un des rôles proposés"), "{role}");
         }
+    }
+    // Nor closes the account of who watches over him.
+    for watcher in [&town.dpd, &town.admin] {
+        let path = format!("/comptes/{}", watcher.id);
+        let at = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
+        let page = chef.post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        );
+        assert!(
+            page.text().contains("Votre rôle ne permet pas"),
+            "{}",
+            page.text()
+        );
     }
     let (id, code) = invite(&mut admin, "ondine", "dpd");
     first_time(rig, &id, "ondine", &code);
@@ -583,7 +630,7 @@ fn a_lost_access_takes_two_people_each_with_half_of_the_code() {
     );
     let mut browser = agent.enter(rig);
     // The keys came along.
-    browser.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut browser));
     let told = lines(rig, "account_changed");
     for what in ["reset_proposed", "reset_confirmed", "enrolled"] {
         assert!(
@@ -632,7 +679,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     let town = Town::new();
     let rig = &town.rig;
     let mut agent = town.agent.enter(rig);
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     let mut chef = town.chef.enter(rig);
     let path = format!("/agents/{}", town.agent.id);
     let page = chef.get(&path).text();
@@ -644,7 +691,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     ];
     let page = chef.post(&path, &[&SHEET[..], &today].concat());
     assert_eq!(page.location(), "/agents", "{}", page.text());
-    assert_eq!(agent.get("/import").location(), "/entree");
+    assert_eq!(agent.get("/").location(), "/entree");
     assert!(
         agent
             .get("/entree")
@@ -653,7 +700,7 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
     );
     let mut agent = town.agent.enter(rig);
     assert!(agent.get("/").text().contains("suspendue depuis le 22/11/2026"));
-    assert_eq!(agent.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut agent));
     let told = lines(rig, "account_changed");
     assert!(
         told.iter()
@@ -687,10 +734,10 @@ fn a_sheet_that_runs_out_while_somebody_works_shows_nothing_from_midnight_on() {
     }
     rig.set_clock("2026-11-22T22:58:00Z");
     let mut agent = town.agent.enter(rig);
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     // Midnight in Paris is 23:00 UTC.
     rig.set_clock("2026-11-22T23:00:01Z");
-    assert_eq!(agent.get("/import").status, StatusCode::FORBIDDEN);
+    assert!(!sees_evidence(rig, &mut agent));
     agent.get("/mon-compte").expect(StatusCode::OK);
 }
 
@@ -752,16 +799,23 @@ fn the_last_chef_and_the_last_admin_stay() {
     let (id, code) = invite(&mut chef, "ondine", "chef");
     let own = format!("/comptes/{}/fermer", town.chef.id);
     assert!(
-        chef.post(&own, &[("version", "9")])
+        chef.post(&own, &[("version", "9"), ("definitif", "oui")])
             .text()
             .contains("votre propre compte")
     );
     let ondine = first_time(rig, &id, "ondine", &code);
     let mut second = ondine.enter(rig);
     let path = format!("/comptes/{}", town.chef.id);
+    let page = second.post(&format!("{path}/fermer"), &[("version", "2")]);
+    assert_eq!(page.location(), path);
+    assert!(second.get(&path).text().contains("Rien n’est fait"));
+    chef.get("/").expect(StatusCode::OK);
     let at = between(&second.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
     second
-        .post(&format!("{path}/fermer"), &[("version", &at)])
+        .post(
+            &format!("{path}/fermer"),
+            &[("version", &at), ("definitif", "oui")],
+        )
         .expect(StatusCode::SEE_OTHER);
     assert_eq!(chef.get("/").location(), "/entree", "his session ended at once");
     let mut former = rig.stranger();
@@ -801,6 +855,25 @@ fn the_dpd_and_the_admin_hold_no_key_to_evidence_even_with_the_database() {
             cells: proven.keyring.register.0.clone(),
             index: proven.keyring.register.0.clone(),
         };
+        let public = keys.join("service-2027-Q1.pub");
+        let (right, aside) = (
+            std::fs::read(&public).expect("a key"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let _: OfficeIdentity =
+            office_init(aside.path(), "2027-Q1".parse().expect("a quarter")).expect("other keys");
+        std::fs::copy(aside.path().join("service-2027-Q1.pub"), &public).expect("another's");
+        let page = chef.post("/cles", &[("coffre", "oui")]);
+        assert!(
+            page.text().contains("ne correspond pas à la clé publique"),
+            "{}",
+            page.text()
+        );
+        assert!(
+            keys.join("service-2027-Q1.key").exists(),
+            "what may be needed is not destroyed"
+        );
+        std::fs::write(&public, right).expect("put back");
         assert!(office_keys::all(sql, &forged).is_err());
     }
 }
@@ -863,7 +936,7 @@ fn changing_ones_access_takes_the_present_one_and_ends_the_session() {
         agent.post("/codes-de-secours", &[("copies", "oui")]).location(),
         "/"
     );
-    agent.get("/import").expect(StatusCode::OK);
+    assert!(sees_evidence(rig, &mut agent));
     let mut former = rig.stranger();
     assert!(
         town.agent

@@ -82,8 +82,10 @@ impl Lang {
         ];
         about
             .into_iter()
-            .fold(command, |c, (name, text)| {
-                c.mut_subcommand(name, |s| s.about(text))
+            .fold(command, |c, (name, text)| match c.find_subcommand(name) {
+                Some(_) => c.mut_subcommand(name, |s| s.about(text)),
+                // Built without the feature that has it.
+                None => c,
             })
             .about("Photographies de pièges photographiques : écarter, masquer, sceller")
     }

@@ -12,8 +12,11 @@
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
+//! | [`transmission`] | what leaves: final reports, packages, their register |
 //! | [`session`] | who is logged in |
 //! | [`accounts`] | who may log in, how it is proven, by what right |
+//! | [`law`] | texts, amounts, competence and addressees, dated |
+//! | [`infraction`] | the agent's record of one act |
 //! | [`retention`] | what is due, and its erasure |
 //! | [`backup`] | a copy of it all, and the way back |
 //! | [`daily`] | what the desk does by itself |
@@ -26,13 +29,16 @@ pub mod cell;
 pub mod config;
 pub mod daily;
 pub mod events;
+pub mod infraction;
 pub mod keyring;
+pub mod law;
 pub mod office;
 pub mod registers;
 pub mod retention;
 pub mod review;
 pub mod rights;
 pub mod session;
+pub mod transmission;
 pub mod web;
 
 pub use office::Office;

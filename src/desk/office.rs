@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, backup, config, events, retention, review};
+use super::{accounts, backup, config, events, infraction, retention, review, transmission};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
@@ -68,6 +68,8 @@ impl Office {
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
+        infraction::ensure(&mut desk.store)?;
+        desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

@@ -99,11 +99,13 @@ pub enum Act {
     SeeMachine,
     /// Back up.
     BackUp,
+    /// Take note of a hold.
+    TakeNote,
 }
 
 impl Act {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Enter,
         Self::Own,
         Self::Import,
@@ -127,6 +129,7 @@ impl Act {
         Self::SeeJournal,
         Self::SeeMachine,
         Self::BackUp,
+        Self::TakeNote,
     ];
 
     /// Whether it takes a valid sheet: everything that shows or changes evidence does.
@@ -168,6 +171,7 @@ pub const fn allowed(role: Role, act: Act) -> bool {
         Act::RunRetention => matches!(role, Chef | Admin),
         Act::ManageAccounts => matches!(role, Chef | Admin),
         Act::SeeMachine | Act::BackUp => matches!(role, Admin),
+        Act::TakeNote => matches!(role, Dpd),
     }
 }
 
@@ -192,7 +196,7 @@ mod tests {
         // Agent, Chef, Dpd, Admin, in the order of Act::ALL.
         let expected = [
             "xxxx", "xxxx", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", ".x..", ".x..",
-            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x",
+            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x", "..x.",
         ];
         assert_eq!(table, expected);
     }

@@ -196,8 +196,8 @@ pub struct Facts {
 pub struct Clock {
     /// How many seconds the camera's clock was ahead.
     pub ahead: i64,
-    /// When that was measured, in legal time.
-    pub measured: DateTime,
+    /// When that was measured.
+    pub measured: Date,
     /// By whom.
     pub by: String,
 }

@@ -155,7 +155,7 @@ impl Body<'_> {
             format!(
                 "horloge de l'appareil {}, mesurée le {} par {} ; les heures légales ci-dessus en tiennent compte",
                 offset(clock.ahead),
-                moment(clock.measured),
+                day(clock.measured),
                 clock.by
             )
         });

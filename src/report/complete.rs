@@ -17,7 +17,7 @@ pub enum Lacking {
     Author,
     /// §2: the author's quality.
     Quality,
-    /// §2: the power to note offences. A rapport does without it.
+    /// §2: the power to note offences: habilitation or agrément. A rapport does without it.
     Clearance,
     /// §2: the oath. A rapport does without it.
     Oath,
@@ -80,7 +80,7 @@ impl Lacking {
             Self::Quality => (2, "la qualité du rédacteur".to_owned()),
             Self::Clearance => (
                 2,
-                "l'habilitation du rédacteur (autorité, date, objet)".to_owned(),
+                "l'habilitation ou l'agrément du rédacteur (autorité, date, objet)".to_owned(),
             ),
             Self::Oath => (
                 2,
@@ -174,7 +174,8 @@ impl Report {
         unless(!is_sworn_act || !self.visas.is_empty(), Lacking::Visas);
         unless(is_said(&author.name) || is_said(&author.number), Lacking::Author);
         unless(is_said(&author.quality), Lacking::Quality);
-        unless(!is_sworn_act || author.clearance.is_some(), Lacking::Clearance);
+        let is_cleared = author.clearance.is_some() || author.agreement.is_some();
+        unless(!is_sworn_act || is_cleared, Lacking::Clearance);
         unless(!is_sworn_act || author.oath.is_some(), Lacking::Oath);
         let viewed = self.viewings.iter().map(|viewing| viewing.at.date()).min();
         for (decision, what) in [

@@ -112,6 +112,11 @@ pub(super) struct TakenBefore {
 }
 
 impl Desk {
+    /// Its key: signs what leaves the service.
+    pub fn key(&self) -> &DeviceKey {
+        &self.key
+    }
+
     /// Opens the desk in `folder`, for this process alone.
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let key = DeviceKey::read_desk(&folder.join("desk.key"))?;

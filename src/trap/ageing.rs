@@ -257,7 +257,7 @@ impl Run<'_, '_> {
     }
 }
 
-fn entry(kind: Kind, camera: &CameraId, token: Digest) -> Entry {
+pub(super) fn entry(kind: Kind, camera: &CameraId, token: Digest) -> Entry {
     Entry {
         kind,
         body: json!({"camera": camera, "file": token, "reason": MAX_AGE}),

@@ -179,7 +179,7 @@ impl Run<'_, '_> {
 }
 
 /// A journal line of an erasure; one that no verdict asked for says why.
-fn entry(kind: Kind, camera: &CameraId, row: Option<Row>, frame: &Digest) -> Entry {
+pub(super) fn entry(kind: Kind, camera: &CameraId, row: Option<Row>, frame: &Digest) -> Entry {
     let mut body = json!({"camera": camera, "frame": frame});
     if row.is_some_and(|row| row.reason.as_deref() == Some(MAX_AGE)) {
         body["reason"] = MAX_AGE.into();

@@ -222,13 +222,14 @@ impl<'a> Terms<'a> {
         Ok(())
     }
 
-    /// The card was wiped: every frame is gone from it (`super::ledger`), and nothing is known of its files.
+    /// The card was wiped: every frame is gone from it (`super::ledger`), and nothing is known of its files. What a wipe in
+    /// part left of intended erasures stays intended.
     pub fn card_wiped(&self) -> rusqlite::Result<()> {
         for sql in [
-            "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state <> 'gone'",
+            "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state NOT IN ('erasing', 'gone')",
             "DELETE FROM known_file WHERE camera = ?1",
             "DELETE FROM left_file WHERE camera = ?1",
-            "DELETE FROM card_file WHERE camera = ?1",
+            "DELETE FROM card_file WHERE camera = ?1 AND token IS NULL",
         ] {
             self.db.execute(sql, [self.camera.as_str()])?;
         }

@@ -3,7 +3,7 @@
 //! Promises: the erasure of a video is intended once and told once, wherever it was cut off. Until it is done, its digest
 //! stands beside the journal's line: a half-erased file no longer has it.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::Error;
@@ -12,8 +12,8 @@ use super::outcome::{Outcome, Word, read_reason};
 use super::round::Run;
 use crate::card::{self, CardFile, CardPath};
 use crate::config;
-use crate::frame::Digest;
-use crate::vault::{Entry, Kind};
+use crate::frame::{BoxTime, CameraId, Digest};
+use crate::vault::{Entry, Kind, Tx};
 
 /// Videos whose erasure is intended and not done.
 pub(super) const SCHEMA: &str = "
@@ -43,12 +43,7 @@ impl Run<'_, '_> {
                 None => return Err(refusal.into()),
             },
         };
-        self.step(
-            "INSERT INTO erasing_video (camera, path, digest) VALUES (?1, ?2, ?3)",
-            Kind::DiscardIntended,
-            &video.path,
-            digest,
-        )?;
+        self.intend_video(&video.path, digest)?;
         if self.erase_file(&video.path, digest) == Erasure::Refused {
             self.not_erased(&video.path);
             return Ok(());
@@ -67,19 +62,7 @@ impl Run<'_, '_> {
 
     /// Ends what an earlier round intended.
     pub(super) fn finish_videos(&mut self) -> Result<(), Error> {
-        let intended = {
-            let mut query = self
-                .round
-                .store
-                .sql()
-                .prepare("SELECT path, digest FROM erasing_video WHERE camera = ?1")?;
-            let rows = query.query_map([self.round.camera.id.as_str()], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, Digest::from_bytes(row.get(1)?)))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()?
-        };
-        for (path, digest) in intended {
-            let path = CardPath::from_bytes(&path)?;
+        for (path, digest) in intended(self.round.store.sql(), &self.round.camera.id)? {
             if self.erase_file(&path, digest) != Erasure::Refused {
                 self.video_gone(&path, digest)?;
             }
@@ -105,23 +88,51 @@ impl Run<'_, '_> {
     }
 
     fn video_gone(&mut self, path: &CardPath, digest: Digest) -> Result<(), Error> {
-        self.step(
-            "DELETE FROM erasing_video WHERE camera = ?1 AND path = ?2 AND digest = ?3",
-            Kind::Discarded,
-            path,
-            digest,
-        )
+        let (now, camera) = (self.now(), &self.round.camera.id);
+        self.round
+            .store
+            .transaction(|tx| gone(tx, now, camera, path, digest))
     }
 
-    /// One step of an erasure: what stands in the table and the journal's line, together.
-    fn step(&mut self, sql: &str, kind: Kind, path: &CardPath, digest: Digest) -> Result<(), Error> {
+    fn intend_video(&mut self, path: &CardPath, digest: Digest) -> Result<(), Error> {
         let (now, camera) = (self.now(), &self.round.camera.id);
-        let body = json!({"camera": camera, "frame": digest, "video": true});
         self.round.store.transaction(|tx| {
-            tx.raw()
-                .execute(sql, params![camera.as_str(), path.as_bytes(), digest.as_bytes()])?;
-            tx.journal(now, &Entry { kind, body })?;
-            Ok(())
+            let insert = "INSERT INTO erasing_video (camera, path, digest) VALUES (?1, ?2, ?3)";
+            let row = params![camera.as_str(), path.as_bytes(), digest.as_bytes()];
+            tx.raw().execute(insert, row)?;
+            Ok(tx.journal(now, &entry(Kind::DiscardIntended, camera, digest))?)
         })
     }
+}
+
+/// The videos of a camera whose erasure is intended and not done.
+pub(super) fn intended(db: &Connection, camera: &CameraId) -> Result<Vec<(CardPath, Digest)>, Error> {
+    let mut query = db.prepare("SELECT path, digest FROM erasing_video WHERE camera = ?1")?;
+    let rows = query.query_map([camera.as_str()], |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, Digest::from_bytes(row.get(1)?)))
+    })?;
+    let placed = |row: rusqlite::Result<(Vec<u8>, Digest)>| {
+        let (path, digest) = row?;
+        Ok((CardPath::from_bytes(&path)?, digest))
+    };
+    rows.map(placed).collect()
+}
+
+/// Writes that a video is gone, in the table and in the journal.
+pub(super) fn gone(
+    tx: &mut Tx<'_>,
+    now: BoxTime,
+    camera: &CameraId,
+    path: &CardPath,
+    digest: Digest,
+) -> Result<(), Error> {
+    let delete = "DELETE FROM erasing_video WHERE camera = ?1 AND path = ?2 AND digest = ?3";
+    let row = params![camera.as_str(), path.as_bytes(), digest.as_bytes()];
+    tx.raw().execute(delete, row)?;
+    Ok(tx.journal(now, &entry(Kind::Discarded, camera, digest))?)
+}
+
+fn entry(kind: Kind, camera: &CameraId, digest: Digest) -> Entry {
+    let body = json!({"camera": camera, "frame": digest, "video": true});
+    Entry { kind, body }
 }

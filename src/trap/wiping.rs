@@ -2,13 +2,14 @@
 //!
 //! Promises: nothing is wiped in a trial, nor while any frame on the card could still be sealed; the intent is durable
 //! before the first byte is written, and a wipe that is cut off anywhere is taken up again under the same number; the
-//! certificate, the journal's line that names it and the ledger's rows are one transaction. A wipe that fails is tried
+//! certificate, the journal's line that names it and the ledger's rows are one transaction, with a line for each erasure that
+//! was intended before and that the wipe has done. A wipe that fails is tried
 //! again after the next round and keeps nobody from taking frames. A wipe in part counts as done, for a second one
 //! would only wear the card out: its certificate says so, and so does `status`.
 //!
 //! A wipe takes as long as the card needs: `blind_at_most` bounds rounds, not the wipe (docs/decisions/0006).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,21 +17,22 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::ledger::{Ledger, State};
 use super::outcome::word;
 use super::round::Listener;
 use super::service::Service;
 use super::terms::{self, Intent, Terms, WipeTerm};
-use super::{Error, Outcome, Word};
+use super::{Error, Outcome, Word, ageing, erasing, videos};
 use crate::card::lease::CardLease;
 use crate::card::wipe::{self, Filled, Phase, Place, Progress, Seed, Swept, Volume};
 use crate::card::{self, Card, CardPath, Limits};
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, Digest};
+use crate::frame::{BoxTime, CameraId, Digest};
 use crate::triage::deadlines::{Due, due};
 use crate::vault::certificate::{self, Certificate, LIMIT, Period, Reason, Regime, What};
 use crate::vault::keys::Ring;
 use crate::vault::store::Filed;
-use crate::vault::{Entry, Kind};
+use crate::vault::{Entry, Kind, Tx};
 
 /// Rounds before a wipe, while each of them still takes something off the card.
 const MOST_ROUNDS: usize = 100;
@@ -180,7 +182,10 @@ impl Service<'_> {
             fill: fill_of(free, filled),
             discard_passed_on: wipe::discard(&card),
         };
-        self.certify(camera, &term, &intent, done)
+        let listing = card::list(&card, &Limits::default())?;
+        let left = listing.frames.into_iter().chain(listing.videos);
+        let left = left.map(|file| file.path).collect();
+        self.certify(camera, &term, &intent, done, &left)
     }
 
     /// Wipes a camera's own card if it is time to, borrowed where it must be; whether it was. An error is told and
@@ -346,6 +351,7 @@ impl Service<'_> {
         term: &WipeTerm,
         intent: &Intent,
         wipe: certificate::Wipe,
+        left: &BTreeSet<CardPath>,
     ) -> Result<Wiped, Error> {
         let ended = (self.clock)();
         let due = later(term.since, self.config.wipe_period.into());
@@ -392,6 +398,7 @@ impl Service<'_> {
             under_way: None,
         };
         self.store.transaction(|tx| {
+            tell_erased(tx, ended, &camera.id, left)?;
             let terms = Terms::of(tx.raw(), &camera.id);
             terms.card_wiped()?;
             terms.set_wipe(&after)?;
@@ -406,6 +413,35 @@ impl Service<'_> {
             filed,
         })
     }
+}
+
+/// Ends the erasures that were intended before, and that the wipe has done: their folders are gone too, so nobody could
+/// tell later. `left`: the files that are on the card yet.
+fn tell_erased(
+    tx: &mut Tx<'_>,
+    now: BoxTime,
+    camera: &CameraId,
+    left: &BTreeSet<CardPath>,
+) -> Result<(), Error> {
+    for row in Ledger::of(tx.raw(), camera).in_state(State::Erasing)? {
+        if !left.contains(&row.path) {
+            let digest = row.digest;
+            Ledger::of(tx.raw(), camera).set_state(&digest, State::Gone)?;
+            tx.journal(now, &erasing::entry(Kind::Discarded, camera, Some(row), &digest))?;
+        }
+    }
+    for (path, digest) in videos::intended(tx.raw(), camera)? {
+        if !left.contains(&path) {
+            videos::gone(tx, now, camera, &path, digest)?;
+        }
+    }
+    for file in Terms::of(tx.raw(), camera).files()? {
+        if let Some(token) = file.token.filter(|_| !left.contains(&file.path)) {
+            Terms::of(tx.raw(), camera).forget_file(&file.path)?;
+            tx.journal(now, &ageing::entry(Kind::Discarded, camera, token))?;
+        }
+    }
+    Ok(())
 }
 
 /// The certificate's number, in the language of those who file it.

@@ -338,6 +338,7 @@ mod tests {
         ];
         let attestation = attested(&begun);
         assert_eq!((attestation.answer, attestation.under_way), (Answer::UnderWay, 1));
+        assert_eq!(attestation.events.discarded, 1);
     }
 
     #[test]
@@ -391,6 +392,19 @@ mod tests {
     fn a_wipe_counts_once_that_time_was_over_everywhere() {
         let wiped = |time| (Kind::Wiped, time, json!({"camera": "quai"}));
         let attestation = attested(&[wiped("2026-10-20T10:00:00Z"), wiped("2026-12-31T03:00:00Z")]);
+        assert_eq!(attestation.wiped.as_deref(), Some("2026-12-31T03:00:00Z"));
+        // The first one after it is told; what is only intended is none.
+        let intended = (
+            Kind::WipeIntended,
+            "2026-12-30T00:00:00Z",
+            json!({"camera": "quai"}),
+        );
+        let lines = [
+            intended,
+            wiped("2026-12-31T03:00:00Z"),
+            wiped("2027-03-31T03:00:00Z"),
+        ];
+        let attestation = attested(&lines);
         assert_eq!(attestation.wiped.as_deref(), Some("2026-12-31T03:00:00Z"));
     }
 }

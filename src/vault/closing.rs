@@ -224,6 +224,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_any_size_is_fixed_in_no_more_blocks_than_a_head_can_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        for (size, block, blocks) in [
+            (0, 4096, 0),
+            (4097, 4096, 2),
+            (256 * 4096, 4096, 256),
+            (256 * 4096 + 1, 8192, 129),
+        ] {
+            std::fs::write(&path, vec![7; size]).expect("written");
+            let fixed = Fixed::of(&path).expect("read");
+            assert_eq!(
+                (fixed.block, fixed.blocks.len(), fixed.size),
+                (block, blocks, size as u64)
+            );
+        }
+    }
+
+    #[test]
     fn a_difference_is_placed_and_neighbours_are_told_as_one() {
         let then = fixed(&[1, 2, 3, 4], 16_000);
         assert_eq!(then.differences(&then), []);

@@ -376,6 +376,23 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_ends_within_its_header_is_told_from_what_is_no_item() {
+        let bytes = header().encode();
+        for end in 0..bytes.len() {
+            let error = Header::read(&mut &bytes[..end]).expect_err("cut");
+            let promised = if end < FIXED { FIXED } else { bytes.len() };
+            match error {
+                Error::NotAnItem => assert!(end < MAGIC.len(), "{end}"),
+                Error::Truncated { expected, found } => {
+                    assert!(end >= MAGIC.len(), "{end}");
+                    assert_eq!((expected, found), (promised as u64, end as u64));
+                }
+                error => panic!("{end}: {error}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_header_is_read_as_it_was_written() {
         let bytes = header().encode();
         assert_eq!(bytes.len(), header().encoded_len());

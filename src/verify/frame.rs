@@ -219,6 +219,11 @@ pub(super) struct Held {
     pub(super) encoded_again: bool,
 }
 
+/// How a frame in memory is not what its manifest (JSON) says: nothing, if it is.
+pub fn mismatches(jpeg: &[u8], manifest: &[u8]) -> Vec<Mismatch> {
+    held(jpeg, manifest).mismatches
+}
+
 /// Holds a frame against its manifest (JSON).
 pub(super) fn held(bytes: &[u8], manifest: &[u8]) -> Held {
     let none = |why: String| Held {

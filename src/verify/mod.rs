@@ -31,7 +31,7 @@ use crate::vault::journal::Head;
 
 pub use bundle::bundle;
 pub use export::{export, write_export, write_part};
-pub use frame::{Mismatch, frame};
+pub use frame::{Mismatch, frame, mismatches};
 pub use package::package;
 pub use store::{store, store_with};
 

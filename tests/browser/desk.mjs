@@ -131,7 +131,7 @@ async function invite(chef, person, base, { role, nom, identifiant, numero }) {
   await chef.goto(`${base}/comptes/nouveau`);
   await fill(chef, { nom, identifiant, role });
   await send(chef);
-  const code = (await chef.locator('main').innerText()).match(/affiché cette seule fois : ([0-9A-Za-z-]+)/)[1];
+  const code = (await chef.locator('main').innerText()).match(/affiché cette seule fois\s:\s([0-9A-Za-z-]+)/)[1];
   await look(chef, `compte-${role}`);
   if (numero) {
     await chef.locator('a[href^="/agents/"]').first().click();
@@ -184,7 +184,7 @@ const served = spawn(program, ['desk', 'serve', '--desk', desk, '--json'], { std
 const told = JSON.parse(await new Promise((done) => createInterface(served.stdout).once('line', done)));
 const base = told.serving.replace(/\/$/, '');
 const host = new URL(base).host;
-const browser = await chromium.launch({ executablePath: process.env.VIGIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await chromium.launch({ executablePath: process.env.VIGIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--lang=fr-FR'] });
 try {
   const [admin, chef, agent, second, dpd] = await Promise.all([1, 2, 3, 4, 5].map(() => newPerson(browser, host)));
   console.log('first run');
@@ -193,8 +193,8 @@ try {
   await logIn(chef, base, 'sylvie.garnier', founders.chef, true);
   await invite(chef, agent, base, { role: 'agent', nom: 'Amina Roche', identifiant: 'amina.roche', numero: 'LCI-002' });
   await invite(chef, second, base, { role: 'chef', nom: 'Bruno Vidal', identifiant: 'bruno.vidal', numero: 'LCI-003' });
-  await invite(chef, dpd, base, { role: 'dpd', nom: 'Claire Morel', identifiant: 'claire.morel' });
   await logIn(admin, base, 'dominique.petit', founders.admin);
+  await invite(admin, dpd, base, { role: 'dpd', nom: 'Claire Morel', identifiant: 'claire.morel' });
   if (journey) await journey.run({ agent, chef, second, base, out, desk, program, look, fill, send, faults, spawnSync });
   for (const [who, page] of Object.entries({ agent, chef, dpd, admin })) {
     console.log(`the menu of ${who}`);

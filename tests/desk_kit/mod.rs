@@ -29,6 +29,8 @@ pub struct Rig {
     clock: Arc<Mutex<BoxTime>>,
     pub register: RegisterKey,
     pub evidence: Arc<EvidenceKeys>,
+    /// The service's secret key as it lay in its file, in hexadecimal digits.
+    pub plain_service_key: String,
 }
 
 pub fn time(text: &str) -> BoxTime {
@@ -47,14 +49,13 @@ impl Rig {
 
     /// The same, with something done in its folder before it is opened.
     pub fn prepared(prepare: impl FnOnce(&Path), change: impl FnOnce(String) -> String) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        desk_init(folder.path()).expect("the desk's key");
-        std::fs::create_dir(folder.path().join("keys")).expect("a folder");
-        office_init(&folder.path().join("keys"), "2026-Q4".parse().expect("a quarter"))
-            .expect("the office's keys");
-        let example = include_str!("../../docs/desk.example.toml").to_owned();
-        std::fs::write(folder.path().join("desk.toml"), change(example)).expect("desk.toml");
+        let folder = Self::bare();
+        let config = folder.path().join("desk.toml");
+        let example = std::fs::read_to_string(&config).expect("desk.toml");
+        std::fs::write(&config, change(example)).expect("desk.toml");
         let office_keys = secret_keys(&folder.path().join("keys"));
+        let plain = std::fs::read_to_string(folder.path().join("keys/service-2026-Q4.key")).expect("a key");
+        let digits = plain.lines().find_map(|line| line.strip_prefix("key: "));
         prepare(folder.path());
         let now = time("2026-11-22T11:00:00Z");
         let office = Office::open(folder.path(), now).expect("the desk");
@@ -77,7 +78,20 @@ impl Rig {
             clock,
             register: RegisterKey(CellKey::generate().expect("a key")),
             evidence: Arc::new(evidence),
+            plain_service_key: digits.expect("digits").to_owned(),
         }
+    }
+
+    /// A desk's folder, before anybody has opened it.
+    pub fn bare() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        desk_init(folder.path()).expect("the desk's key");
+        std::fs::create_dir(folder.path().join("keys")).expect("a folder");
+        office_init(&folder.path().join("keys"), "2026-Q4".parse().expect("a quarter"))
+            .expect("the office's keys");
+        let example = include_str!("../../docs/desk.example.toml");
+        std::fs::write(folder.path().join("desk.toml"), example).expect("desk.toml");
+        folder
     }
 
     pub fn now(&self) -> BoxTime {
@@ -146,8 +160,9 @@ pub struct Page {
 }
 
 impl Page {
+    /// With plain blanks where the page holds them.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        String::from_utf8_lossy(&self.bytes).replace('\u{a0}', " ")
     }
 
     pub fn location(&self) -> &str {
@@ -171,6 +186,11 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Of pages that the kit did not make.
+    pub fn of(app: Arc<App>) -> Self {
+        Self { app, token: None }
+    }
+
     pub fn get(&mut self, path: &str) -> Page {
         let request = Request::builder()
             .method("GET")

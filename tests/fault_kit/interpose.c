@@ -138,11 +138,12 @@ static void record(enum kind kind, const char *path, const char *other, uint64_t
     put(data, length);
 }
 
+/* Of all volumes: a card that is mounted among the watched folders has numbers of its own. */
 static uint64_t inode_of(int fd, int *folder) {
     struct stat stat;
     if (fstat(fd, &stat)) return 0;
     if (folder) *folder = S_ISDIR(stat.st_mode);
-    return stat.st_ino;
+    return stat.st_ino ^ (uint64_t)stat.st_dev << 40;
 }
 
 #define REAL(name)                                                       \
@@ -340,6 +341,10 @@ int openat64(int folder, const char *name, int flags, ...) {
 int mkdir(const char *name, mode_t bits) {
     REAL(mkdir);
     NAMING(MKDIR, AT_FDCWD, name, real(name, bits));
+}
+int mkdirat(int folder, const char *name, mode_t bits) {
+    REAL(mkdirat);
+    NAMING(MKDIR, folder, name, real(folder, name, bits));
 }
 int unlink(const char *name) {
     REAL(unlink);

@@ -10,6 +10,8 @@ pub mod inventory;
 pub mod points;
 pub mod power;
 pub mod shim;
+#[path = "../volumes/mod.rs"]
+pub mod volumes;
 pub mod way;
 
 use std::cell::Cell;
@@ -25,6 +27,7 @@ use vigie::trap::Summary;
 use vigie::trap::service::Service;
 use vigie::vault::Store;
 use vigie::vision::Painted;
+use volumes::{Mounted, in_memory};
 
 use crate::common::{
     EMPTY, ENFORCE, Rig, Scene, TRIAL, Told, UNLOADING, VAN, WALKER, bare, clock, picture, repository,
@@ -209,6 +212,27 @@ pub fn enforcing() -> Rig {
 /// The small card in a box on trial that has no store yet.
 pub fn on_trial() -> Rig {
     small_card(TRIAL)
+}
+
+/// The small card in a box that erases, with files that only a wipe takes. `None` where this may not mount.
+pub fn before_a_wipe() -> Option<Rig> {
+    in_memory(tempfile::tempdir().expect("a folder").path(), "1m")?;
+    let rig = enforcing();
+    rig.put("DCIM/100MEDIA/NOTES.TXT", b"somebody's");
+    rig.put("MISC/AUTPRINT.MRK", &small(WALKER, 79));
+    Some(rig)
+}
+
+/// The box's card, with all that lies on it, as a volume of its own, with little room beside it: filling it is a call
+/// for each piece.
+pub fn mounted(rig: &Rig) -> Mounted {
+    let files = rig.path("files-of-the-card");
+    fs::rename(rig.card(), &files).expect("moved");
+    fs::create_dir(rig.card()).expect("a folder");
+    let mounted = in_memory(&rig.card(), "1m").expect("it could be mounted before");
+    copy_tree(&files, &rig.card());
+    fs::remove_dir_all(files).expect("removed");
+    mounted
 }
 
 /// Where the interposer says what it did: outside of the box.

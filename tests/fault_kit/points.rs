@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::power::{Disk, Left, calls};
 use super::shim::{self, Ended, Task};
-use super::{Chance, bare_box, copy_of, later};
+use super::{Chance, bare_box, copy_of, later, mounted};
 use crate::common::{Rig, clock};
 
 /// One fault point of how many is tried: all of them with `VIGIE_FAULTS=all`.
@@ -53,6 +53,7 @@ pub fn fail_each(
     let (mut at, mut points) = (1 + phase % stride, Points::default());
     loop {
         let rig = copy_of(before);
+        let _card = task.mounts().then(|| mounted(&rig));
         let now = later(clock(), 24 * (at as i64 % 3 - 1));
         let run = shim::run(&rig, task, now, mode, at);
         let Some(fault) = run.fault else {
@@ -71,8 +72,10 @@ pub fn fail_each(
 /// Cuts the power after every call of a task: once all is lost that may be lost, once chance decides.
 pub fn cut_after_each(task: Task, at_least: u64, before: &Rig, mut after: impl FnMut(&Rig, &str)) {
     let recorded = copy_of(before);
+    let card = task.mounts().then(|| mounted(&recorded));
     let mut disk = Disk::read(recorded.folder.path());
     let trace = shim::traced(&recorded, task, clock());
+    drop(card);
     let mut points = Points::default();
     for (number, call) in (0..).zip(calls(&trace, recorded.folder.path())) {
         disk.step(&call);
@@ -87,6 +90,7 @@ pub fn cut_after_each(task: Task, at_least: u64, before: &Rig, mut after: impl F
             points.check(|| {
                 let rig = bare_box(before);
                 disk.cut(left, &mut Chance::new(seed), rig.folder.path());
+                let _card = task.mounts().then(|| mounted(&rig));
                 let what = format!("after call {number}, {call}, {left:?} left, seed {seed}");
                 after(&rig, &what);
             });

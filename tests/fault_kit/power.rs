@@ -3,7 +3,7 @@
 //! The model, after ALICE (Pillai et al., OSDI 2014) and CrashMonkey: each file has bytes that are durable and changes
 //! that are pending; fsync and fdatasync of the file make all of them durable. Each folder has names that are durable
 //! and changes of names that are pending; fsync of the folder makes all of them durable, fsync of a file in it none.
-//! syncfs makes everything durable. At a cut any part of what is pending is lost, whatever came before or after it: a
+//! syncfs makes everything durable, of a mounted card too. At a cut any part of what is pending is lost, whatever came before or after it: a
 //! file may have its name and none of its bytes, or bytes and no name; a longer file may have zeros for what was not
 //! written; a write may be torn between sectors of 512 bytes.
 //!
@@ -204,7 +204,9 @@ impl Disk {
             let node = if meta.is_dir() {
                 self.read_folder(root, &path)
             } else {
-                self.inodes.insert(meta.ino(), self.files.len());
+                // As `interpose.c` numbers them.
+                let inode = meta.ino() ^ meta.dev() << 40;
+                self.inodes.insert(inode, self.files.len());
                 self.files.push(Contents {
                     durable: fs::read(entry.path()).expect("readable"),
                     pending: Vec::new(),

@@ -8,9 +8,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use tempfile::TempDir;
-use vigie::config::Trap;
+use vigie::config::{Camera, Trap};
 use vigie::frame::BoxTime;
+use vigie::trap;
 use vigie::trap::service::Service;
+use vigie::trap::wiping::Unwatched;
+use vigie::vault::certificate::Reason;
 use vigie::vault::{DeviceKey, Store};
 use vigie::vision::Painted;
 
@@ -30,6 +33,8 @@ pub enum Task {
     Round,
     /// Out, in and back, as the box, the desk and the box do it one after the other.
     Transfer,
+    /// The card's wipe, as `vigie wipe` does it: it must be a mounted one ([`super::mounted`]).
+    Wipe,
 }
 
 impl Task {
@@ -37,13 +42,24 @@ impl Task {
         match self {
             Self::Round => "round",
             Self::Transfer => "transfer",
+            Self::Wipe => "wipe",
         }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Round, Self::Transfer, Self::Wipe].into_iter();
+        all.into_iter().find(|task| task.name() == name)
+    }
+
+    /// Whether it does nothing to a card that is not mounted.
+    pub fn mounts(self) -> bool {
+        self == Self::Wipe
     }
 
     /// The folder of what can be pulled out.
     fn pulled(self) -> &'static str {
         match self {
-            Self::Round => "card",
+            Self::Round | Self::Wipe => "card",
             Self::Transfer => "stick",
         }
     }
@@ -79,9 +95,18 @@ pub fn work() {
     };
     let now = std::env::var(NOW).expect("a time").parse().expect("a time");
     let task = std::env::var(TASK).expect("a task");
-    let done = match task == Task::Transfer.name() {
-        true => way::there_and_back(&folder, BoxTime(now)).map_err(Into::into),
-        false => round(&folder, BoxTime(now)),
+    let done = match Task::named(&task).expect("a task") {
+        Task::Transfer => way::there_and_back(&folder, BoxTime(now)).map_err(Into::into),
+        Task::Round => with_card(&folder, BoxTime(now), |service, camera| {
+            let card = &camera.card;
+            service.scan(camera, card, &mut Told::default()).map(drop)
+        }),
+        Task::Wipe => with_card(&folder, BoxTime(now), |service, camera| {
+            let card = &camera.card;
+            service
+                .wipe(camera, card, Reason::Asked, &mut Unwatched)
+                .map(drop)
+        }),
     };
     match done {
         Ok(()) => std::process::exit(DONE),
@@ -92,23 +117,26 @@ pub fn work() {
     }
 }
 
-/// The same steps as `vigie scan`.
-fn round(folder: &Path, now: BoxTime) -> Result<(), Box<dyn std::error::Error>> {
+/// The same steps as `vigie scan` and `vigie wipe`.
+fn with_card(
+    folder: &Path,
+    now: BoxTime,
+    work: impl FnOnce(&mut Service<'_>, &Camera) -> Result<(), trap::Error>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let config = Trap::read(&folder.join("trap.toml"))?;
     let device = DeviceKey::read(&config.device_key)?;
     let recipients = vigie::trap::recipients::read(&config)?;
     let clock = || now;
     let mut store = Store::open(&config.store, &device, now)?;
-    let camera = &config.cameras[0];
-    let done = Service {
+    let mut service = Service {
         config: &config,
         store: &mut store,
         recipients: &recipients,
         detector: &mut Painted::new(),
         clock: &clock,
         stop: &AtomicBool::new(false),
-    }
-    .scan(camera, &camera.card, &mut Told::default());
+    };
+    let done = work(&mut service, &config.cameras[0]);
     store.close(now)?;
     done?;
     Ok(())

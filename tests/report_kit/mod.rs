@@ -210,7 +210,7 @@ pub fn report(act: Act, frames: &[Frame], images: usize) -> Report {
             camera: text("quai-nord, fiche d'implantation version 3"),
             clock: Some(Clock {
                 ahead: 125,
-                measured: date(2026, 11, 4).at(8, 30, 0, 0),
+                measured: date(2026, 11, 4),
                 by: text("l'agent LCI-03"),
             }),
         },

@@ -32,9 +32,17 @@ pub struct By<'a> {
 }
 
 impl By<'_> {
-    /// Whether it makes, closes and lets in accounts of `role`: the chef those who see evidence, whose keys only a chef
-    /// holds; the admin the others.
+    /// Whether it makes accounts of `role`: those who see evidence are let in by a chef alone, who holds their keys.
     pub fn makes(self, role: Role) -> bool {
+        match self.role {
+            Role::Chef => role != Role::Admin,
+            Role::Admin => !role.holds_evidence(),
+            Role::Agent | Role::Dpd => false,
+        }
+    }
+
+    /// Whether it closes accounts of `role`: the chef not those of the people who watch over him (RGPD art. 38 §3).
+    pub fn closes(self, role: Role) -> bool {
         match self.role {
             Role::Chef => role.holds_evidence(),
             Role::Admin => !role.holds_evidence(),
@@ -505,7 +513,7 @@ pub fn close(
     now: BoxTime,
 ) -> Result<(), Error> {
     let before = account(store.sql(), register, id)?;
-    if !by.makes(before.role) {
+    if !by.closes(before.role) {
         return Err(Error::Refused(Rule::NotYours));
     }
     if by.account == id {

@@ -405,7 +405,50 @@ pub fn notice(accepted: Option<BoxTime>, now: BoxTime) -> Notice {
 
 #[cfg(test)]
 mod tests {
+    use super::super::derive::DONE;
+    use super::super::{New, Person, totp};
     use super::*;
+
+    fn store(folder: &std::path::Path, now: BoxTime) -> Store {
+        crate::vault::keys::desk_init(folder).expect("a key");
+        let key = crate::vault::DeviceKey::read_desk(&folder.join("desk.key")).expect("a key");
+        let mut store = Store::open(&folder.join("store"), &key, now).expect("a store");
+        super::super::ensure(&mut store).expect("tables");
+        store
+    }
+
+    #[test]
+    fn the_work_is_the_same_for_a_name_that_nobody_has() {
+        let now = BoxTime(jiff::Timestamp::from_second(1_800_000_000).expect("an instant"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = store(folder.path(), now);
+        let salt = account::login_salt(store.sql()).expect("a salt");
+        let (known, unknown) = (salt.digest_of_login("marie"), salt.digest_of_login("personne"));
+        let (known, unknown) = (known.expect("derived"), unknown.expect("derived"));
+        let secret = totp::Secret::draw().expect("drawn");
+        let enrolled = Enrolled::new("tilleul fleuri du quai", secret, 0, Cost::PASSWORD).expect("enrolled");
+        let keyring = Keyring::generate().expect("drawn");
+        let (name, login) = ("Marie Dupont".to_owned(), "marie".to_owned());
+        let new = New {
+            role: Role::Admin,
+            person: &Person { name, login },
+            login: known,
+            sheet: None,
+        };
+        let made = store.transaction(|tx| enrolled.insert(tx, &keyring, &new, now));
+        made.expect("an account");
+        let work = |login, password| {
+            DONE.take();
+            let claim = Claim::of(store.sql(), login).expect("read");
+            let weighed = claim.weigh(password, "000000", now).expect("worked out");
+            assert!(weighed.proven.is_none());
+            DONE.take()
+        };
+        let expected = vec![Cost::PASSWORD];
+        assert_eq!(work(known, "another password"), expected);
+        assert_eq!(work(known, "tilleul fleuri du quai"), expected);
+        assert_eq!(work(unknown, "another password"), expected);
+    }
 
     #[test]
     fn the_notice_is_accepted_once_a_year_with_a_reminder_before() {

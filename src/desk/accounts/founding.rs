@@ -33,7 +33,7 @@ pub struct Founder<'a> {
 }
 
 impl<'a> Founder<'a> {
-    const fn new(&self, role: Role, sheet: Option<&'a Sheet>) -> New<'a> {
+    const fn account(&self, role: Role, sheet: Option<&'a Sheet>) -> New<'a> {
         New {
             role,
             person: self.person,
@@ -76,9 +76,9 @@ pub fn found(
         if is_founded(tx.raw())? {
             return Err(Error::Refused(Rule::SetUp));
         }
-        let first = admin.new(Role::Admin, None);
+        let first = admin.account(Role::Admin, None);
         let admin_id = admin.enrolled.insert(tx, &keyring, &first, now)?;
-        let second = chef.new(Role::Chef, Some(sheet));
+        let second = chef.account(Role::Chef, Some(sheet));
         let chef_id = chef.enrolled.insert(tx, &keyring, &second, now)?;
         office_keys::seal_in(tx, evidence, &plain.service, &chef_id, now)?;
         Ok((admin_id, chef_id))

@@ -135,6 +135,8 @@ pub enum Rule {
     RecoveryKey,
     /// No key of the service is there.
     NoServiceKey,
+    /// A secret key is not that of the public one of its quarter.
+    KeyDoesNotFit,
 }
 
 impl Rule {
@@ -142,26 +144,29 @@ impl Rule {
     pub const fn french(self) -> &'static str {
         match self {
             Self::NoAccount => "Ce compte n’existe pas ou a été fermé.",
-            Self::LoginTaken => "Cet identifiant est déjà celui d’un autre compte : choisissez-en un autre.",
+            Self::LoginTaken => "Cet identifiant est déjà celui d’un autre compte : choisissez-en un autre.",
             Self::Changed => {
                 "Ce compte a été modifié entre-temps par une autre personne. Rouvrez la page, vérifiez, puis recommencez."
             }
             Self::NotYours => "Votre rôle ne permet pas d’agir sur ce compte.",
             Self::Own => {
-                "Vous ne pouvez pas faire cela sur votre propre compte : demandez à une autre personne."
+                "Vous ne pouvez pas faire cela sur votre propre compte : demandez à une autre personne."
             }
             Self::LastOne => {
-                "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
+                "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
             }
             Self::SamePerson => {
-                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
+                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
             }
             Self::NothingProposed => {
-                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
+                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
             }
             Self::SetUp => "Ce bureau est déjà en service.",
             Self::RecoveryKey => {
-                "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
+                "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
+            }
+            Self::KeyDoesNotFit => {
+                "Une clé secrète du service ne correspond pas à la clé publique du même trimestre : elle n’ouvrirait pas ce que les boîtiers scellent. Remettez les deux fichiers qui vont ensemble, puis recommencez."
             }
             Self::NoServiceKey => "Aucune clé secrète du service n’a été trouvée dans le dossier des clés.",
         }

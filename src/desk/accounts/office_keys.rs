@@ -75,10 +75,21 @@ impl Plain {
 
     /// Why nothing of it is taken.
     pub fn fault(&self) -> Result<(), Error> {
-        match (self.recovery.is_empty(), self.service.is_empty()) {
-            (false, _) => Err(Error::Refused(Rule::RecoveryKey)),
-            (true, true) => Err(Error::Refused(Rule::NoServiceKey)),
-            (true, false) => Ok(()),
+        let fits = |key: &OfficeKey| {
+            let of_quarter = |public: &&Recipient| {
+                (public.role(), public.epoch()) == (key.recipient().role(), key.recipient().epoch())
+            };
+            let mut public = self.public.iter().filter(of_quarter).peekable();
+            public.peek().is_none() || public.any(|public| public == key.recipient())
+        };
+        if !self.recovery.is_empty() {
+            Err(Error::Refused(Rule::RecoveryKey))
+        } else if self.service.is_empty() {
+            Err(Error::Refused(Rule::NoServiceKey))
+        } else if !self.service.iter().all(|(_, key)| fits(key)) {
+            Err(Error::Refused(Rule::KeyDoesNotFit))
+        } else {
+            Ok(())
         }
     }
 }

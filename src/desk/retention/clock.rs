@@ -117,9 +117,18 @@ impl Mark {
     fn leaping(self, now: BoxTime, ran: SignedDuration, counted: BoxTime) -> Self {
         let passed = now.0.duration_since(self.clock.0);
         let leap = match self.leap {
-            // Not if the clock went back since. A weekend that falls into the proof does not put it off.
+            // Not if the clock went back since. A weekend that falls into the proof does not put it off; more is a leap
+            // of its own.
             Some(leap) if passed >= ran - STEP => Leap {
-                to: later(leap.to, passed.clamp(ran, ran + WEEKEND)).min(now),
+                to: later(
+                    leap.to,
+                    if passed > ran + WEEKEND {
+                        ran
+                    } else {
+                        passed.max(ran)
+                    },
+                )
+                .min(now),
                 ran_seconds: leap.ran_seconds.saturating_add(seconds(ran)),
                 ..leap
             },

@@ -15,9 +15,11 @@ use super::clock::{Mark, local_date};
 use super::plan::{Class, Object, Planned, Subject, Term, Terms, Upon};
 use super::run::{self, Destroyed, Destroys, Ran, Setting};
 use crate::config::RegimeKind;
+use crate::desk::infraction::{self, CaseNumber};
+use crate::desk::infraction::{ending, register};
 use crate::desk::office::Office;
 use crate::desk::review::dismissal;
-use crate::desk::{config, review};
+use crate::desk::{config, review, transmission};
 use crate::frame::{BoxTime, EventId};
 use crate::vault::ItemId;
 use crate::vault::certificate::Regime;
@@ -27,6 +29,24 @@ use crate::vault::store::{Cause, Tx};
 impl From<review::Error> for Error {
     fn from(error: review::Error) -> Self {
         Self::Evidence(error.to_string())
+    }
+}
+
+impl From<register::Error> for Error {
+    fn from(error: register::Error) -> Self {
+        match error {
+            register::Error::Store(error) => Self::Store(error),
+            error => Self::Evidence(error.to_string()),
+        }
+    }
+}
+
+impl From<transmission::Error> for Error {
+    fn from(error: transmission::Error) -> Self {
+        match error {
+            transmission::Error::Store(error) => Self::Store(error),
+            error => Self::Evidence(error.to_string()),
+        }
     }
 }
 
@@ -120,6 +140,7 @@ impl Destroys for Evidence {
             of_file.bytes += object.bytes;
         }
         objects.extend(files.into_values());
+        objects.extend(recorded(db, zone)?);
         Ok(objects)
     }
 
@@ -134,12 +155,22 @@ impl Destroys for Evidence {
             }
             Class::Images => {
                 let events = events_of(tx.raw(), &subject.id)?;
+                // Reports and packages hold the images too.
+                transmission::destroy(tx, &subject.id)?;
                 Ok(Destroyed {
                     number: Some(subject.id.clone()),
                     ..erase(tx, &events, now)?
                 })
             }
-            Class::Record => Err(Error::Damaged(subject.id.clone())),
+            Class::Record => {
+                transmission::destroy(tx, &subject.id)?;
+                infraction::destroy(tx, &number(subject)?, Cause::Expired.as_str(), now)?;
+                Ok(Destroyed {
+                    records: 1,
+                    number: Some(subject.id.clone()),
+                    ..Destroyed::default()
+                })
+            }
         }
     }
 
@@ -153,9 +184,31 @@ impl Destroys for Evidence {
                 Ok(row.exists([&subject.id])?)
             }
             Class::Images => Ok(!events_of(db, &subject.id)?.is_empty()),
-            Class::Record => Ok(false),
+            Class::Record => Ok(ending::is_there(db, &number(subject)?)?),
         }
     }
+}
+
+/// The records of infraction files: their term counts from the facts that they state.
+fn recorded(db: &Connection, zone: &TimeZone) -> Result<Vec<Object>, Error> {
+    let dated = ending::dated(db)?.into_iter();
+    let records = dated.map(|file| Object {
+        subject: Subject {
+            class: Class::Record,
+            id: file.number.to_string(),
+        },
+        facts: Some(local_date(file.facts, zone)),
+        known: local_date(file.opened, zone),
+        camera: file.camera,
+        items: 0,
+        bytes: 0,
+        by_law: false,
+    });
+    Ok(records.collect())
+}
+
+fn number(subject: &Subject) -> Result<CaseNumber, Error> {
+    subject.id.parse().map_err(|_| Error::Damaged(subject.id.clone()))
 }
 
 fn erase(tx: &mut Tx<'_>, events: &[EventId], now: BoxTime) -> Result<Destroyed, Error> {
@@ -227,4 +280,33 @@ pub fn planned(office: &Office, now: BoxTime) -> Result<(Mark, Vec<Planned>), Er
 pub fn run_due(office: &mut Office, now: BoxTime, ran: Duration) -> Result<Ran, Error> {
     let setting = Setting::of(&office.config);
     run::carry_out(office.store(), &setting, &Evidence, now, ran)
+}
+
+/// A file's images, and those of them that nobody confirmed for a report: the yearly list of what is too much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surplus {
+    /// The file's number.
+    pub file: String,
+    /// Images that it has.
+    pub images: u64,
+    /// Of these, those that nobody confirmed.
+    pub unconfirmed: u64,
+}
+
+/// The files with more images than were confirmed, by number.
+pub fn surplus(db: &Connection) -> Result<Vec<Surplus>, Error> {
+    let mut query = db.prepare_cached(
+        "SELECT event.file, count(*), sum(event_frame.confirmed IS NULL)
+         FROM event JOIN event_frame ON event_frame.event = event.id
+         WHERE event.file IS NOT NULL GROUP BY event.file
+         HAVING sum(event_frame.confirmed IS NULL) > 0 ORDER BY event.file",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok(Surplus {
+            file: row.get(0)?,
+            images: row.get(1)?,
+            unconfirmed: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -2,7 +2,11 @@
 
 use askama::Template;
 
+use super::dates;
+use super::typography;
 use crate::desk::accounts;
+use crate::desk::infraction::register;
+use crate::desk::{backup, daily, retention};
 use crate::transfer;
 use crate::vault::store;
 
@@ -43,7 +47,7 @@ pub enum Answer {
 impl Answer {
     /// A page from its template.
     pub fn page(template: &impl Template) -> Result<Self, Refused> {
-        Ok(Self::Page(template.render()?))
+        Ok(Self::Page(typography::held(&template.render()?)))
     }
 
     /// To another page, after a form.
@@ -118,6 +122,34 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Busy => Self::Impossible(
                 "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
             ),
+            accounts::Error::Key(error) => {
+                tracing::error!(%error, "a key file cannot be used");
+                Self::Impossible(
+                    "Un fichier du dossier des clés ne peut être utilisé : abîmé, lisible par d’autres, ou simple lien. \
+                     L’administrateur en trouvera la cause dans le journal technique."
+                        .to_owned(),
+                )
+            }
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<register::Error> for Refused {
+    fn from(error: register::Error) -> Self {
+        match error {
+            register::Error::Store(error) => Self::Store(error),
+            register::Error::Cell(error) => Self::Cell(error),
+            register::Error::NoSuchFile(_) => Self::NotFound,
+            register::Error::Changed(_) => Self::Conflict,
+            register::Error::NothingViewed => Self::Impossible(
+                "Un dossier s'ouvre à partir d'un événement dont vous avez vu au moins une image. Regardez d'abord \
+                 les images, puis recommencez."
+                    .to_owned(),
+            ),
+            register::Error::State(number, _) => Self::Impossible(format!(
+                "L'état du dossier {number} ne le permet plus. Revenez au dossier pour voir où il en est."
+            )),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -126,5 +158,47 @@ impl From<accounts::Error> for Refused {
 impl From<rusqlite::Error> for Refused {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<retention::Error> for Refused {
+    fn from(error: retention::Error) -> Self {
+        use retention::Error;
+        let told = |message: &str| Self::Impossible(message.to_owned());
+        match error {
+            Error::Store(error) => Self::Store(error),
+            Error::Cell(error) => Self::Cell(error),
+            Error::HoldTerm { at_most, .. } => Self::Impossible(format!(
+                "Un gel prend fin après aujourd’hui et au plus tard le {} (six mois) ; il peut être renouvelé.",
+                dates::long(at_most)
+            )),
+            Error::NoSuchHold(_) | Error::NoSuchAgreement(_) | Error::NoSuchTask => Self::Conflict,
+            Error::RulingDates => {
+                told("Une décision n’est pas datée de l’avenir, et n’est pas définitive avant son jour.")
+            }
+            Error::AgreementDates => {
+                told("Un accord n’est pas daté de l’avenir, et ne prend pas fin avant son jour.")
+            }
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<backup::Error> for Refused {
+    fn from(error: backup::Error) -> Self {
+        match error {
+            backup::Error::Store(error) => Self::Store(error),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<daily::Error> for Refused {
+    fn from(error: daily::Error) -> Self {
+        match error {
+            daily::Error::Retention(error) => error.into(),
+            daily::Error::Backup(error) => error.into(),
+            daily::Error::Review(error) => Self::Failed(error.to_string()),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Answer, Refused, Visit};
 
 /// Name, media type, bytes.
-const ASSETS: [(&str, &str, &[u8]); 3] = [
+const ASSETS: [(&str, &str, &[u8]); 4] = [
     (
         "vigie.css",
         "text/css; charset=utf-8",
@@ -19,6 +19,7 @@ const ASSETS: [(&str, &str, &[u8]); 3] = [
         "text/javascript; charset=utf-8",
         include_bytes!("assets/evenement.js"),
     ),
+    ("vigie.svg", "image/svg+xml", include_bytes!("assets/vigie.svg")),
 ];
 
 /// `/statique/{name}`.

@@ -21,6 +21,7 @@ pub struct Input {
     autocomplete: &'static str,
     options: Vec<(String, String)>,
     error: Option<String>,
+    group: Option<&'static str>,
 }
 
 impl Input {
@@ -36,6 +37,7 @@ impl Input {
             autocomplete: "off",
             options: Vec::new(),
             error: None,
+            group: None,
         }
     }
 
@@ -98,6 +100,13 @@ impl Input {
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// It is the first of a group with that heading.
+    #[must_use]
+    pub fn group(mut self, heading: &'static str) -> Self {
+        self.group = Some(heading);
         self
     }
 

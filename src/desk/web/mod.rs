@@ -13,6 +13,7 @@ pub mod pages;
 pub mod server;
 pub mod shell;
 pub mod tls;
+mod typography;
 pub mod visit;
 
 use std::sync::{Arc, Mutex, PoisonError};

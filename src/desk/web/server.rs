@@ -33,7 +33,11 @@ pub fn hosts(config: &config::Office, address: SocketAddr) -> Vec<String> {
     }
     // Browsers leave out the port that a scheme implies.
     let implied = if address.ip().is_loopback() { 80 } else { 443 };
-    let bare = (port == implied).then(|| names.clone()).unwrap_or_default();
+    let bare = if port == implied {
+        names.clone()
+    } else {
+        Vec::new()
+    };
     let with_port = names.iter().map(|name| format!("{name}:{port}"));
     with_port.chain(bare).collect()
 }

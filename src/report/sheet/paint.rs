@@ -302,3 +302,42 @@ fn turned(turn: Orientation, [width, height]: [f32; 2]) -> Transform {
     };
     Transform::from_row(a, b, c, d, e, f)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameSize, Region};
+
+    #[test]
+    fn a_picture_is_painted_upright_in_all_eight_orientations() {
+        let stored = FrameSize {
+            width: 40,
+            height: 30,
+        };
+        let corner = Region {
+            x: 1,
+            y: 2,
+            width: 3,
+            height: 5,
+        };
+        for tag in 1..=8 {
+            let turn = Orientation::try_from(tag).expect("1 to 8");
+            let upright = turn.turned(stored);
+            let by = turned(turn, [upright.width as f32, upright.height as f32]);
+            let at = |x: u32, y: u32| {
+                let (x, y) = (x as f32, y as f32);
+                [
+                    by.sx() * x + by.kx() * y + by.tx(),
+                    by.ky() * x + by.sy() * y + by.ty(),
+                ]
+            };
+            let ends = [
+                at(corner.x, corner.y),
+                at(corner.x + corner.width, corner.y + corner.height),
+            ];
+            let low = |axis: usize| ends[0][axis].min(ends[1][axis]) as u32;
+            let expected = turn.region_to_upright(corner, stored);
+            assert_eq!([low(0), low(1)], [expected.x, expected.y], "orientation {tag}");
+        }
+    }
+}

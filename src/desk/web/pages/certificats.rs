@@ -1,0 +1,125 @@
+//! Certificates of destruction: the list, each page to print, each signed original.
+
+use askama::Template;
+
+use crate::desk::rights::Act;
+use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get};
+use crate::vault::certificate::Certificate;
+use crate::vault::certificate::erasure::ErasureCertificate;
+use crate::vault::signed;
+use crate::vault::store::{Filed, certificates};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    get("/certificats", Act::SeeDeadlines, list),
+    get("/certificats/{numero}", Act::SeeDeadlines, one),
+    get("/certificats/{numero}/original", Act::SeeDeadlines, original),
+];
+
+const PAGE: usize = 100;
+
+struct Row {
+    number: String,
+    what: String,
+    done: String,
+    late: String,
+}
+
+#[derive(Template)]
+#[template(path = "certificats.html")]
+struct List {
+    shell: Shell,
+    rows: Vec<Row>,
+    total: usize,
+    page: usize,
+    pages: usize,
+}
+
+fn list(visit: &Visit) -> Result<Answer, Refused> {
+    let (mut all, device, zone) = {
+        let office = visit.office();
+        let store = &office.desk.store;
+        (
+            certificates(store.sql())?,
+            store.device_key().clone(),
+            office.config.time_zone(),
+        )
+    };
+    let row = |filed: &Filed| {
+        if let Ok(read) = signed::read::<ErasureCertificate>(&filed.text, &device, "the desk") {
+            let what = match (&read.what.file, read.what.records) {
+                (None, _) => format!("Événements non retenus : {}", read.what.events),
+                (Some(file), 0) => format!("Images du dossier {file}"),
+                (Some(file), _) => format!("Fiche du dossier {file}"),
+            };
+            let late = match read.late_days {
+                0 => "aucun".to_owned(),
+                days => format!("{days} j"),
+            };
+            return (Some(read.ended), what, late);
+        }
+        match signed::read::<Certificate>(&filed.text, &device, "the desk") {
+            Ok(read) => (
+                Some(read.ended),
+                "Événement écarté".to_owned(),
+                "aucun".to_owned(),
+            ),
+            Err(_) => (None, "Signature non valable".to_owned(), String::new()),
+        }
+    };
+    let mut rows: Vec<_> = all.drain(..).map(|filed| (row(&filed), filed.number)).collect();
+    rows.sort_by(|a, b| (b.0.0, &b.1).cmp(&(a.0.0, &a.1)));
+    let pages = rows.len().div_ceil(PAGE).max(1);
+    let page = visit
+        .query("page")
+        .and_then(|page| page.parse().ok())
+        .unwrap_or(1)
+        .clamp(1, pages);
+    let total = rows.len();
+    let rows = rows.into_iter().skip((page - 1) * PAGE).take(PAGE);
+    let rows = rows.map(|((done, what, late), number)| Row {
+        number,
+        what,
+        done: done.map_or_else(String::new, |done| dates::moment(done, &zone)),
+        late,
+    });
+    Answer::page(&List {
+        rows: rows.collect(),
+        total,
+        page,
+        pages,
+        shell: visit.shell("Certificats de destruction"),
+    })
+}
+
+fn found(visit: &Visit) -> Result<Filed, Refused> {
+    let all = certificates(visit.office().desk.store.sql())?;
+    let found = all.into_iter().find(|filed| filed.number == visit.path("numero"));
+    found.ok_or(Refused::NotFound)
+}
+
+#[derive(Template)]
+#[template(path = "certificat.html")]
+struct Page {
+    shell: Shell,
+    number: String,
+    text: String,
+}
+
+fn one(visit: &Visit) -> Result<Answer, Refused> {
+    let filed = found(visit)?;
+    Answer::page(&Page {
+        shell: visit.shell(format!("Certificat {}", filed.number)),
+        number: filed.number,
+        text: filed.page,
+    })
+}
+
+fn original(visit: &Visit) -> Result<Answer, Refused> {
+    let filed = found(visit)?;
+    Ok(Answer::File {
+        media: "application/json",
+        name: Some(format!("{}.json", filed.number)),
+        bytes: filed.text.into_bytes(),
+    })
+}

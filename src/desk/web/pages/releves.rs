@@ -1,0 +1,389 @@
+//! The register as files: what went out, what comes in from the service's former spreadsheet.
+//!
+//! Promises: an export without motive and recipient is refused (I06); a spreadsheet is tried before anything is kept,
+//! its rejects are listed with line and reason, and it waits sealed, a day at most.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use super::dossier::{Group, Question, by, calendar};
+use crate::desk::infraction::exchange::columns::{Column, Map, proposed};
+use crate::desk::infraction::exchange::import::{self, Setting, Trial, Waiting};
+use crate::desk::infraction::exchange::out::{self, Form, Words};
+use crate::desk::infraction::exchange::table::Table;
+use crate::desk::infraction::form::Fields;
+use crate::desk::infraction::record::Officer;
+use crate::desk::infraction::search::{self, Query};
+use crate::desk::law::{Law, QualityId};
+use crate::desk::retention::plan::Class;
+use crate::desk::retention::records::is_locked;
+use crate::desk::rights::Act;
+use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::frame::Digest;
+
+/// Bytes of a spreadsheet at most.
+const LONGEST_FILE: u64 = 16 << 20;
+/// Rejects shown on the page; the whole list can be saved.
+const SHOWN_REJECTS: usize = 200;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    get("/dossiers/releves", Act::ExportInfractions, page),
+    post("/dossiers/releves/export", Act::ExportInfractions, export),
+    post("/dossiers/releves/fichier", Act::WriteInfraction, upload),
+    get("/dossiers/releves/essai", Act::WriteInfraction, trial),
+    post("/dossiers/releves/rejets", Act::WriteInfraction, rejects),
+    post("/dossiers/releves/reprise", Act::WriteInfraction, take),
+    post("/dossiers/releves/abandon", Act::WriteInfraction, give_up),
+];
+
+struct ExportLine {
+    at: String,
+    by: String,
+    form: &'static str,
+    count: u64,
+    left: u64,
+    recipient: String,
+    motive: String,
+    sha256: String,
+}
+
+#[derive(Template)]
+#[template(path = "releves.html")]
+struct Page {
+    shell: Shell,
+    errors: Vec<FieldError>,
+    questions: Vec<Question>,
+    exports: Vec<ExportLine>,
+    waits: bool,
+}
+
+fn page(visit: &Visit) -> Result<Answer, Refused> {
+    shown(visit, Fields::new(), Vec::new())
+}
+
+fn questions() -> Vec<Question> {
+    let forms = Form::ALL
+        .iter()
+        .map(|form| (form.as_str().to_owned(), form.french().to_owned()));
+    vec![
+        Question::radio("forme", "Forme du fichier", forms).required(),
+        Question::short("du", "Faits du").help("Jour/mois/année ; vide : depuis l'origine."),
+        Question::short("au", "au").help("Jour/mois/année ; vide : jusqu'à aujourd'hui."),
+        Question::line("destinataire", "Destinataire").required(),
+        Question::line("motif", "Motif").required(),
+    ]
+}
+
+fn shown(visit: &Visit, fields: Fields, errors: Vec<FieldError>) -> Result<Answer, Refused> {
+    let (zone, _) = calendar(visit);
+    let by = by(visit)?;
+    let (exports, waits) = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let exports = out::exports(sql, &visit.session()?.register.0)?;
+        (exports, import::waiting(sql, by)?.is_some())
+    };
+    let exports = exports.into_iter().map(|export| ExportLine {
+        at: dates::moment(export.at, &zone),
+        by: export.by,
+        form: export.form.french(),
+        count: export.count,
+        left: export.left,
+        recipient: export.words.recipient,
+        motive: export.words.motive,
+        sha256: export.sha256,
+    });
+    let faults: Vec<(String, String)> = errors
+        .iter()
+        .map(|e| (e.field.clone(), e.message.clone()))
+        .collect();
+    Answer::page(&Page {
+        shell: visit.shell("Relevés des dossiers"),
+        questions: Group::plain(questions()).with(&fields, &faults).questions,
+        errors,
+        exports: exports.collect(),
+        waits,
+    })
+}
+
+fn wrong(field: &str, message: impl Into<String>) -> FieldError {
+    FieldError {
+        field: field.to_owned(),
+        message: message.into(),
+    }
+}
+
+fn export(visit: &Visit) -> Result<Answer, Refused> {
+    let (zone, _) = calendar(visit);
+    let mut errors = Vec::new();
+    let form = visit.field("forme").and_then(Form::of);
+    if form.is_none() {
+        errors.push(wrong("forme", "Choisissez la forme du fichier."));
+    }
+    let mut said = |name: &'static str, label: &str| {
+        visit
+            .required(name, label)
+            .map_err(|error| errors.push(error))
+            .ok()
+            .map(str::to_owned)
+    };
+    let (recipient, motive) = (said("destinataire", "Destinataire"), said("motif", "Motif"));
+    let mut query = Query::default();
+    for (name, until) in [("du", false), ("au", true)] {
+        let Some(text) = visit.field(name) else { continue };
+        let day = crate::desk::infraction::form::date(text);
+        let day = day.and_then(|day| match until {
+            true => day
+                .tomorrow()
+                .map_err(|_| crate::desk::infraction::check::Fault::Date),
+            false => Ok(day),
+        });
+        match day.map(|day| zone.to_zoned(day.at(0, 0, 0, 0))) {
+            Ok(Ok(at)) if until => query.until = Some(crate::frame::BoxTime(at.timestamp())),
+            Ok(Ok(at)) => query.from = Some(crate::frame::BoxTime(at.timestamp())),
+            _ => errors.push(wrong(name, "Écrivez une date, par exemple 22/11/2026.")),
+        }
+    }
+    let (Some(form), Some(recipient), Some(motive), true) = (form, recipient, motive, errors.is_empty())
+    else {
+        return shown(visit, visit.form().to_vec(), errors);
+    };
+    let by = by(visit)?;
+    let files = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let mut files = Vec::new();
+        for file in search::all(sql, by, &query)? {
+            // What is due and waits for its erasure is shown to nobody, nor does it leave.
+            if !is_locked(sql, Class::Record, &file.number.to_string())? {
+                files.push(file);
+            }
+        }
+        files
+    };
+    if files.is_empty() {
+        let none = wrong("du", "Aucun dossier ne correspond : il n'y a rien à exporter.");
+        return shown(visit, visit.form().to_vec(), vec![none]);
+    }
+    let bytes = out::written(form, &files, Law::embedded(), &zone, visit.now).map_err(Refused::Failed)?;
+    let numbers: Vec<_> = files.into_iter().map(|file| file.number).collect();
+    let words = Words { motive, recipient };
+    let register = &visit.session()?.register.0;
+    visit
+        .office()
+        .store()
+        .transaction(|tx| out::record(tx, by, register, form, &bytes, &numbers, &words))?;
+    let (media, name) = form.file();
+    let name = Some(name.to_owned());
+    Ok(Answer::File { media, name, bytes })
+}
+
+fn upload(visit: &Visit) -> Result<Answer, Refused> {
+    let by = by(visit)?;
+    let file = visit
+        .uploads()
+        .iter()
+        .find(|upload| upload.field == "fichier" && upload.size > 0);
+    let Some(file) = file else {
+        return shown(
+            visit,
+            Fields::new(),
+            vec![wrong("fichier", "Choisissez le fichier à reprendre.")],
+        );
+    };
+    let read = match file.size > LONGEST_FILE {
+        true => Err("Le fichier dépasse 16 Mio ; partagez-le.".to_owned()),
+        false => std::fs::read(&file.path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| {
+                Ok((
+                    Table::read(&bytes).map_err(|error| error.to_string())?,
+                    Digest::of(&bytes),
+                ))
+            }),
+    };
+    // It lay in clear while it was sent: it is overwritten before its folder goes.
+    let erased = crate::vault::durable::erase(&file.path);
+    erased.map_err(|error| Refused::Failed(format!("the upload: {error}")))?;
+    let (table, file) = match read {
+        Ok(read) => read,
+        Err(message) => return shown(visit, Fields::new(), vec![wrong("fichier", message)]),
+    };
+    visit
+        .office()
+        .store()
+        .transaction(|tx| import::keep_waiting(tx, by, &Waiting { table, file }))?;
+    Answer::see_other("/dossiers/releves/essai")
+}
+
+struct ColumnLine {
+    name: &'static str,
+    words: &'static str,
+    required: bool,
+    titles: Vec<(usize, String, bool)>,
+}
+
+struct RejectLine {
+    line: u64,
+    column: &'static str,
+    reason: String,
+}
+
+#[derive(Template)]
+#[template(path = "releves_essai.html")]
+struct TrialPage {
+    shell: Shell,
+    errors: Vec<FieldError>,
+    columns: Vec<ColumnLine>,
+    map: Vec<(&'static str, usize)>,
+    rows: usize,
+    taken: usize,
+    rejected: usize,
+    rejects: Vec<RejectLine>,
+}
+
+/// The columns that were chosen; those that the titles name, where nobody chose yet.
+fn chosen(fields: &[(String, String)], table: &Table) -> Map {
+    let chosen: BTreeMap<Column, Option<usize>> = fields
+        .iter()
+        .filter_map(|(name, value)| {
+            let column = Column::of(name.strip_prefix("col.")?)?;
+            Some((column, value.parse().ok().filter(|at| *at < table.titles.len())))
+        })
+        .collect();
+    match chosen.is_empty() {
+        true => proposed(&table.titles),
+        false => chosen
+            .into_iter()
+            .filter_map(|(column, at)| Some((column, at?)))
+            .collect(),
+    }
+}
+
+fn tried(visit: &Visit, fields: &[(String, String)]) -> Result<Option<(Waiting, Map, Trial)>, Refused> {
+    let by = by(visit)?;
+    let Some(waiting) = import::waiting(visit.office().store().sql(), by)? else {
+        return Ok(None);
+    };
+    let (zone, today) = calendar(visit);
+    let years = visit.office().config.terms.infraction_years;
+    let officer = Officer {
+        account: by.account.to_owned(),
+        name: String::new(),
+        quality: QualityId::from(""),
+        titles: Vec::new(),
+    };
+    let map = chosen(fields, &waiting.table);
+    let trial = import::trial(
+        &waiting.table,
+        &map,
+        Setting {
+            law: Law::embedded(),
+            zone: &zone,
+            today,
+            years,
+            officer: &officer,
+            now: visit.now,
+            file: waiting.file,
+        },
+    );
+    Ok(Some((waiting, map, trial)))
+}
+
+fn trial(visit: &Visit) -> Result<Answer, Refused> {
+    show_trial(visit, visit.queries(), Vec::new())
+}
+
+fn show_trial(
+    visit: &Visit,
+    fields: &[(String, String)],
+    errors: Vec<FieldError>,
+) -> Result<Answer, Refused> {
+    let Some((waiting, map, trial)) = tried(visit, fields)? else {
+        return Answer::see_other("/dossiers/releves");
+    };
+    let column = |column: &Column| {
+        let at = map.get(column);
+        let titles = waiting.table.titles.iter().enumerate();
+        ColumnLine {
+            name: column.as_str(),
+            words: column.french(),
+            required: *column == Column::Date,
+            titles: titles
+                .map(|(n, title)| (n, title.clone(), at == Some(&n)))
+                .collect(),
+        }
+    };
+    let rejects = trial.rejects.iter().take(SHOWN_REJECTS).map(|reject| RejectLine {
+        line: reject.line,
+        column: reject.column.map_or("", Column::french),
+        reason: reject.reason.clone(),
+    });
+    Answer::page(&TrialPage {
+        shell: visit.shell("Reprendre l'ancien fichier : essai"),
+        errors,
+        columns: Column::ALL.iter().map(column).collect(),
+        map: map.iter().map(|(column, at)| (column.as_str(), *at)).collect(),
+        rows: waiting.table.rows.len(),
+        taken: trial.records.len(),
+        rejected: trial.rejects.len(),
+        rejects: rejects.collect(),
+    })
+}
+
+/// The list of rejects as a file. It quotes the spreadsheet's fields: it is made when asked for and kept nowhere.
+fn rejects(visit: &Visit) -> Result<Answer, Refused> {
+    let Some((_, _, trial)) = tried(visit, visit.form())? else {
+        return Answer::see_other("/dossiers/releves");
+    };
+    let titles = ["Ligne", "Colonne", "Motif du rejet"].map(str::to_owned).to_vec();
+    let rows = trial.rejects.into_iter().map(|reject| {
+        let column = reject.column.map_or("", Column::french).to_owned();
+        vec![reject.line.to_string(), column, reject.reason]
+    });
+    let bytes = crate::desk::infraction::exchange::table::written(std::iter::once(titles).chain(rows));
+    Ok(Answer::File {
+        media: "text/csv; charset=utf-8",
+        name: Some("rejets.csv".to_owned()),
+        bytes: bytes.map_err(|error| Refused::Failed(error.to_string()))?,
+    })
+}
+
+fn take(visit: &Visit) -> Result<Answer, Refused> {
+    let Some((waiting, _, trial)) = tried(visit, visit.form())? else {
+        return Answer::see_other("/dossiers/releves");
+    };
+    if !trial.rejects.is_empty() && visit.field("laisser").is_none() {
+        let left = format!(
+            "{} ligne(s) ne peuvent pas être reprises : cochez la case pour les laisser de côté, ou corrigez le fichier.",
+            trial.rejects.len()
+        );
+        return show_trial(visit, visit.form(), vec![wrong("laisser", left)]);
+    }
+    let by = by(visit)?;
+    let mut office = visit.office();
+    let code = office.config.code.clone();
+    let (numbers, there) = office
+        .store()
+        .transaction(|tx| import::take(tx, by, &trial, &code, waiting.file))?;
+    drop(office);
+    visit.flash(format!(
+        "Reprise terminée : {} dossier(s) créé(s), {} déjà repris auparavant, {} ligne(s) laissée(s) de côté.",
+        numbers.len(),
+        there.len(),
+        trial.rejects.len()
+    ));
+    Answer::see_other("/dossiers?etat=taken-over")
+}
+
+fn give_up(visit: &Visit) -> Result<Answer, Refused> {
+    let by = by(visit)?;
+    visit
+        .office()
+        .store()
+        .transaction(|tx| import::forget_waiting(tx, by))?;
+    visit.flash("Le fichier a été abandonné : rien n'a été repris.");
+    Answer::see_other("/dossiers/releves")
+}
