@@ -22,7 +22,7 @@ let shots = 0;
 const steps = new Map();
 function code(secret) {
   const now = Math.floor(Date.now() / 30000);
-  const step = Math.max(now - 1, (steps.get(secret) ?? 0) + 1);
+  const step = Math.max(now, (steps.get(secret) ?? 0) + 1);
   steps.set(secret, step);
   let bits = '';
   for (const c of secret.replace(/ /g, '')) bits += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0');
@@ -71,7 +71,7 @@ async function fill(page, fields) {
   for (const [name, value] of Object.entries(fields)) {
     const field = page.locator(`[name="${name}"]`).first();
     if (value === true) await field.check();
-    else if (await field.getAttribute('type') === 'radio') await page.locator(`[name="${name}"][value="${value}"]`).check();
+    else if (['radio', 'checkbox'].includes(await field.getAttribute('type'))) await page.locator(`[name="${name}"][value="${value}"]`).check();
     else if (await field.evaluate((e) => e.tagName) === 'SELECT') await field.selectOption(value === '' ? { index: 1 } : value);
     else await field.fill(value);
   }
@@ -185,7 +185,7 @@ const served = spawn(program, ['desk', 'serve', '--desk', desk, '--json'], { std
 const told = JSON.parse(await new Promise((done) => createInterface(served.stdout).once('line', done)));
 const base = told.serving.replace(/\/$/, '');
 const host = new URL(base).host;
-const browser = await chromium.launch({ executablePath: process.env.VIGIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--lang=fr-FR'] });
+const browser = await chromium.launch({ executablePath: process.env.VIGIE_CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--lang=fr-FR'], env: { ...process.env, LANGUAGE: 'fr', LANG: 'fr_FR.UTF-8' } });
 try {
   const [admin, chef, agent, second, dpd] = await Promise.all([1, 2, 3, 4, 5].map(() => newPerson(browser, host)));
   console.log('first run');

@@ -83,9 +83,9 @@ async function enterFile(page, { base, look }, number, motive, name) {
 }
 
 const SECTIONS = [
-  ['faits', { faits: "J'ai vu, sur les images, un véhicule utilitaire s'arrêter, une personne masquée en sortir et déposer des sacs au pied des conteneurs, puis repartir." }],
-  ['infraction', {}],
-  ['dechets', {}],
+  ['faits', { horloge: '0', horloge_date: '02/10/2026', horloge_par: 'Amina Roche', faits: "J'ai vu, sur les images, un véhicule utilitaire s'arrêter, une personne masquée en sortir et déposer des sacs au pied des conteneurs, puis repartir." }],
+  ['infraction', { infraction: 'cp-r635-8', acte: 'proces-verbal', voie: 'procureur-opj' }],
+  ['dechets', { nature: 'rubble', volume: '1,5' }],
   ['vehicule', { plaque: 'VI-010-IE', lisibilite: 'whole', pays: 'F', genre: 'Camionnette' }],
   ['seconde-lecture', { plaque: 'vi 010 ie', lisibilite: 'whole' }],
   ['frais', { 'frais.0.type': 'work', 'frais.0.libelle': 'Deux agents', 'frais.0.quantite': '1,5', 'frais.0.unite': '32,10', 'frais.0.justificatif': 'BT 77' }],
@@ -105,7 +105,6 @@ async function writeUp(agent, all) {
   for (const [section, fields] of SECTIONS) {
     await agent.goto(`${base}/dossier/${number}/${section}`);
     await fill(agent, fields);
-    await fillTheRest(agent);
     await look(agent, `dossier-${section}`);
     await agent.locator('main button[name=suite][value=dossier], main form button').first().click();
     if (agent.url().endsWith(section)) await look(agent, `dossier-${section}-faute`);
@@ -115,18 +114,6 @@ async function writeUp(agent, all) {
   await agent.getByRole('button', { name: /Clore|clôturer/i }).first().click();
   await look(agent, 'dossier-clos');
   return number;
-}
-
-// What must be said and was not yet: the first choice of each kind.
-async function fillTheRest(page) {
-  for (const field of await page.locator('main form').first().locator('select[required], input[required], textarea[required]').all()) {
-    const kind = await field.evaluate((e) => [e.tagName, e.type, e.name, e.value]);
-    if (kind[0] === 'SELECT' && !kind[3]) await field.selectOption({ index: 1 });
-    else if (kind[1] === 'radio') {
-      if (!(await page.locator(`input[name="${kind[2]}"]:checked`).count())) await page.locator(`input[name="${kind[2]}"]`).first().check();
-    } else if (kind[1] === 'date' && !kind[3]) await field.fill('2026-01-02');
-    else if (['text', 'textarea'].includes(kind[1]) && !kind[3]) await field.fill('À préciser');
-  }
 }
 
 async function report(agent, chef, all, number) {
