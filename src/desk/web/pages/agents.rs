@@ -3,16 +3,31 @@
 //! Promises: whatever is written ends the agent's session at once, so that the next one begins with the new sheet; a
 //! suspension therefore works on the very next page asked for.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use jiff::civil::Date;
 
 use super::comptes::by;
 use crate::desk::accounts::sheet::{Basis, Habilitation, Oath, Sheet, Suspension, Viewing, admits};
 use crate::desk::accounts::{self, Account, State, set_sheet};
+use crate::desk::law::Law;
 use crate::desk::rights::Act;
 use crate::desk::session::End;
 use crate::desk::web::input::{missing, wrong};
 use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+
+/// The qualities that the table of competence knows: another one opens no act to its agent.
+static QUALITIES: LazyLock<String> = LazyLock::new(|| {
+    let all = Law::embedded()
+        .qualities
+        .iter()
+        .map(|quality| quality.label.as_str());
+    format!(
+        "Telle que la table de compétence la connaît : {}.",
+        all.collect::<Vec<_>>().join(" ; ")
+    )
+});
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -127,7 +142,7 @@ pub fn inputs(sheet: Option<&Sheet>, service: &str) -> Vec<Input> {
         Input::text("qualite", "Qualité")
             .required()
             .value(text(|s| &s.quality))
-            .help("Par exemple : agent de surveillance de la voie publique."),
+            .help(&QUALITIES),
         Input::text("numero", "Numéro d’agent")
             .required()
             .value(text(|s| &s.number)),
