@@ -713,6 +713,23 @@ fn a_suspension_ends_the_session_at_once_and_shows_nothing_more() {
 }
 
 #[test]
+fn the_account_of_another_service_sees_nothing() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let mut chef = town.chef.enter(rig);
+    let path = format!("/agents/{}", town.agent.id);
+    let version = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
+    let mut fields = SHEET.to_vec();
+    fields[0].1 = "Voirie";
+    fields.push(("version", &version));
+    assert_eq!(chef.post(&path, &fields).location(), "/agents");
+    assert!(chef.get("/agents").text().contains("relève d’un autre service"));
+    let mut agent = town.agent.enter(rig);
+    assert!(agent.get("/").text().contains("relève d’un autre service"));
+    assert!(!sees_evidence(rig, &mut agent));
+}
+
+#[test]
 fn a_sheet_that_runs_out_while_somebody_works_shows_nothing_from_midnight_on() {
     let town = Town::new();
     let rig = &town.rig;
