@@ -74,13 +74,13 @@ fn opened(visit: &Visit) -> Result<Option<File>, Refused> {
     let began = visit.session()?.began;
     let mut office = visit.office();
     let store = office.store();
-    let mut file = register::read(store.sql(), by.keys, &number)?;
     if is_locked(store.sql(), Class::Record, &number.to_string())? {
         return Err(Refused::Impossible(format!(
             "Le dossier {number} a atteint son échéance de destruction et attend l'accord des archives : personne ne \
              peut plus le consulter. Voyez la page Échéances."
         )));
     }
+    let mut file = register::read(store.sql(), by.keys, &number)?;
     if search::looks(store.sql(), by.account, &number, began)?.is_none() {
         return Ok(None);
     }
