@@ -55,14 +55,14 @@ impl Shape {
     /// Of a normalised reading; an unread character may be any.
     pub fn of(normalised: &str) -> Self {
         let characters: Vec<char> = normalised.chars().collect();
-        if fits(&characters, "AA999AA") {
+        if fits(&characters, "lldddll") {
             return Self::Siv;
         }
         // One to four digits, two or three letters, a département: 01 to 95, 2A, 2B, 971 to 976.
         let fni = (1..=4).any(|digits| {
             (2..=3).any(|letters| {
-                let head = "9".repeat(digits) + &"A".repeat(letters);
-                ["99", "9A", "999"]
+                let head = "d".repeat(digits) + &"l".repeat(letters);
+                ["dd", "2A", "2B", "97d"]
                     .iter()
                     .any(|tail| fits(&characters, &format!("{head}{tail}")))
             })
@@ -80,6 +80,7 @@ impl Shape {
     }
 }
 
+/// `d` is any figure, `l` any letter, anything else itself; an unread character may be any.
 fn fits(characters: &[char], pattern: &str) -> bool {
     characters.len() == pattern.len()
         && characters
@@ -87,8 +88,9 @@ fn fits(characters: &[char], pattern: &str) -> bool {
             .zip(pattern.chars())
             .all(|(c, kind)| match kind {
                 _ if *c == UNREAD => true,
-                '9' => c.is_ascii_digit(),
-                _ => c.is_ascii_uppercase(),
+                'd' => c.is_ascii_digit(),
+                'l' => c.is_ascii_uppercase(),
+                itself => *c == itself,
             })
 }
 
@@ -287,6 +289,8 @@ mod tests {
             ("12ABC2A", Shape::Fni),
             ("1AB971", Shape::Fni),
             ("1ABC234", Shape::Other),
+            ("1AB97?", Shape::Fni),
+            ("12AB3A", Shape::Other),
             ("TÜAB12", Shape::Other),
             ("", Shape::Other),
             ("AB123C", Shape::Other),

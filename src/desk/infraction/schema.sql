@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS infraction (
-    number     TEXT PRIMARY KEY,
+    number     TEXT PRIMARY KEY NOT NULL,
     event      TEXT,
     camera     TEXT,
     opened     TEXT NOT NULL,
@@ -12,8 +12,9 @@ CREATE TABLE IF NOT EXISTS infraction (
     version    INTEGER NOT NULL,
     record_key BLOB NOT NULL,
     record     BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS infraction_by_facts ON infraction (facts, number);
+) STRICT;
+-- All that lists show and filter by: they read no record's pages.
+CREATE INDEX IF NOT EXISTS infraction_by_facts ON infraction (facts, number, state, camera, opened_by);
 CREATE INDEX IF NOT EXISTS infraction_by_event ON infraction (event);
 CREATE TABLE IF NOT EXISTS infraction_counter (
     year INTEGER PRIMARY KEY,

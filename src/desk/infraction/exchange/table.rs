@@ -47,9 +47,15 @@ impl Table {
             .trim(csv::Trim::None)
             .from_reader(text.as_bytes());
         let mut rows = Vec::new();
+        let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let record = record.map_err(|error| Error::Form(error.to_string()))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            // The reader's own count of lines is one short behind CRLF.
+            let begins = record.position().map_or(0, csv::Position::byte);
+            let begins = usize::try_from(begins).unwrap_or(usize::MAX).min(text.len());
+            let begins = begins + ends_of_lines(&text.as_bytes()[begins..]);
+            line += newlines(&text.as_bytes()[counted..begins]);
+            counted = begins;
             let fields: Vec<String> = record.iter().map(|field| plain(field).to_owned()).collect();
             if fields.len() > MOST_COLUMNS || rows.len() > MOST_ROWS {
                 return Err(Error::TooLarge);
@@ -64,6 +70,18 @@ impl Table {
         let (_, titles) = rows.remove(0);
         Ok(Self { titles, rows })
     }
+}
+
+/// How many bytes of line ends stand here.
+fn ends_of_lines(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count()
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// What separates the titles: whichever of the two stands in the first line more often outside quotes.
