@@ -399,3 +399,68 @@ fn the_admin_backs_up_to_a_declared_disk_while_the_desk_is_served_and_to_no_othe
     vigie::desk::backup::restore(asked, &evidence, time("2026-11-30T11:00:00Z")).expect("restored");
     assert!(into.join("desk.toml").is_file());
 }
+
+/// How many rows of the desk's tables name the file.
+fn rows(rig: &Rig, file: &str) -> u32 {
+    let office = rig.app.office.lock().expect("the desk");
+    let count = "SELECT (SELECT count(*) FROM infraction WHERE number = ?1)
+        + (SELECT count(*) FROM sealed_report WHERE infraction = ?1) + (SELECT count(*) FROM event WHERE file = ?1)";
+    office
+        .desk
+        .store
+        .sql()
+        .query_row(count, [file], |row| row.get(0))
+        .expect("counted")
+}
+
+#[test]
+fn an_infraction_file_goes_whole_with_its_reports_and_is_shown_to_nobody_while_it_is_locked() {
+    let rig = Rig::new();
+    let file = "2024-EXE-0007";
+    event(&rig, EVENT, "2024-11-20T10:00:00Z", "videoprotection", Some(file));
+    rig.app
+        .office
+        .lock()
+        .expect("the desk")
+        .store()
+        .transaction(|tx| {
+            tx.raw().execute(
+                "INSERT INTO infraction (number, event, camera, opened, opened_by, facts, state, version, record_key, record)
+                 VALUES (?1, ?2, 'demo', '2024-11-25T10:00:00Z', ?3, '2024-11-22T09:00:00Z', 'open', 1, zeroblob(72), zeroblob(99))",
+                params![file, EVENT, CHEF],
+            )?;
+            tx.raw().execute(
+                "INSERT INTO sealed_report VALUES (?1, 1, 'rapport', '', ?2, '', zeroblob(72), zeroblob(9), zeroblob(72), zeroblob(9))",
+                params![file, CHEF],
+            )?;
+            Ok::<_, vigie::vault::store::Error>(())
+        })
+        .expect("a file");
+    assert_eq!(rows(&rig, file), 3);
+    let mut browser = chef(&rig);
+    // Its day, counted from the facts of the record: 22 November 2026. Nobody has agreed yet.
+    let page = browser.post("/echeances/executer", &[]);
+    assert!(after(&mut browser, page).contains("2 verrouillé(s)"));
+    for path in [format!("/dossier/{file}"), format!("/evenement/{EVENT}")] {
+        let page = browser.get(&path);
+        assert!(
+            !page.status.is_success() && page.text().contains("attend l"),
+            "{path}: {}",
+            page.text()
+        );
+    }
+    for class in ["images", "record"] {
+        let fields = [
+            ("categorie", class),
+            ("archives", "Archives départementales 94"),
+            ("reference", "2026-117"),
+            ("date", "2026-11-20"),
+        ];
+        browser
+            .post("/echeances/accords/nouveau", &fields)
+            .expect(StatusCode::SEE_OTHER);
+    }
+    let page = browser.post("/echeances/executer", &[]);
+    assert!(after(&mut browser, page).contains("2 objet(s) détruit(s)"));
+    assert_eq!(rows(&rig, file), 0);
+}

@@ -399,7 +399,7 @@ fn the_journal_goes_after_three_years_behind_a_signed_checkpoint() {
     let mut day = first;
     while day < first + 3.years() {
         run(&mut desk, noon(day), 24);
-        day = day + 5.days();
+        day += 5.days();
         // Closed now and then, as a machine is.
         desk.store.close(noon(day)).expect("closed");
         desk = kit.open(noon(day));
@@ -416,7 +416,7 @@ fn the_journal_goes_after_three_years_behind_a_signed_checkpoint() {
     let ran = run(&mut desk, noon(later), 24 * 20);
     assert!(ran.pruned.is_some());
     assert!(
-        oldest(&desk) >= "2026-11-2".to_owned() && oldest(&desk) < "2026-12-20".to_owned(),
+        *oldest(&desk) >= *"2026-11-2" && *oldest(&desk) < *"2026-12-20",
         "{}",
         oldest(&desk)
     );

@@ -104,7 +104,11 @@ fn events_of(db: &Connection, file: &str) -> Result<Vec<EventId>, Error> {
 
 impl Destroys for Evidence {
     fn objects(&self, db: &Connection, zone: &TimeZone) -> Result<Vec<Object>, Error> {
-        let mut objects = Vec::new();
+        let mut objects = recorded(db, zone)?;
+        let facts: BTreeMap<_, _> = objects
+            .iter()
+            .map(|record| (record.subject.id.clone(), record.facts))
+            .collect();
         let mut files: BTreeMap<String, Object> = BTreeMap::new();
         for event in events(db)? {
             let mut object = Object {
@@ -128,7 +132,8 @@ impl Destroys for Evidence {
                 id: file.clone(),
             };
             object.by_law = false;
-            // A file of several events has the term of the first of them.
+            // As the record states them; else a file of several events has the term of the first of them.
+            object.facts = facts.get(&file).copied().unwrap_or(object.facts);
             let of_file = files.entry(file).or_insert_with(|| Object {
                 items: 0,
                 bytes: 0,
@@ -140,7 +145,6 @@ impl Destroys for Evidence {
             of_file.bytes += object.bytes;
         }
         objects.extend(files.into_values());
-        objects.extend(recorded(db, zone)?);
         Ok(objects)
     }
 

@@ -333,7 +333,7 @@ impl Agreement {
 }
 
 /// Why something is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ground {
     /// Its term is over.
@@ -352,13 +352,6 @@ impl Ground {
             Self::Relaxe => "relaxe",
             Self::Classement => "classement",
         }
-    }
-
-    /// The ground of this stable name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Term, Self::Relaxe, Self::Classement]
-            .into_iter()
-            .find(|ground| ground.as_str() == name)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Error;
 use super::plan::{Agreement, Class, Facts, Hold, Outcome, Ruling, Target, hold_at_most};
 use crate::desk::cell::{self, Cell, CellKey, Place};
-use crate::frame::BoxTime;
+use crate::frame::{BoxTime, EventId};
 use crate::vault::store::Tx;
 use crate::vault::{Entry, Kind};
 
@@ -507,6 +507,15 @@ pub fn facts(db: &Connection) -> Result<Facts, Error> {
 pub fn is_locked(db: &Connection, class: Class, id: &str) -> rusqlite::Result<bool> {
     let mut query = db.prepare_cached("SELECT 1 FROM locked WHERE class = ? AND id = ?")?;
     query.exists(params![class.as_str(), id])
+}
+
+/// The same of an event, as itself or as images of its file.
+pub fn is_event_locked(db: &Connection, event: EventId) -> rusqlite::Result<bool> {
+    let mut query = db.prepare_cached(
+        "SELECT 1 FROM locked WHERE (class = 'unreviewed' AND id = ?1)
+            OR (class = 'images' AND id = (SELECT file FROM event WHERE id = ?1))",
+    )?;
+    query.exists([event.to_string()])
 }
 
 /// Numbers are not given twice: nothing is deleted from these tables.

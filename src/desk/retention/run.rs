@@ -192,33 +192,23 @@ fn agreements(store: &Store) -> Result<BTreeMap<i64, String>, Error> {
 
 /// What is due, in lots: an infraction file by itself, events of one day together.
 fn lots(today: Date, plan: &[Planned], setting: &Setting, agreements: &BTreeMap<i64, String>) -> Vec<Lot> {
-    type Together = (Option<String>, Ground, Date, Option<i64>);
-    let mut together: BTreeMap<(Date, Option<String>, &str, Option<i64>), (Together, Vec<&Planned>)> =
-        BTreeMap::new();
+    // Due day, file, ground, agreement: what has all of them in common goes under one certificate.
+    type Common = (Date, Option<String>, Ground, Option<i64>);
+    let mut together: BTreeMap<Common, Vec<&Planned>> = BTreeMap::new();
     for planned in plan {
         let Standing::Due { since, agreement } = planned.standing else {
             continue;
         };
         let subject = &planned.object.subject;
         let file = (subject.class != Class::Unreviewed).then(|| subject.id.clone());
-        let key = (since, file.clone(), planned.ground.as_str(), agreement);
-        let of = (file, planned.ground, since, agreement);
-        together
-            .entry(key)
-            .or_insert_with(|| (of, Vec::new()))
-            .1
-            .push(planned);
+        let common = (since, file, planned.ground, agreement);
+        together.entry(common).or_default().push(planned);
     }
     let mut lots = Vec::new();
-    for ((_, ground, since, agreement), objects) in together.into_values() {
+    for ((since, _, ground, agreement), objects) in together {
+        let agreement = agreement.and_then(|id| agreements.get(&id));
         for objects in objects.chunks(LOT) {
-            lots.push(lot(
-                today,
-                objects,
-                (ground, since),
-                agreement.and_then(|id| agreements.get(&id)),
-                setting,
-            ));
+            lots.push(lot(today, objects, (ground, since), agreement, setting));
         }
     }
     lots

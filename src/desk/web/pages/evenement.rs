@@ -12,6 +12,7 @@ use askama::Template;
 
 use crate::desk::events::list::{self, Filter};
 use crate::desk::events::{self, Event, Frame, Items, State};
+use crate::desk::retention::records::is_event_locked;
 use crate::desk::review::{self, Agent, Dismissal, Motive, dismissal};
 use crate::desk::rights::Act;
 use crate::desk::web::pages::file::{Asked, by_camera, light, standing, who};
@@ -101,9 +102,16 @@ fn agent(visit: &Visit) -> Result<Agent<'_>, Refused> {
     })
 }
 
-/// The event that the path names.
+/// The event that the path names. One that is due and may not be erased yet is shown to nobody.
 fn event_id(visit: &Visit) -> Result<EventId, Refused> {
-    visit.path("id").parse().map_err(|_| Refused::NotFound)
+    let id = visit.path("id").parse().map_err(|_| Refused::NotFound)?;
+    match is_event_locked(visit.office().desk.store.sql(), id)? {
+        false => Ok(id),
+        true => Err(Refused::Impossible(format!(
+            "L’événement {id} a atteint son échéance de destruction et attend l’accord des archives : personne ne peut plus \
+             le consulter. Voyez la page Échéances."
+        ))),
+    }
 }
 
 /// The place in it that the path names.
