@@ -235,11 +235,11 @@ impl QueuePage {
         self.asked.state.as_deref() == Some(word)
     }
 
-    fn from_day(&self) -> String {
+    fn first_day(&self) -> String {
         self.asked.from.map(|day| day.to_string()).unwrap_or_default()
     }
 
-    fn until_day(&self) -> String {
+    fn last_day(&self) -> String {
         self.asked.until.map(|day| day.to_string()).unwrap_or_default()
     }
 }

@@ -97,10 +97,13 @@ impl Drop for Ending {
     }
 }
 
+/// A job and its thread, until that was waited for.
+type Begun = (Arc<Job>, Option<JoinHandle<()>>);
+
 /// The import that is under way, or the last one.
 #[derive(Debug, Default)]
 pub struct Importing {
-    last: Mutex<Option<(Arc<Job>, Option<JoinHandle<()>>)>>,
+    last: Mutex<Option<Begun>>,
     indexed: AtomicBool,
 }
 
@@ -173,7 +176,7 @@ impl Importing {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Arc<Job>, Option<JoinHandle<()>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Begun>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
