@@ -41,13 +41,22 @@ pub fn kind(kind: &str) -> &'static str {
         "session_refused" => "Connexion refusée",
         "account_changed" => "Compte modifié",
         "key_taken" => "Clé du service reprise",
+        "rewrapped" => "Clés enveloppées à neuf",
         "infraction_opened" => "Dossier ouvert",
+        "infraction_viewed" => "Dossier consulté",
         "infraction_changed" => "Dossier modifié",
-        "infraction_consulted" => "Dossier consulté",
+        "infraction_closed" => "Dossier clos",
         "infraction_erased" => "Dossier détruit",
+        "infraction_searched" => "Recherche par plaque",
         "infraction_exported" => "Dossiers exportés",
         "infraction_imported" => "Dossiers repris d’un tableau",
-        "refused" => "Accès refusé",
+        "report_sealed" => "Rapport scellé",
+        "package_asked" => "Transmission demandée",
+        "package_approved" => "Transmission approuvée",
+        "package_refused" => "Transmission refusée",
+        "package_made" => "Paquet établi",
+        "package_sent" => "Paquet remis",
+        "package_received" => "Accusé de réception",
         _ => "Autre acte",
     }
 }
@@ -57,7 +66,7 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
     let Ok(Value::Object(body)) = serde_json::from_str(body) else {
         return Vec::new();
     };
-    const KNOWN: [(&str, &str); 18] = [
+    const KNOWN: [(&str, &str); 19] = [
         ("event", "Événement"),
         ("file", "Dossier"),
         ("infraction", "Dossier"),
@@ -76,6 +85,7 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
         ("period", "Période"),
         ("device", "Boîtier"),
         ("backup", "Sauvegarde n°"),
+        ("transmission", "Transmission"),
     ];
     let known = KNOWN
         .iter()
@@ -97,6 +107,23 @@ pub fn account(body: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Kinds that boxes alone write.
+    const OF_BOXES: [&str; 11] = [
+        "config", "card_in", "card_out", "frame_seen", "verdict", "discard_intended", "discarded", "left",
+        "wipe_intended", "wiped", "expired",
+    ];
+
+    #[test]
+    fn every_kind_of_line_that_a_desk_writes_has_its_french_name() {
+        let source = include_str!("../../vault/journal.rs");
+        let names = source.split("Self::").filter_map(|arm| arm.split("=> \"").nth(1)?.split('"').next());
+        let names: Vec<_> = names.filter(|name| !OF_BOXES.contains(name) && *name != "transferred").collect();
+        assert!(names.contains(&"held") && names.len() > 40, "{names:?}");
+        for name in names {
+            assert_ne!(kind(name), "Autre acte", "{name}");
+        }
+    }
 
     #[test]
     fn a_body_is_told_in_french_by_what_it_says() {
