@@ -242,7 +242,10 @@ fn method(page: &mut Page, certificate: &ErasureCertificate) {
 
 fn proof(page: &mut Page, certificate: &ErasureCertificate) {
     page.title("6. Preuve");
-    page.row("Établi par", &format!("vigie {}, automatiquement, à l'échéance", certificate.program));
+    page.row(
+        "Établi par",
+        &format!("vigie {}, automatiquement, à l'échéance", certificate.program),
+    );
     page.text(&format!(
         "Dernière ligne du journal : {}, dont l'empreinte est",
         page::number(certificate.journal.seq)
