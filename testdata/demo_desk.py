@@ -24,7 +24,7 @@ import urllib.request
 
 PASSWORD = "une vigie au bord de la Seine"
 SHEET = {
-    "service": "Service de lutte contre les incivilités", "qualite": "Agent de surveillance de la voie publique",
+    "service": "Service de lutte contre les incivilités", "qualite": "Agent de collectivité habilité et assermenté",
     "formation": "2026-01-15", "hab_autorite": "Maire d'Exemple-sur-Seine", "hab_date": "2026-02-01",
     "hab_objet": "Infractions relatives à l'abandon de déchets", "serment_tribunal": "Tribunal judiciaire d'Exemple",
     "serment_date": "2026-02-20", "vis_autorite": "Préfet", "vis_reference": "arrêté n° 2026-0413",

@@ -23,7 +23,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 
 /// The second factor that a page's square shows, as it is typed.
 fn secret_of(page: &str) -> Secret {
-    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
+    let typed = between(page, "Saisissez cette clé dans l’application : <code>", "</code>").replace(' ', "");
     let bytes = totp_rs::Secret::try_from_base32(&typed).expect("base32");
     Secret::from_bytes(bytes.as_bytes()).expect("20 bytes")
 }
@@ -163,7 +163,7 @@ fn a_desk_is_put_into_service_by_two_people_with_two_factors_each_or_not_at_all(
     let (_, page) = choose(&mut browser, &rig, to, &without);
     assert!(
         page.text()
-            .contains("Habilitation : date : ce champ est obligatoire"),
+            .contains("Habilitation : date : ce champ est obligatoire"),
         "{}",
         page.text()
     );
@@ -855,25 +855,6 @@ fn the_dpd_and_the_admin_hold_no_key_to_evidence_even_with_the_database() {
             cells: proven.keyring.register.0.clone(),
             index: proven.keyring.register.0.clone(),
         };
-        let public = keys.join("service-2027-Q1.pub");
-        let (right, aside) = (
-            std::fs::read(&public).expect("a key"),
-            tempfile::tempdir().expect("a folder"),
-        );
-        let _: OfficeIdentity =
-            office_init(aside.path(), "2027-Q1".parse().expect("a quarter")).expect("other keys");
-        std::fs::copy(aside.path().join("service-2027-Q1.pub"), &public).expect("another's");
-        let page = chef.post("/cles", &[("coffre", "oui")]);
-        assert!(
-            page.text().contains("ne correspond pas à la clé publique"),
-            "{}",
-            page.text()
-        );
-        assert!(
-            keys.join("service-2027-Q1.key").exists(),
-            "what may be needed is not destroyed"
-        );
-        std::fs::write(&public, right).expect("put back");
         assert!(office_keys::all(sql, &forged).is_err());
     }
 }
@@ -891,6 +872,25 @@ fn keys_of_a_new_quarter_go_into_the_keyring_and_their_files_go() {
     assert!(page.text().contains("rangez-la au coffre"), "{}", page.text());
     assert!(keys.join("service-2027-Q1.key").exists());
     std::fs::remove_file(keys.join("recovery-2027-Q1.key")).expect("into the safe");
+    let public = keys.join("service-2027-Q1.pub");
+    let (right, aside) = (
+        std::fs::read(&public).expect("a key"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    let _: OfficeIdentity =
+        office_init(aside.path(), "2027-Q1".parse().expect("a quarter")).expect("other keys");
+    std::fs::copy(aside.path().join("service-2027-Q1.pub"), &public).expect("another's");
+    let page = chef.post("/cles", &[("coffre", "oui")]);
+    assert!(
+        page.text().contains("ne correspond pas à la clé publique"),
+        "{}",
+        page.text()
+    );
+    assert!(
+        keys.join("service-2027-Q1.key").exists(),
+        "what may be needed is not destroyed"
+    );
+    std::fs::write(&public, right).expect("put back");
     assert!(chef.post("/cles", &[]).text().contains("Assurez-vous d’abord"));
     assert_eq!(chef.post("/cles", &[("coffre", "oui")]).location(), "/cles");
     assert!(!keys.join("service-2027-Q1.key").exists());

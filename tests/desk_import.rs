@@ -10,8 +10,11 @@ use std::path::Path;
 use axum::http::StatusCode;
 use desk_kit::Page;
 use review_kit::{Service, Shot, event};
+use vigie::desk::office::Office;
 use vigie::desk::rights::Role;
-use vigie::transfer::ReturnName;
+use vigie::desk::web::pages::import::job::Source;
+use vigie::transfer::taking_in::{Bundle, Progress, Step, Watch, begin, bundles};
+use vigie::transfer::{Error, Folder, ReturnName};
 
 fn shots() -> Vec<Shot> {
     vec![Shot::at("2026-11-21T22:15:03"), Shot::at("2026-11-21T22:15:05")]
@@ -250,4 +253,88 @@ fn neither_dpd_nor_admin_imports_or_sees_the_list() {
             assert_eq!(browser.get(path).status, StatusCode::FORBIDDEN, "{path}");
         }
     }
+}
+
+#[test]
+fn an_import_that_is_stopped_leaves_nothing() {
+    let service = Service::new();
+    written(&service);
+    let office = service.rig.app.office.lock().expect("the desk");
+    let on_stick = Folder::open(service.stick.path()).expect("a stick");
+    let name = bundles(&on_stick).expect("read")[0];
+    let keys = &service.rig.evidence.office;
+    for stops_at in [Step::Checking, Step::Taking] {
+        let bundle = begin(&office.desk, &on_stick, name).expect("read").expect("new");
+        let watch = &mut |progress: Progress| progress.step != stops_at;
+        let whole = bundle.check(watch);
+        let opened = whole.and_then(|whole| whole.choose(&office.desk, service.rig.now())?.open(keys, watch));
+        assert!(matches!(opened.err(), Some(Error::Stopped)), "{stops_at:?}");
+    }
+    drop(office);
+    assert_eq!(service.items(), [""; 0]);
+}
+
+#[test]
+fn of_two_who_take_the_same_bundle_at_once_one_does() {
+    let service = Service::new();
+    written(&service);
+    let mut office = service.rig.app.office.lock().expect("the desk");
+    let on_stick = Folder::open(service.stick.path()).expect("a stick");
+    let name = bundles(&on_stick).expect("read")[0];
+    let now = service.rig.now();
+    let watch = &mut |_: Progress| true;
+    let [one, other] = [0, 1].map(|_| begin(&office.desk, &on_stick, name).expect("read").expect("new"));
+    let chosen = |bundle: Bundle, office: &Office, watch: Watch<'_>| {
+        let whole = bundle.check(watch).expect("whole");
+        whole.choose(&office.desk, now).expect("chosen")
+    };
+    let other = chosen(other, &office, watch);
+    let opened = chosen(one, &office, watch).open(&service.rig.evidence.office, watch);
+    opened
+        .expect("opened")
+        .commit(&mut office.desk, now)
+        .expect("taken");
+    let late = other.open(&service.rig.evidence.office, watch);
+    assert!(late.is_err(), "its items lie in the store by now");
+    drop(office);
+    assert_eq!(service.items().len(), 10);
+    assert_eq!(service.lines("imported").len(), 1);
+}
+
+#[test]
+fn whoever_logs_out_takes_his_import_with_him() {
+    let service = Service::new();
+    written(&service);
+    let importing = &service.rig.app.importing;
+    let mut agent = service.agent(1);
+    let folder = service.stick.path().display().to_string();
+    {
+        // Nothing can be asked of the desk, so the import has not got far.
+        let office = service.rig.app.office.lock().expect("the desk");
+        let source = Source::Stick(
+            service.stick.path().to_owned(),
+            bundles(&Folder::open(service.stick.path()).expect("a stick")).expect("read"),
+        );
+        importing
+            .start(
+                &service.rig.app,
+                review_kit::account(1),
+                service.rig.evidence.clone(),
+                source,
+            )
+            .expect("begun");
+        importing.stop(Some(&review_kit::account(2)));
+        importing.stop(Some(&review_kit::account(1)));
+        drop(office);
+    }
+    importing.finish();
+    let page = agent.get("/import/suivi").text();
+    assert!(page.contains("interrompu avant que rien ne soit pris"), "{page}");
+    assert_eq!(service.items(), [""; 0]);
+    // And may begin again.
+    agent
+        .post("/import", &[("dossier", &folder)])
+        .expect(StatusCode::SEE_OTHER);
+    importing.finish();
+    assert_eq!(service.items().len(), 10);
 }

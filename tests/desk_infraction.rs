@@ -102,7 +102,8 @@ fn what_cannot_stand_is_refused_at_its_field() {
     let rig = Rig::new();
     let record = complete(&file(&rig, &opened(&rig)).record);
     type Spoil = fn(&mut Record);
-    let wrong: [(&str, Spoil, fn(&Fault) -> bool); 12] = [
+    type Expected = fn(&Fault) -> bool;
+    let wrong: [(&str, Spoil, Expected); 12] = [
         (
             "infraction",
             |r| r.offence = Some(OffenceId::from("cp-r999")),
@@ -419,14 +420,14 @@ fn files_are_found_by_number_camera_date_state_and_the_whole_plate() {
             number: Some(draft.clone()),
             ..Query::default()
         }),
-        [draft.clone()]
+        std::slice::from_ref(&draft)
     );
     assert_eq!(
         find(Query {
             state: Some(State::Closed),
             ..Query::default()
         }),
-        [closed.clone()]
+        std::slice::from_ref(&closed)
     );
     assert_eq!(
         find(Query {
@@ -458,7 +459,7 @@ fn files_are_found_by_number_camera_date_state_and_the_whole_plate() {
                 plate: Some(typed.to_owned()),
                 ..Query::default()
             }),
-            [closed.clone()]
+            std::slice::from_ref(&closed)
         );
     }
     for other in ["AB-123-C", "AB-123-CE", "AB123"] {

@@ -44,6 +44,17 @@ const COSTS: &[(&str, &str)] = &[
     ("frais.2.justificatif", "BT 78"),
 ];
 
+/// What a page says, its blanks as they were before they were held together.
+trait Plain {
+    fn plain(&self) -> String;
+}
+
+impl Plain for Page {
+    fn plain(&self) -> String {
+        self.text().replace(['\u{a0}', '\u{202f}'], " ")
+    }
+}
+
 fn agent(rig: &Rig, account: &str, number: &CaseNumber) -> Browser {
     let mut browser = rig.browser(Role::Agent, account);
     look(&mut browser, number);
@@ -82,7 +93,7 @@ fn an_agent_goes_from_the_first_question_to_the_closed_file() {
     let overview = browser
         .get(&format!("/dossier/{number}"))
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     for shown in [
         "Faits, date et lieu",
         "À compléter (2)",
@@ -93,7 +104,7 @@ fn an_agent_goes_from_the_first_question_to_the_closed_file() {
         assert!(overview.contains(shown), "{shown}");
     }
     let check = format!("/dossier/{number}/verification");
-    assert!(browser.get(&check).text().contains("disabled"));
+    assert!(browser.get(&check).plain().contains("disabled"));
     for (section, fields) in [
         ("faits", FACTS),
         ("infraction", OFFENCE),
@@ -108,7 +119,7 @@ fn an_agent_goes_from_the_first_question_to_the_closed_file() {
     ] {
         saved(&mut browser, &rig, &number, section, fields);
     }
-    let page = browser.get(&check).expect(StatusCode::OK).text();
+    let page = browser.get(&check).expect(StatusCode::OK).plain();
     for shown in [
         "128,15 €",
         "Les deux lectures concordent",
@@ -135,7 +146,7 @@ fn nobody_sees_a_file_without_having_said_why() {
     let asked = browser
         .get(&format!("/dossier/{number}"))
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     assert!(asked.contains("Contrôle ou validation"));
     for secret in ["AB-123-CD", "gravats", "Quai Nord"] {
         assert!(!asked.contains(secret), "{secret}");
@@ -151,12 +162,12 @@ fn nobody_sees_a_file_without_having_said_why() {
     let page = browser
         .post(&format!("/dossier/{number}/motif"), &[])
         .expect(StatusCode::OK);
-    assert!(page.text().contains("Choisissez un motif."));
+    assert!(page.plain().contains("Choisissez un motif."));
     look(&mut browser, &number);
     assert!(
         browser
             .get(&format!("/dossier/{number}/verification"))
-            .text()
+            .plain()
             .contains("AB-123-CD")
     );
     let unknown = browser.post("/dossier/2026-EXE-0099/motif", &[("motif", "writing")]);
@@ -187,7 +198,7 @@ fn the_first_reading_is_shown_to_nobody_else_before_the_second() {
         let page = second
             .get(&format!("/dossier/{number}{path}"))
             .expect(StatusCode::OK)
-            .text();
+            .plain();
         assert!(!page.contains("AB-123-CD"), "{path}");
     }
     // What is not shown is not lost when the page is sent back without it.
@@ -212,7 +223,7 @@ fn the_first_reading_is_shown_to_nobody_else_before_the_second() {
         "seconde-lecture",
         &[("plaque", "AB-123-CE"), ("lisibilite", "whole")],
     );
-    let told = second.get(&format!("/dossier/{number}")).text();
+    let told = second.get(&format!("/dossier/{number}")).plain();
     assert!(
         told.contains("Les deux lectures diffèrent") && told.contains("À corriger (1)"),
         "{told}"
@@ -233,7 +244,7 @@ fn what_is_wrong_is_told_on_top_and_beside_its_field_and_nothing_is_saved() {
     ];
     let page = save(&mut browser, &rig, &number, "faits", wrong)
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     assert!(
         page.contains("role=\"alert\"") && page.contains("4 champs sont à corriger"),
         "{page}"
@@ -274,12 +285,12 @@ fn a_closed_file_is_corrected_with_a_reason_that_its_history_shows() {
     assert!(
         browser
             .get(&format!("/dossier/{number}/faits"))
-            .text()
+            .plain()
             .contains("Motif de la rectification")
     );
     let page = save(&mut browser, &rig, &number, "faits", FACTS)
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     assert!(page.contains("href=\"#motif_correction\""), "{page}");
     let mut fields = FACTS.to_vec();
     fields.push(("motif_correction", "Précision du lieu"));
@@ -287,7 +298,7 @@ fn a_closed_file_is_corrected_with_a_reason_that_its_history_shows() {
     let history = browser
         .get(&format!("/dossier/{number}/historique"))
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     for shown in [
         "Précision du lieu",
         "Quai Nord, face au 12, dépôt des conteneurs",
@@ -306,7 +317,7 @@ fn every_required_question_bears_its_star_and_its_label() {
         let page = browser
             .get(&format!("/dossier/{number}/{}", section.slug()))
             .expect(StatusCode::OK)
-            .text();
+            .plain();
         for field in page.split("<input type=\"text\"").skip(1) {
             let tag = field.split('>').next().expect("a tag");
             let id = tag
@@ -322,7 +333,7 @@ fn every_required_question_bears_its_star_and_its_label() {
             assert_eq!(label.contains('*'), tag.contains("aria-required"), "{id}");
         }
     }
-    let vehicle = browser.get(&format!("/dossier/{number}/vehicule")).text();
+    let vehicle = browser.get(&format!("/dossier/{number}/vehicule")).plain();
     assert!(vehicle.contains("Immatriculation lue <span class=\"obligatoire\">*</span>"));
     assert!(!vehicle.contains("Couleur <span"));
 }
@@ -336,7 +347,7 @@ fn the_list_finds_files_and_shows_no_plate() {
         browser
             .get(&format!("/dossiers{query}"))
             .expect(StatusCode::OK)
-            .text()
+            .plain()
     };
     let all = list(&mut browser, "");
     assert!(all.contains("2 dossiers.") && all.contains(&draft.to_string()) && !all.contains("AB-123-CD"));
@@ -361,21 +372,21 @@ fn a_plate_is_looked_for_with_a_motive_and_leaves_a_line_without_the_plate() {
     let mut browser = rig.browser(Role::Agent, AGENT);
     let refused = browser
         .post("/dossiers/immatriculation", &[("plaque", "AB-123-CD")])
-        .text();
+        .plain();
     assert!(refused.contains("Choisissez un motif.") && !refused.contains(&format!("/dossier/{number}")));
     let found = browser
         .post(
             "/dossiers/immatriculation",
             &[("plaque", "ab123cd"), ("motif", "repeated")],
         )
-        .text();
+        .plain();
     assert!(found.contains(&format!("/dossier/{number}")) && found.contains("1 dossier porte"));
     let none = browser
         .post(
             "/dossiers/immatriculation",
             &[("plaque", "AB-124-CD"), ("motif", "repeated")],
         )
-        .text();
+        .plain();
     assert!(none.contains("Aucun dossier ne porte cette immatriculation"));
     let office = rig.app.office.lock().expect("the desk");
     let lines = infraction_kit::texts(
@@ -402,20 +413,20 @@ fn nothing_goes_out_without_motive_and_recipient() {
         let mut some = fields.to_vec();
         some.remove(left_out);
         let page = browser.post("/dossiers/releves/export", &some);
-        assert!(page.text().contains("Un champ est à corriger"), "{left_out}");
+        assert!(page.plain().contains("Un champ est à corriger"), "{left_out}");
         assert!(page.headers.get("content-disposition").is_none());
     }
     let page = browser
         .post("/dossiers/releves/export", &fields)
         .expect(StatusCode::OK);
-    assert!(page.text().contains("AB-123-CD"));
+    assert!(page.plain().contains("AB-123-CD"));
     assert!(
         page.headers["content-disposition"]
             .to_str()
             .expect("text")
             .contains("dossiers.csv")
     );
-    let register = browser.get("/dossiers/releves").expect(StatusCode::OK).text();
+    let register = browser.get("/dossiers/releves").expect(StatusCode::OK).plain();
     assert!(register.contains("Chef de service") && register.contains("Bilan"));
 }
 
@@ -437,10 +448,10 @@ fn a_spreadsheet_is_tried_its_rejects_are_listed_and_nothing_is_left_in_clear() 
     let trial = browser
         .get("/dossiers/releves/essai")
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     for shown in [
-        "2 lignes lues",
-        "<strong>1</strong> peuvent",
+        "Lignes lues : 2.",
+        "À reprendre : <strong>1</strong>",
         "<td class=\"nombre\">3</td>",
         "Date des faits",
     ] {
@@ -450,22 +461,22 @@ fn a_spreadsheet_is_tried_its_rejects_are_listed_and_nothing_is_left_in_clear() 
     let rejects = browser
         .post("/dossiers/releves/rejets", &map)
         .expect(StatusCode::OK)
-        .text();
+        .plain();
     assert!(rejects.contains("3;Date des faits;"), "{rejects}");
     let refused = browser
         .post("/dossiers/releves/reprise", &map)
         .expect(StatusCode::OK)
-        .text();
-    assert!(refused.contains("cochez la case"));
-    assert!(browser.get("/dossiers").text().contains("Aucun dossier"));
+        .plain();
+    assert!(refused.contains("Cochez la case"));
+    assert!(browser.get("/dossiers").plain().contains("Aucun dossier"));
     let mut ticked = map.to_vec();
     ticked.push(("laisser", "oui"));
     let taken = browser
         .post("/dossiers/releves/reprise", &ticked)
         .expect(StatusCode::SEE_OTHER);
-    let list = browser.get(taken.location()).text();
+    let list = browser.get(taken.location()).plain();
     assert!(
-        list.contains("1 dossier(s) créé(s)") && list.contains("2026-EXE-0001"),
+        list.contains("Dossiers créés : 1 ;") && list.contains("2026-EXE-0001"),
         "{list}"
     );
     let gone = browser.get("/dossiers/releves/essai");
@@ -481,8 +492,8 @@ fn a_file_that_is_no_spreadsheet_is_refused_with_what_to_do() {
         (&b"a\x81\xff"[..], "Windows-1252"),
     ] {
         let page = browser.upload("/dossiers/releves/fichier", &[], &[("fichier", "x.csv", bytes)]);
-        assert!(page.text().contains(told), "{told}");
+        assert!(page.plain().contains(told), "{told}");
     }
     let page = browser.upload("/dossiers/releves/fichier", &[], &[]);
-    assert!(page.text().contains("Choisissez le fichier"));
+    assert!(page.plain().contains("Choisissez le fichier"));
 }

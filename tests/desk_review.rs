@@ -349,7 +349,7 @@ fn of_two_agents_who_decide_at_once_one_does_and_the_other_is_told() {
         look(browser, event(1), 1);
     }
     let told = other.get(&format!("/evenement/{}", event(1))).text();
-    assert!(told.contains("Un autre agent a ouvert cet événement"), "{told}");
+    assert!(told.contains("est aussi ouvert par"), "{told}");
     one.post(&format!("/evenement/{}/retenir", event(1)), &[("version", "1")])
         .expect(StatusCode::SEE_OTHER);
     let fields = [("version", "1"), ("raison", "no-offence")];

@@ -6,7 +6,7 @@ mod infraction_kit;
 mod review_kit;
 
 use axum::http::StatusCode;
-use desk_kit::Browser;
+use desk_kit::{Browser, Page};
 use infraction_kit::{complete, file, law, officer, source, today};
 use review_kit::{Service, Shot, account, event, look, open};
 use vigie::desk::events::Frame;
@@ -23,6 +23,13 @@ struct Day {
     service: Service,
     number: CaseNumber,
     images: Vec<Digest>,
+}
+
+/// Where a person can look at what the tests made: `VIGIE_PAGES=folder`.
+fn show(name: &str, page: &Page) {
+    if let Some(folder) = std::env::var_os("VIGIE_PAGES") {
+        std::fs::write(std::path::Path::new(&folder).join(name), &page.bytes).expect("written");
+    }
 }
 
 impl Day {
@@ -159,7 +166,9 @@ fn a_report_is_drafted_with_nothing_chosen_and_signed_off_when_nothing_is_lackin
     let day = Day::new();
     let path = format!("/dossier/{}/rapport", day.number);
     let mut agent = day.browser(Role::Agent, 1);
-    let page = agent.get(&path).expect(StatusCode::OK).text();
+    let page = agent.get(&path).expect(StatusCode::OK);
+    show("rapport.html", &page);
+    let page = page.text();
     assert!(
         page.contains("Il manque") && page.contains("Section 11"),
         "{page}"
@@ -184,9 +193,11 @@ fn a_report_is_drafted_with_nothing_chosen_and_signed_off_when_nothing_is_lackin
     );
     assert!(day.service.lines("report_sealed").is_empty());
     day.signed_off();
+    let mut agent = day.browser(Role::Agent, 1);
     let done = agent
         .get(&format!("/dossier/{}/acte/1", day.number))
         .expect(StatusCode::OK);
+    show("acte.pdf", &done);
     assert!(done.bytes.starts_with(b"%PDF-"));
     assert_eq!(
         agent.get(&format!("/dossier/{}/acte/2", day.number)).status,
@@ -228,6 +239,7 @@ fn a_package_is_asked_for_by_name_approved_by_another_made_sent_and_acknowledged
         );
     }
     day.asked();
+    let mut agent = day.browser(Role::Agent, 1);
     let one = "/transmission/2026-T-0001";
     let step = |browser: &mut Browser, name: &str, fields: &[(&str, &str)]| {
         let version = day.version_of("2026-T-0001");
@@ -239,7 +251,10 @@ fn a_package_is_asked_for_by_name_approved_by_another_made_sent_and_acknowledged
     let early = step(&mut agent, "etablir", &[]);
     assert_eq!(early.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", early.text());
     let mut chef = day.browser(Role::Chef, 9);
-    let register = chef.get("/transmissions").expect(StatusCode::OK).text();
+    show("demande.html", &chef.get(one).expect(StatusCode::OK));
+    let register = chef.get("/transmissions").expect(StatusCode::OK);
+    show("transmissions.html", &register);
+    let register = register.text();
     assert!(
         register.contains("2026-T-0001") && register.contains("À approuver"),
         "{register}"
@@ -273,6 +288,7 @@ fn a_package_is_asked_for_by_name_approved_by_another_made_sent_and_acknowledged
         images.map(|file| file.sha256).collect::<Vec<_>>(),
         [day.images[0]]
     );
+    show("paquet.html", &agent.get(&packages).expect(StatusCode::OK));
     assert!(
         agent
             .get(&format!("{one}/bordereau.pdf"))
@@ -288,6 +304,16 @@ fn a_package_is_asked_for_by_name_approved_by_another_made_sent_and_acknowledged
             .len(),
         59
     );
+    let version = day.version_of("2026-T-0001");
+    let files: [(&str, &str, &[u8]); 1] = [("horodatage", "contenu.tsr", b"not an answer")];
+    let foreign = agent.upload(&format!("{one}/horodatage"), &[("version", &version)], &files);
+    assert_eq!(
+        foreign.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        foreign.text()
+    );
+    assert!(foreign.text().contains("pas un horodatage de ce paquet"));
     step(&mut agent, "envoi", &[("support", "clé n° 3")]).expect(StatusCode::SEE_OTHER);
     assert_eq!(file(&day.service.rig, &day.number).state, State::Sent);
     step(&mut agent, "accuse", &[("accuse", "n° 26/1234")]).expect(StatusCode::SEE_OTHER);

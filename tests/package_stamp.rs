@@ -11,6 +11,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use report_kit::{desk_key, entries, small, zipped};
+use vigie::report::package;
 use vigie::report::timestamp::{Error, read, request};
 use vigie::verify;
 use vigie::verify::package::{Remark, What};
@@ -141,6 +142,18 @@ fn a_stamped_package_is_intact_and_tells_the_hour_and_a_foreign_stamp_is_named()
     let Some(answer) = answer(folder.path(), &package.contents) else {
         return;
     };
+    let stamped = package::stamped(&package, &answer).expect("over these contents");
+    let path = folder.path().join("stamped.zip");
+    fs::write(&path, &stamped.zip).expect("written");
+    let checked = verify::package(&path, Some(key.public()), None).expect("checked");
+    assert!(
+        checked.is_intact() && matches!(checked.remarks[..], [Remark::Stamped(_)]),
+        "{checked:?}"
+    );
+    assert!(matches!(
+        package::stamped(&package, b"no answer"),
+        Err(package::Error::Stamp(_))
+    ));
     let check = |stamp: Vec<u8>| {
         let mut entries = entries(&package.zip);
         entries.push(("contenu.tsr".to_owned(), stamp));

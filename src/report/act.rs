@@ -115,7 +115,7 @@ pub struct Report {
 /// Whose document it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Service {
-    /// `Ivry-sur-Seine`.
+    /// `Ville d'Ivry-sur-Seine`.
     pub commune: String,
     /// The service.
     pub name: String,

@@ -47,9 +47,9 @@ fn set(report: &Report, signed: Option<&SignOff>, drawn: Moment) -> Result<Vec<u
         ""
     };
     sheets.painted(&Paper {
-        head: format!("{title} – Commune de {}{status}", report.service.commune),
+        head: format!("{title} – {}{status}", report.service.commune),
         foot: format!("Dossier n° {}{status}", report.number),
-        author: format!("Commune de {}, {}", report.service.commune, report.service.name),
+        author: format!("{}, {}", report.service.commune, report.service.name),
         watermark: signed.is_none().then_some("BROUILLON"),
         drawn: drawn.utc,
         title,
@@ -87,10 +87,9 @@ impl Body<'_> {
             Align::Middle,
         );
         sheets.skip(3.0);
-        let commune = format!("Commune de {}", service.commune);
         sheets.block(
             &[
-                (&commune, strong),
+                (&service.commune, strong),
                 (&service.name, Style::BODY),
                 (&service.address, small),
                 (&service.contact, small),
@@ -215,8 +214,10 @@ impl Body<'_> {
         };
         match (gone, told.is_empty()) {
             (0, _) => told,
-            (gone, true) => format!("{gone} non jointes"),
-            (gone, false) => format!("{told} et {gone} non jointes"),
+            (1, true) => "une image, non jointe".to_owned(),
+            (gone, true) => format!("{gone} images, non jointes"),
+            (1, false) => format!("{told} et une autre, non jointe"),
+            (gone, false) => format!("{told} et {gone} autres, non jointes"),
         }
     }
 

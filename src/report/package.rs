@@ -14,9 +14,10 @@ use zip::{AesMode, CompressionMethod, DateTime, System, ZipWriter};
 
 use super::Act;
 use super::approval::Approved;
-use super::contents::{ActKind, Contents, LARGEST_FILE, Listed, MOST_FILES, NAME, Role};
+use super::contents::{ActKind, Contents, LARGEST_FILE, Listed, MOST_FILES, NAME, Role, STAMP};
 use super::passphrase::Passphrase;
 use super::read_me::read_me;
+use super::timestamp;
 use crate::frame::{BoxTime, Digest};
 use crate::vault::DeviceKey;
 use crate::vault::keys::DeviceId;
@@ -51,6 +52,9 @@ pub enum Error {
     /// A member of the contents that no reader would take.
     #[error("the contents would not be read: {0}")]
     Contents(&'static str),
+    /// No time stamp of these contents.
+    #[error("the time stamp is refused: {0}")]
+    Stamp(#[from] timestamp::Error),
     /// It cannot be signed.
     #[error(transparent)]
     Signed(#[from] signed::Error),
@@ -158,6 +162,21 @@ pub fn write(
     })
 }
 
+/// Puts an authority's answer (RFC 3161) into a package that is not encrypted, behind everything else. What is signed
+/// stays as it is; the archive has another SHA-256 from then on.
+pub fn stamped(package: &Package, answer: &[u8]) -> Result<Package, Error> {
+    timestamp::read(answer, &package.contents)?;
+    let mut zip = ZipWriter::new_append(Cursor::new(package.zip.clone()))?;
+    zip.start_file(STAMP, options(CompressionMethod::Stored))?;
+    zip.write_all(answer)?;
+    let zip = zip.finish()?.into_inner();
+    Ok(Package {
+        sha256: Digest::of(&zip),
+        zip,
+        contents: package.contents.clone(),
+    })
+}
+
 /// Whether these are the things that the two persons agreed on.
 fn agreed(approved: &Approved, parts: &Parts) -> Result<(), Error> {
     let chosen = approved.request().chosen();
@@ -249,6 +268,15 @@ fn files(approved: &Approved, parts: &Parts, key: &DeviceKey) -> Result<Vec<File
     }
 }
 
+/// Of an entry: nothing in it tells of the machine or the hour.
+fn options(method: CompressionMethod) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .system(System::Unix)
+        .unix_permissions(0o644)
+        .last_modified_time(DateTime::default())
+        .compression_method(method)
+}
+
 fn zipped(contents: &str, files: &[File], passphrase: Option<&Passphrase>) -> Result<Vec<u8>, Error> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let contents = (NAME, Role::ReadMe, contents.as_bytes());
@@ -261,14 +289,10 @@ fn zipped(contents: &str, files: &[File], passphrase: Option<&Passphrase>) -> Re
             Role::Image | Role::Report => CompressionMethod::Stored,
             _ => CompressionMethod::Deflated,
         };
-        let mut options = SimpleFileOptions::default()
-            .system(System::Unix)
-            .unix_permissions(0o644)
-            .last_modified_time(DateTime::default())
-            .compression_method(method);
-        if let Some(phrase) = passphrase {
-            options = options.with_aes_encryption(AesMode::Aes256, phrase.words());
-        }
+        let options = match passphrase {
+            Some(phrase) => options(method).with_aes_encryption(AesMode::Aes256, phrase.words()),
+            None => options(method),
+        };
         zip.start_file(name, options)?;
         zip.write_all(bytes)?;
     }

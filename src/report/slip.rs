@@ -90,9 +90,9 @@ pub fn slip(slip: &Slip, drawn: Moment) -> Result<Vec<u8>, Error> {
     sheets.signatures(["Le chef de service", "Reçu le", "Cachet et signature"]);
     let title = format!("Bordereau de transmission n° {}", slip.number);
     sheets.painted(&Paper {
-        head: format!("{title} – Commune de {}", slip.service.commune),
+        head: format!("{title} – {}", slip.service.commune),
         foot: format!("Dossier n° {}", slip.case),
-        author: format!("Commune de {}, {}", slip.service.commune, slip.service.name),
+        author: format!("{}, {}", slip.service.commune, slip.service.name),
         watermark: None,
         drawn: drawn.utc,
         title,
@@ -105,7 +105,6 @@ fn head(sheets: &mut Sheets, slip: &Slip) {
         size: 9.0,
         grey: GREY,
     };
-    let commune = format!("Commune de {}", slip.service.commune);
     let lines = [
         (
             "RÉPUBLIQUE FRANÇAISE",
@@ -115,7 +114,7 @@ fn head(sheets: &mut Sheets, slip: &Slip) {
             },
         ),
         (
-            commune.as_str(),
+            slip.service.commune.as_str(),
             Style {
                 size: 10.5,
                 ..Style::STRONG

@@ -12,8 +12,8 @@ use std::io::{self, BufReader, Read, Seek as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::contents::{Contents, FileFacts};
-use super::{BundleName, CONTENTS, DRILL, Folder, JOURNAL, LONGEST_DOCUMENT, MOST_ITEMS};
+use super::contents::{Contents, FileFacts, Listed};
+use super::{BundleName, CONTENTS, DRILL, Folder, JOURNAL, LONGEST_DOCUMENT, MOST_ITEMS, several};
 use crate::frame::Digest;
 use crate::vault::export::{Reader, Record};
 use crate::vault::item::{Header, ItemId, ItemKind};
@@ -158,17 +158,20 @@ fn files_against(
 ) {
     let of = (contents.items.iter().map(|item| item.size)).fold(0, u64::saturating_add);
     let mut done = 0u64;
-    for item in &contents.items {
-        if !watch(done, of) {
-            return;
-        }
-        done = done.saturating_add(item.size);
-        let name = item.id().to_string();
+    let check = |item: &Listed| {
         let facts = item.facts(contents.device);
         let own =
             |header: &Header| (header.device, header.id, header.kind) == (facts.device, facts.id, facts.kind);
-        let checked = item_file(folder, &name, facts.size, facts.digest, own);
-        found.unless_missing(&name, checked);
+        item_file(folder, &item.id().to_string(), facts.size, facts.digest, own)
+    };
+    let checked = several::each(&contents.items, check, |item, _| {
+        done = done.saturating_add(item.size);
+        watch(done, of)
+    });
+    for (item, checked) in contents.items.iter().zip(checked) {
+        if let Some(checked) = checked {
+            found.unless_missing(&item.id().to_string(), checked);
+        }
     }
     let FileFacts { sha256, size } = contents.drill;
     let own = |header: &Header| header.device == contents.device && header.kind == ItemKind::Record;

@@ -22,6 +22,7 @@ pub mod inspect;
 pub mod orders;
 pub mod out;
 pub mod returning;
+mod several;
 pub mod taking_in;
 pub mod wrapping;
 

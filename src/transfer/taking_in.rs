@@ -19,14 +19,16 @@ use zeroize::Zeroizing;
 use super::contents::{Contents, Listed};
 use super::desk::{Desk, choose_key};
 use super::inspect::{Inspection, inspect_watched, walk};
-use super::{BundleName, CONTENTS, DRILL, Error, Folder, LONGEST_DOCUMENT, Reason, Refusal, drill, io_at};
+use super::{
+    BundleName, CONTENTS, DRILL, Error, Folder, LONGEST_DOCUMENT, Reason, Refusal, drill, io_at, several,
+};
 use crate::frame::{BoxTime, Digest, EventId};
 use crate::vault::item::{Header, ItemId, Stanza};
 use crate::vault::journal::{Head, Line};
 use crate::vault::keys::Fingerprint;
 use crate::vault::seal::{self, rewrap};
 use crate::vault::store::{self, Tx};
-use crate::vault::{self, DevicePublic, Kind, OfficeKey, Recipient, Staged, Staging, signed};
+use crate::vault::{self, DeviceId, DevicePublic, Kind, OfficeKey, Recipient, Staged, Staging, signed};
 
 /// What became of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,8 @@ pub struct Bundle {
     folder: Folder,
     name: BundleName,
     device: DevicePublic,
+    /// Whose bundle it is says its contents document, not its name.
+    enrolled: BTreeMap<DeviceId, DevicePublic>,
     last: Option<u64>,
     pinned: Head,
 }
@@ -148,6 +152,7 @@ pub fn begin(desk: &Desk, on_stick: &Folder, name: BundleName) -> Result<Option<
     }
     Ok(Some(Bundle {
         pinned: desk.pinned(&device)?,
+        enrolled: desk.traps.clone(),
         folder,
         name,
         device,
@@ -158,7 +163,7 @@ pub fn begin(desk: &Desk, on_stick: &Folder, name: BundleName) -> Result<Option<
 impl Bundle {
     /// Looks at it whole.
     pub fn check(self, watch: Watch<'_>) -> Result<Whole, Error> {
-        let own = |contents: &Contents| (contents.device == self.device.id()).then(|| self.device.clone());
+        let own = |contents: &Contents| self.enrolled.get(&contents.device).cloned();
         let mut go_on = true;
         let watch = &mut |done, of| {
             go_on = watch(Progress {
@@ -316,31 +321,33 @@ impl Chosen {
     pub fn open(self, keys: &[OfficeKey], watch: Watch<'_>) -> Result<Opened, Error> {
         let Whole { bundle, contents, .. } = &self.whole;
         let (drill, opened_by) = open_drill(keys, &bundle.folder, contents)?;
+        let of = self.new.iter().map(|item| item.size).fold(0, u64::saturating_add);
+        let (step, mut done) = (Step::Taking, 0u64);
+        if !watch(Progress { step, done, of }) {
+            return Err(Error::Stopped);
+        }
+        let take = |item: &Listed| self.take(item, keys);
+        let mut go_on = true;
+        let taken = several::each(&self.new, take, |item, taken| {
+            done = done.saturating_add(item.size);
+            go_on = watch(Progress { step, done, of });
+            go_on && taken.is_ok()
+        });
+        if !go_on {
+            return Err(Error::Stopped);
+        }
         let mut items = Vec::with_capacity(self.new.len());
         let mut wraps = BTreeMap::new();
         let mut sealed_to: BTreeMap<EventId, Vec<Stanza>> = BTreeMap::new();
-        let of = self.new.iter().map(|item| item.size).fold(0, u64::saturating_add);
-        let (step, mut done) = (Step::Taking, 0);
-        for item in &self.new {
-            if !watch(Progress { step, done, of }) {
-                return Err(Error::Stopped);
-            }
-            let name = item.id().to_string();
-            let (file, _) = bundle.folder.file(&name).map_err(|error| changed(&name, error))?;
-            let staged =
-                self.staging
-                    .take_in(file, item.facts(contents.device))
-                    .map_err(|error| match error {
-                        store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
-                        error => error.into(),
-                    })?;
-            let header = open_one(keys, &staged, self.wrapped.get(&item.event))?;
+        // What was not begun stands behind the item that failed.
+        for (item, taken) in self.new.iter().zip(taken.into_iter().flatten()) {
+            let (staged, header) = taken?;
             // One content key is wrapped for the whole event: it must be that of each of its items.
             let first = sealed_to
                 .entry(item.event)
                 .or_insert_with(|| header.stanzas.clone());
             if *first != header.stanzas {
-                return Err(other_key(&name).into());
+                return Err(other_key(&item.id().to_string()).into());
             }
             if let Entry::Vacant(wrap) = wraps.entry(item.event)
                 && let Some(key) = choose_key(keys, &header.stanzas)
@@ -348,9 +355,7 @@ impl Chosen {
                 wrap.insert(rewrap(&header, &header.stanzas, key, &self.recipients)?);
             }
             items.push(staged);
-            done = done.saturating_add(item.size);
         }
-        watch(Progress { step, done, of });
         Ok(Opened {
             items,
             wraps,
@@ -359,6 +364,22 @@ impl Chosen {
             erased_before: self.erased_before,
             whole: self.whole,
         })
+    }
+
+    /// Copies one item, and opens the copy.
+    fn take(&self, item: &Listed, keys: &[OfficeKey]) -> Result<(Staged, Header), Error> {
+        let Whole { bundle, contents, .. } = &self.whole;
+        let name = item.id().to_string();
+        let (file, _) = bundle.folder.file(&name).map_err(|error| changed(&name, error))?;
+        let staged =
+            self.staging
+                .take_in(file, item.facts(contents.device))
+                .map_err(|error| match error {
+                    store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
+                    error => error.into(),
+                })?;
+        let header = open_one(keys, &staged, self.wrapped.get(&item.event))?;
+        Ok((staged, header))
     }
 }
 

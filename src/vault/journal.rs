@@ -116,20 +116,6 @@ pub enum Kind {
     AccountChanged,
     /// A secret key of the service went into the keyring, or its file was destroyed.
     KeyTaken,
-    /// A report was signed off, and is never changed again.
-    ReportSealed,
-    /// Somebody asked for a package: of which report, which images.
-    PackageAsked,
-    /// Another one approved it.
-    PackageApproved,
-    /// It was refused, or taken back.
-    PackageRefused,
-    /// The package was made.
-    PackageMade,
-    /// It was sent.
-    PackageSent,
-    /// Its recipient acknowledged it.
-    PackageReceived,
     /// An infraction file was opened, from which event, by whom.
     InfractionOpened,
     /// An infraction file was looked at, by whom, with which motive.
@@ -146,6 +132,22 @@ pub enum Kind {
     InfractionExported,
     /// Infraction files were taken over from the former register.
     InfractionImported,
+    /// A report was signed off, and is never changed again.
+    ReportSealed,
+    /// Somebody asked for a package: of which report, which images.
+    PackageAsked,
+    /// Another one approved it.
+    PackageApproved,
+    /// It was refused, or taken back.
+    PackageRefused,
+    /// The package was made.
+    PackageMade,
+    /// A time stamp was put into it.
+    PackageStamped,
+    /// It was sent.
+    PackageSent,
+    /// Its recipient acknowledged it.
+    PackageReceived,
 }
 
 impl Kind {
@@ -198,13 +200,6 @@ impl Kind {
             Self::SessionRefused => "session_refused",
             Self::AccountChanged => "account_changed",
             Self::KeyTaken => "key_taken",
-            Self::ReportSealed => "report_sealed",
-            Self::PackageAsked => "package_asked",
-            Self::PackageApproved => "package_approved",
-            Self::PackageRefused => "package_refused",
-            Self::PackageMade => "package_made",
-            Self::PackageSent => "package_sent",
-            Self::PackageReceived => "package_received",
             Self::InfractionOpened => "infraction_opened",
             Self::InfractionViewed => "infraction_viewed",
             Self::InfractionChanged => "infraction_changed",
@@ -213,6 +208,14 @@ impl Kind {
             Self::InfractionSearched => "infraction_searched",
             Self::InfractionExported => "infraction_exported",
             Self::InfractionImported => "infraction_imported",
+            Self::ReportSealed => "report_sealed",
+            Self::PackageAsked => "package_asked",
+            Self::PackageApproved => "package_approved",
+            Self::PackageRefused => "package_refused",
+            Self::PackageMade => "package_made",
+            Self::PackageStamped => "package_stamped",
+            Self::PackageSent => "package_sent",
+            Self::PackageReceived => "package_received",
         }
     }
 }

@@ -71,6 +71,7 @@ async function fill(page, fields) {
   for (const [name, value] of Object.entries(fields)) {
     const field = page.locator(`[name="${name}"]`).first();
     if (value === true) await field.check();
+    else if (await field.getAttribute('type') === 'radio') await page.locator(`[name="${name}"][value="${value}"]`).check();
     else if (await field.evaluate((e) => e.tagName) === 'SELECT') await field.selectOption(value === '' ? { index: 1 } : value);
     else await field.fill(value);
   }
@@ -79,7 +80,7 @@ const send = (page) => page.locator('main form button').first().click();
 const secretOn = (page) => page.locator('details code').first().textContent();
 
 const SHEET = {
-  service: 'Service de lutte contre les incivilités', qualite: 'Agent de surveillance de la voie publique',
+  service: 'Service de lutte contre les incivilités', qualite: 'Agent de collectivité habilité et assermenté',
   formation: '2026-01-15', hab_autorite: "Maire d'Exemple-sur-Seine", hab_date: '2026-02-01',
   hab_objet: "Infractions relatives à l'abandon de déchets", serment_tribunal: "Tribunal judiciaire d'Exemple",
   serment_date: '2026-02-20', vis_fondement: '', vis_autorite: 'Préfet', vis_reference: 'arrêté n° 2026-0413', vis_date: '2026-02-25',

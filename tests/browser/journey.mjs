@@ -72,8 +72,137 @@ async function dismissThenTakeBack(agent, { look, faults }) {
   }
 }
 
+// The motive, where a file asks for one.
+async function enterFile(page, { base, look }, number, motive, name) {
+  await page.goto(`${base}/dossier/${number}`);
+  if (await page.locator('input[name=motif]').count()) {
+    if (name) await look(page, name);
+    await page.locator(`input[name=motif][value=${motive}]`).check();
+    await page.locator('main form button').first().click();
+  }
+}
+
+const SECTIONS = [
+  ['faits', { faits: "J'ai vu, sur les images, un véhicule utilitaire s'arrêter, une personne masquée en sortir et déposer des sacs au pied des conteneurs, puis repartir." }],
+  ['infraction', {}],
+  ['dechets', {}],
+  ['vehicule', { plaque: 'VI-010-IE', lisibilite: 'whole', pays: 'F', genre: 'Camionnette' }],
+  ['seconde-lecture', { plaque: 'vi 010 ie', lisibilite: 'whole' }],
+  ['frais', { 'frais.0.type': 'work', 'frais.0.libelle': 'Deux agents', 'frais.0.quantite': '1,5', 'frais.0.unite': '32,10', 'frais.0.justificatif': 'BT 77' }],
+];
+
+async function writeUp(agent, all) {
+  const { base, look, fill } = all;
+  await agent.goto(`${base}/file?etat=retenus`);
+  await agent.locator('tbody a').first().click();
+  await goes(agent, 'o');
+  await look(agent, 'dossier-nouveau');
+  await agent.locator('main form button').first().click();
+  await agent.waitForURL(/\/dossier\/\d{4}-/);
+  const number = agent.url().match(/\/dossier\/([^/?]+)/)[1];
+  await enterFile(agent, all, number, 'writing', 'dossier-motif');
+  await look(agent, 'dossier');
+  for (const [section, fields] of SECTIONS) {
+    await agent.goto(`${base}/dossier/${number}/${section}`);
+    await fill(agent, fields);
+    await fillTheRest(agent);
+    await look(agent, `dossier-${section}`);
+    await agent.locator('main button[name=suite][value=dossier], main form button').first().click();
+    if (agent.url().endsWith(section)) await look(agent, `dossier-${section}-faute`);
+  }
+  await agent.goto(`${base}/dossier/${number}/verification`);
+  await look(agent, 'dossier-verification');
+  await agent.getByRole('button', { name: /Clore|clôturer/i }).first().click();
+  await look(agent, 'dossier-clos');
+  return number;
+}
+
+// What must be said and was not yet: the first choice of each kind.
+async function fillTheRest(page) {
+  for (const field of await page.locator('main form').first().locator('select[required], input[required], textarea[required]').all()) {
+    const kind = await field.evaluate((e) => [e.tagName, e.type, e.name, e.value]);
+    if (kind[0] === 'SELECT' && !kind[3]) await field.selectOption({ index: 1 });
+    else if (kind[1] === 'radio') {
+      if (!(await page.locator(`input[name="${kind[2]}"]:checked`).count())) await page.locator(`input[name="${kind[2]}"]`).first().check();
+    } else if (kind[1] === 'date' && !kind[3]) await field.fill('2026-01-02');
+    else if (['text', 'textarea'].includes(kind[1]) && !kind[3]) await field.fill('À préciser');
+  }
+}
+
+async function report(agent, chef, all, number) {
+  const { base, look, faults, out } = all;
+  await agent.goto(`${base}/dossier/${number}/rapport`);
+  await look(agent, 'rapport');
+  for (const box of (await agent.locator('input[name=image]:not([disabled])').all()).slice(0, 4)) await box.check();
+  await agent.locator('#lieu_visionnage').fill('Hôtel de ville, bureau 12');
+  await agent.locator('main form button').first().click();
+  await look(agent, 'rapport-choisi');
+  await keep(agent, `${base}/dossier/${number}/rapport/brouillon.pdf`, path.join(out, 'brouillon.pdf'));
+  await enterFile(chef, all, number, 'checking');
+  await chef.goto(`${base}/dossier/${number}/rapport`);
+  await look(chef, 'rapport-validation');
+  const seal = chef.getByRole('button', { name: /Valider et sceller/ });
+  if (await seal.isDisabled()) { faults.push(`the report lacks: ${await chef.locator('.attention').first().innerText()}`); return; }
+  await seal.click();
+  await look(chef, 'rapport-valide');
+  await keep(chef, `${base}/dossier/${number}/acte/1`, path.join(out, 'acte.pdf'));
+}
+
+// A file as the browser's session is given it.
+async function keep(page, url, to) {
+  const answer = await page.request.get(url);
+  if (!answer.ok()) throw new Error(`${url}: ${answer.status()}`);
+  fs.writeFileSync(to, await answer.body());
+}
+
+async function hand(agent, chef, all, number) {
+  const { base, look, out } = all;
+  await agent.goto(`${base}/dossier/${number}/paquet`);
+  await look(agent, 'paquet');
+  await agent.locator('input[name=acte]').first().check();
+  for (const box of await agent.locator('input[name=image]').all()) await box.check();
+  await agent.locator('#journal').check();
+  await agent.locator('#destinataire').selectOption({ index: 1 });
+  await agent.locator('#motif').fill('Transmission pour poursuites');
+  await agent.getByRole('button', { name: "Demander l'approbation" }).click();
+  await look(agent, 'paquet-demande');
+  await chef.goto(`${base}/transmissions`);
+  await look(chef, 'transmissions-a-approuver');
+  await chef.locator('tbody a').first().click();
+  await look(chef, 'transmission');
+  await chef.getByRole('button', { name: /Approuver/ }).click();
+  await agent.goto(`${base}/dossier/${number}/paquet`);
+  await look(agent, 'paquet-approuve');
+  await agent.locator('form[action$="/etablir"] button').click();
+  await look(agent, 'paquet-etabli');
+  const zip = await agent.locator('a[href$="/paquet.zip"]').first().getAttribute('href');
+  await keep(agent, base + zip, path.join(out, 'paquet.zip'));
+  await keep(agent, base + zip.replace('paquet.zip', 'bordereau.pdf'), path.join(out, 'bordereau.pdf'));
+}
+
+// What the clerk of the court does: the program, or the page that lies in the package.
+async function verify({ agent, program, desk, out, look, faults, spawnSync }) {
+  const zip = path.join(out, 'paquet.zip');
+  const run = (file) => spawnSync(program, ['verify', file, '--device', path.join(desk, 'desk.pub')], { encoding: 'utf8', env: { ...process.env, LANG: 'fr_FR.UTF-8' } });
+  const good = run(zip);
+  console.log(good.stdout.trim().split('\n').map((line) => `    ${line}`).join('\n'));
+  if (good.status !== 0) faults.push(`verify of the package: ${good.status} ${good.stderr}`);
+  const bytes = fs.readFileSync(zip);
+  bytes[Math.floor(bytes.length / 3)] ^= 1;
+  fs.writeFileSync(path.join(out, 'paquet-altere.zip'), bytes);
+  if (run(path.join(out, 'paquet-altere.zip')).status !== 4) faults.push('verify does not find a changed bit in the package');
+  const page = await agent.context().newPage();
+  await page.goto(`file://${path.join(import.meta.dirname, '../../src/report/verifier.html')}`);
+  for (const [file, name, word] of [[zip, 'verificateur', /intact/i], [path.join(out, 'paquet-altere.zip'), 'verificateur-altere', /altéré|refusée|modifié/i]]) {
+    await page.locator('input[type=file]').first().setInputFiles(file);
+    await page.locator('body').getByText(word).first().waitFor({ timeout: 20000 }).catch(() => faults.push(`the verifier's page does not say ${word} of ${path.basename(file)}`));
+    await look(page, name);
+  }
+  await page.close();
+}
+
 export async function run(all) {
-  const { agent, look } = all;
+  const { agent, chef, look } = all;
   console.log('the agent takes the bundle and reviews');
   await takeTheBundle(agent, all);
   await openFirst(agent, all);
@@ -85,4 +214,10 @@ export async function run(all) {
   await look(agent, 'evenement-retenu');
   await agent.goto(`${all.base}/file`);
   await dismissThenTakeBack(agent, all);
+  console.log('the agent writes up, the chefs sign off and approve');
+  const number = await writeUp(agent, all);
+  await report(agent, chef, all, number);
+  await hand(agent, chef, all, number);
+  console.log('the clerk verifies');
+  await verify(all);
 }

@@ -171,7 +171,7 @@ pub fn report(act: Act, frames: &[Frame], images: usize) -> Report {
         act,
         number: text("2026-IVR-0042"),
         service: Service {
-            commune: text("Ville-Exemple"),
+            commune: text("Ville de Ville-Exemple"),
             name: text("Direction de la tranquillité publique – Lutte contre les incivilités"),
             address: text("1 place de l'Hôtel-de-Ville, 00000 Ville-Exemple"),
             contact: text("01 00 00 00 00 – lci@ville-exemple.invalid"),

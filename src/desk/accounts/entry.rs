@@ -406,48 +406,145 @@ pub fn notice(accepted: Option<BoxTime>, now: BoxTime) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::super::derive::DONE;
-    use super::super::{New, Person, totp};
+    use super::super::trial::{PASSWORD, Trial, at, trial};
     use super::*;
 
-    fn store(folder: &std::path::Path, now: BoxTime) -> Store {
-        crate::vault::keys::desk_init(folder).expect("a key");
-        let key = crate::vault::DeviceKey::read_desk(&folder.join("desk.key")).expect("a key");
-        let mut store = Store::open(&folder.join("store"), &key, now).expect("a store");
-        super::super::ensure(&mut store).expect("tables");
-        store
+    const CHEAP: Cost = Cost {
+        memory: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    fn claim(trial: &Trial, login: LoginDigest) -> Claim {
+        Claim::of(trial.store.sql(), login).expect("read")
+    }
+
+    fn weighed(trial: &Trial, password: &str, code: &str) -> Weighed {
+        claim(trial, trial.login)
+            .weigh(password, code, at(60))
+            .expect("worked out")
     }
 
     #[test]
     fn the_work_is_the_same_for_a_name_that_nobody_has() {
-        let now = BoxTime(jiff::Timestamp::from_second(1_800_000_000).expect("an instant"));
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut store = store(folder.path(), now);
-        let salt = account::login_salt(store.sql()).expect("a salt");
-        let (known, unknown) = (salt.digest_of_login("marie"), salt.digest_of_login("personne"));
-        let (known, unknown) = (known.expect("derived"), unknown.expect("derived"));
-        let secret = totp::Secret::draw().expect("drawn");
-        let enrolled = Enrolled::new("tilleul fleuri du quai", secret, 0, Cost::PASSWORD).expect("enrolled");
-        let keyring = Keyring::generate().expect("drawn");
-        let (name, login) = ("Marie Dupont".to_owned(), "marie".to_owned());
-        let new = New {
-            role: Role::Admin,
-            person: &Person { name, login },
-            login: known,
-            sheet: None,
-        };
-        let made = store.transaction(|tx| enrolled.insert(tx, &keyring, &new, now));
-        made.expect("an account");
+        let trial = trial(Role::Admin, Cost::PASSWORD);
+        let salt = account::login_salt(trial.store.sql()).expect("a salt");
+        let nobody = salt.digest_of_login("personne").expect("derived");
         let work = |login, password| {
             DONE.take();
-            let claim = Claim::of(store.sql(), login).expect("read");
-            let weighed = claim.weigh(password, "000000", now).expect("worked out");
+            let weighed = claim(&trial, login)
+                .weigh(password, "000000", at(60))
+                .expect("worked out");
             assert!(weighed.proven.is_none());
             DONE.take()
         };
         let expected = vec![Cost::PASSWORD];
-        assert_eq!(work(known, "another password"), expected);
-        assert_eq!(work(known, "tilleul fleuri du quai"), expected);
-        assert_eq!(work(unknown, "another password"), expected);
+        assert_eq!(work(trial.login, "another password"), expected);
+        assert_eq!(work(trial.login, PASSWORD), expected);
+        assert_eq!(work(nobody, "another password"), expected);
+    }
+
+    #[test]
+    fn a_code_that_two_browsers_send_at_once_lets_one_of_them_in() {
+        let mut trial = trial(Role::Dpd, CHEAP);
+        let recovery = trial.enrolled.codes()[0].to_string();
+        for code in [trial.secret.code_at(at(60)), recovery] {
+            let both = [weighed(&trial, PASSWORD, &code), weighed(&trial, PASSWORD, &code)];
+            assert!(both.iter().all(|weighed| weighed.proven.is_some()));
+            let settled = both.map(|weighed| {
+                settle(&mut trial.store, weighed, at(60))
+                    .expect("settled")
+                    .is_ok()
+            });
+            assert_eq!(settled, [true, false]);
+        }
+    }
+
+    #[test]
+    fn attempts_worked_out_side_by_side_are_counted_one_after_the_other() {
+        let mut trial = trial(Role::Dpd, CHEAP);
+        let code = trial.secret.code_at(at(60));
+        let wrong: Vec<_> = (0..5)
+            .map(|_| weighed(&trial, "another password", &code))
+            .collect();
+        let right = weighed(&trial, PASSWORD, &code);
+        for weighed in wrong {
+            assert!(
+                settle(&mut trial.store, weighed, at(60))
+                    .expect("settled")
+                    .is_err()
+            );
+        }
+        let settled = settle(&mut trial.store, right, at(60)).expect("settled");
+        assert!(matches!(settled, Err(Refusal::Wait(_))));
+    }
+
+    #[test]
+    fn names_that_nobody_has_fill_neither_table_nor_journal() {
+        let mut trial = trial(Role::Dpd, CHEAP);
+        let made = |number: u32| {
+            let mut digest = [7; 32];
+            digest[..4].copy_from_slice(&number.to_be_bytes());
+            LoginDigest(digest)
+        };
+        for number in 0..MOST_COUNTED + 20 {
+            let told = trial
+                .store
+                .transaction(|tx| count(tx, made(number), None, "credentials", at(i64::from(number) / 100)));
+            told.expect("counted");
+        }
+        let rows = |sql: &str| {
+            trial
+                .store
+                .sql()
+                .query_row(sql, [], |row| row.get::<_, u32>(0))
+                .expect("counted")
+        };
+        assert_eq!(rows("SELECT count(*) FROM entry_failure"), MOST_COUNTED);
+        assert!(rows("SELECT count(*) FROM journal WHERE kind = 'session_refused'") <= MOST_TOLD);
+    }
+
+    #[test]
+    fn a_closed_account_does_not_enter_though_it_waited_to() {
+        let mut trial = trial(Role::Agent, CHEAP);
+        let code = trial.secret.code_at(at(60));
+        let right = weighed(&trial, PASSWORD, &code);
+        let proven = settle(&mut trial.store, right, at(60))
+            .expect("settled")
+            .expect("proven");
+        let by = super::super::By {
+            account: "another",
+            role: Role::Chef,
+        };
+        let register = trial.keyring.register.clone();
+        let version = account::account(trial.store.sql(), &register, &trial.id)
+            .expect("there")
+            .version;
+        super::super::close(&mut trial.store, &register, by, (&trial.id, version), at(60)).expect("closed");
+        assert!(matches!(
+            enter(&mut trial.store, proven, at(61)),
+            Err(Error::Refused(Rule::NoAccount))
+        ));
+        let locks = "SELECT (SELECT count(*) FROM account_lock) + (SELECT count(*) FROM account_recovery)";
+        assert_eq!(
+            trial.store.sql().query_row(locks, [], |row| row.get::<_, u32>(0)),
+            Ok(0)
+        );
+    }
+
+    #[test]
+    fn the_last_chef_is_not_closed_by_one_who_was_closed_meanwhile() {
+        let mut trial = trial(Role::Chef, CHEAP);
+        let by = super::super::By {
+            account: "another",
+            role: Role::Chef,
+        };
+        let register = trial.keyring.register.clone();
+        let version = account::account(trial.store.sql(), &register, &trial.id)
+            .expect("there")
+            .version;
+        let closed = super::super::close(&mut trial.store, &register, by, (&trial.id, version), at(60));
+        assert!(matches!(closed, Err(Error::Refused(Rule::LastOne))));
     }
 
     #[test]

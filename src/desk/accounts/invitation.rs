@@ -378,3 +378,119 @@ pub fn complete(
         by: enrolled.second(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{Trial, at, trial};
+    use super::*;
+
+    const CHEAP: Cost = Cost {
+        memory: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    fn opens(trial: &mut Trial, code: &Code, now: BoxTime) -> bool {
+        let ticket = Ticket::of(trial.store.sql(), trial.login).expect("read");
+        let weighed = ticket.weigh(code.as_str()).expect("worked out");
+        settle(&mut trial.store, weighed, now).expect("settled").is_ok()
+    }
+
+    fn proposed(trial: &mut Trial) -> (Drawn, i64) {
+        let drawn = Drawn::draw().expect("drawn");
+        let by = By {
+            account: "one",
+            role: Role::Chef,
+        };
+        let keyring = trial.keyring.clone();
+        let version = |trial: &Trial| {
+            account(trial.store.sql(), &keyring.register, &trial.id)
+                .expect("there")
+                .version
+        };
+        let at_version = version(trial);
+        let id = trial.id.clone();
+        let first =
+            propose(&mut trial.store, &keyring, by, (&id, at_version), &drawn, at(0)).expect("proposed");
+        assert!(first.is(&drawn.first));
+        let now_version = version(trial);
+        (drawn, now_version)
+    }
+
+    #[test]
+    fn a_reset_opens_nothing_before_a_second_person_and_nothing_after_three_days() {
+        let mut trial = trial(Role::Agent, CHEAP);
+        let (drawn, version) = proposed(&mut trial);
+        let whole = Code::join(&drawn.first, &drawn.second);
+        assert!(!opens(&mut trial, &whole, at(1)), "before it is confirmed");
+        let (id, register) = (trial.id.clone(), trial.keyring.register.clone());
+        let other = By {
+            account: "other",
+            role: Role::Admin,
+        };
+        let second = confirm(&mut trial.store, &register, other, (&id, version), at(2)).expect("confirmed");
+        assert!(second.is(&drawn.second));
+        let swapped = Code::join(&drawn.second, &drawn.first);
+        assert!(!opens(&mut trial, &swapped, at(3)));
+        assert!(opens(&mut trial, &whole, at(4)));
+        assert!(opens(&mut trial, &whole, at(72 * 3600 - 1)));
+        assert!(!opens(&mut trial, &whole, at(72 * 3600)));
+    }
+
+    #[test]
+    fn the_second_half_is_kept_no_longer_than_until_it_is_shown() {
+        let mut trial = trial(Role::Agent, CHEAP);
+        let (_, version) = proposed(&mut trial);
+        let kept = |trial: &Trial| {
+            let half = "SELECT half IS NOT NULL FROM account_invitation";
+            trial
+                .store
+                .sql()
+                .query_row(half, [], |row| row.get::<_, bool>(0))
+                .expect("a row")
+        };
+        assert!(kept(&trial));
+        let (id, register) = (trial.id.clone(), trial.keyring.register.clone());
+        let same = By {
+            account: "one",
+            role: Role::Chef,
+        };
+        let refused = confirm(&mut trial.store, &register, same, (&id, version), at(1));
+        assert!(matches!(refused, Err(Error::Refused(Rule::SamePerson))));
+        let own = By {
+            account: &id,
+            role: Role::Chef,
+        };
+        let refused = confirm(&mut trial.store, &register, own, (&id, version), at(1));
+        assert!(matches!(refused, Err(Error::Refused(Rule::SamePerson))));
+        let agent = By {
+            account: "other",
+            role: Role::Agent,
+        };
+        let refused = confirm(&mut trial.store, &register, agent, (&id, version), at(1));
+        assert!(matches!(refused, Err(Error::Refused(Rule::NotYours))));
+        let other = By {
+            account: "other",
+            role: Role::Chef,
+        };
+        confirm(&mut trial.store, &register, other, (&id, version), at(1)).expect("confirmed");
+        assert!(!kept(&trial));
+    }
+
+    #[test]
+    fn whoever_holds_no_evidence_key_proposes_nothing_for_who_does() {
+        let mut trial = trial(Role::Agent, CHEAP);
+        let admin = trial.keyring.for_role(Role::Admin).expect("keys");
+        let by = By {
+            account: "one",
+            role: Role::Admin,
+        };
+        let drawn = Drawn::draw().expect("drawn");
+        let id = trial.id.clone();
+        let version = account(trial.store.sql(), &admin.register, &id)
+            .expect("there")
+            .version;
+        let refused = propose(&mut trial.store, &admin, by, (&id, version), &drawn, at(0));
+        assert!(matches!(refused, Err(Error::Refused(Rule::NotYours))));
+    }
+}

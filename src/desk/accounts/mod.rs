@@ -144,31 +144,92 @@ impl Rule {
     pub const fn french(self) -> &'static str {
         match self {
             Self::NoAccount => "Ce compte n’existe pas ou a été fermé.",
-            Self::LoginTaken => "Cet identifiant est déjà celui d’un autre compte : choisissez-en un autre.",
+            Self::LoginTaken => "Cet identifiant est déjà celui d’un autre compte : choisissez-en un autre.",
             Self::Changed => {
                 "Ce compte a été modifié entre-temps par une autre personne. Rouvrez la page, vérifiez, puis recommencez."
             }
             Self::NotYours => "Votre rôle ne permet pas d’agir sur ce compte.",
             Self::Own => {
-                "Vous ne pouvez pas faire cela sur votre propre compte : demandez à une autre personne."
+                "Vous ne pouvez pas faire cela sur votre propre compte : demandez à une autre personne."
             }
             Self::LastOne => {
-                "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
+                "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
             }
             Self::SamePerson => {
-                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
+                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
             }
             Self::NothingProposed => {
-                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
+                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
             }
             Self::SetUp => "Ce bureau est déjà en service.",
             Self::RecoveryKey => {
-                "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
+                "Une clé de secours se trouve sur cette machine : rangez-la au coffre, retirez le fichier du dossier, puis recommencez."
             }
             Self::KeyDoesNotFit => {
-                "Une clé secrète du service ne correspond pas à la clé publique du même trimestre : elle n’ouvrirait pas ce que les boîtiers scellent. Remettez les deux fichiers qui vont ensemble, puis recommencez."
+                "Une clé secrète du service ne correspond pas à la clé publique du même trimestre : elle n’ouvrirait pas ce que les boîtiers scellent. Remettez les deux fichiers qui vont ensemble, puis recommencez."
             }
             Self::NoServiceKey => "Aucune clé secrète du service n’a été trouvée dans le dossier des clés.",
+        }
+    }
+}
+
+/// A store with one account in it, for the tests of this module's parts.
+#[cfg(test)]
+mod trial {
+    use super::derive::{Cost, LoginDigest};
+    use super::*;
+    use crate::desk::rights::Role;
+    use crate::frame::BoxTime;
+
+    pub struct Trial {
+        _folder: tempfile::TempDir,
+        pub store: Store,
+        pub keyring: Keyring,
+        pub secret: totp::Secret,
+        pub enrolled: Enrolled,
+        pub id: String,
+        pub login: LoginDigest,
+    }
+
+    pub const PASSWORD: &str = "tilleul fleuri du quai";
+
+    pub fn at(seconds: i64) -> BoxTime {
+        BoxTime(jiff::Timestamp::from_second(1_800_000_000 + seconds).expect("an instant"))
+    }
+
+    /// Of somebody of that role, whose log-in is `marie`.
+    pub fn trial(role: Role, cost: Cost) -> Trial {
+        let folder = tempfile::tempdir().expect("a folder");
+        keys::desk_init(folder.path()).expect("a key");
+        let key = crate::vault::DeviceKey::read_desk(&folder.path().join("desk.key")).expect("a key");
+        let mut store = Store::open(&folder.path().join("store"), &key, at(0)).expect("a store");
+        ensure(&mut store).expect("tables");
+        let login = login_salt(store.sql())
+            .expect("a salt")
+            .digest_of_login("marie")
+            .expect("derived");
+        let secret = totp::Secret::draw().expect("drawn");
+        let enrolled = Enrolled::new(PASSWORD, secret.clone(), 0, cost).expect("enrolled");
+        let keyring = Keyring::generate().expect("drawn");
+        let person = Person {
+            name: "Marie Dupont".to_owned(),
+            login: "marie".to_owned(),
+        };
+        let new = New {
+            role,
+            person: &person,
+            login,
+            sheet: None,
+        };
+        let id = store.transaction(|tx| enrolled.insert(tx, &keyring, &new, at(0)));
+        Trial {
+            id: id.expect("an account"),
+            _folder: folder,
+            store,
+            keyring,
+            secret,
+            enrolled,
+            login,
         }
     }
 }

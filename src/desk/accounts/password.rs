@@ -31,12 +31,12 @@ impl Weak {
     pub const fn french(self) -> &'static str {
         match self {
             Self::Short => {
-                "Le mot de passe est trop simple : 12 caractères au moins avec majuscule, minuscule, chiffre et signe, \
+                "Le mot de passe est trop simple : 12 caractères au moins avec majuscule, minuscule, chiffre et signe, \
                  ou 14 avec trois de ces sortes, ou une phrase d’au moins 20 caractères."
             }
-            Self::Long => "Le mot de passe est trop long : 256 caractères au plus.",
+            Self::Long => "Le mot de passe est trop long : 256 caractères au plus.",
             Self::Monotonous => {
-                "Le mot de passe répète trop peu de caractères différents : il en faut six au moins."
+                "Le mot de passe répète trop peu de caractères différents : il en faut six au moins."
             }
             Self::OwnName => "Le mot de passe ne doit contenir ni l’identifiant ni le nom.",
             Self::Different => "Les deux saisies du mot de passe diffèrent.",

@@ -163,7 +163,7 @@ impl Why {
         match self {
             Self::NoSheet => "aucune fiche d’habilitation n’est enregistrée pour ce compte".to_owned(),
             Self::OtherService => "ce compte relève d’un autre service que celui de ce bureau".to_owned(),
-            Self::Missing(field) => format!("la fiche d’habilitation est incomplète : {field}"),
+            Self::Missing(field) => format!("la fiche d’habilitation est incomplète : {field}"),
             Self::NotYet(field, date) => format!("{field} ne prend effet que le {}", day(date)),
             Self::Over(field, date) => format!("{field} a pris fin le {}", day(date)),
             Self::Suspended(date) => format!("l’habilitation est suspendue depuis le {}", day(date)),
@@ -174,7 +174,7 @@ impl Why {
     /// For the screen, with what to do.
     pub fn french(&self) -> String {
         let reason = self.reason();
-        format!("Aucune image ne peut être montrée : {reason}. Adressez-vous au chef de service.")
+        format!("Aucune image ne peut être montrée : {reason}. Adressez-vous au chef de service.")
     }
 }
 

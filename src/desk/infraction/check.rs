@@ -137,8 +137,8 @@ pub enum Fault {
     #[error(transparent)]
     Amount(#[from] amount::Fault),
     /// A whole number that is none.
-    #[error("Écrivez un nombre entier de {0} à {1}")]
-    Number(i64, i64),
+    #[error("Écrivez un nombre entier, par exemple {0}")]
+    Number(&'static str),
     /// Nothing, where a cost was begun.
     #[error("Le montant doit être supérieur à zéro")]
     Zero,

@@ -333,10 +333,10 @@ pub fn time(text: &str) -> Result<Time, Fault> {
     Time::new(hour, minute, second, 0).map_err(|_| Fault::Hour)
 }
 
-fn whole(least: i64, most: i64) -> impl Fn(&str) -> Result<i64, Fault> {
+fn whole(least: i64, most: i64, example: &'static str) -> impl Fn(&str) -> Result<i64, Fault> {
     move |text| match text.replace('\u{2212}', "-").parse() {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(Fault::Number(least, most)),
+        _ => Err(Fault::Number(example)),
     }
 }
 
@@ -370,7 +370,11 @@ fn apply_facts(record: &mut Record, sent: In<'_>, hand: Hand<'_>, faults: &mut F
     record.place = sent.line("lieu");
     record.facts = sent.text("faits");
     let named = ["horloge", "horloge_date", "horloge_par"].map(|name| !sent.raw(name).is_empty());
-    let seconds = sent.read("horloge", faults, whole(-LONGEST_OFFSET, LONGEST_OFFSET));
+    let seconds = sent.read(
+        "horloge",
+        faults,
+        whole(-LONGEST_OFFSET, LONGEST_OFFSET, "0 ou -3"),
+    );
     let measured = sent.read("horloge_date", faults, date);
     record.clock = match (seconds, measured) {
         (Some(seconds), Some(measured)) => Some(ClockOffset {
@@ -439,7 +443,7 @@ fn apply_vehicle(record: &mut Record, sent: In<'_>, hand: Hand<'_>, faults: &mut
     vehicle.make = sent.line("marque");
     vehicle.colour = sent.line("couleur");
     vehicle.marking = sent.line("marquage");
-    let persons = sent.read("personnes", faults, whole(0, MOST_PERSONS));
+    let persons = sent.read("personnes", faults, whole(0, MOST_PERSONS, "2"));
     vehicle.persons = persons.and_then(|n| u16::try_from(n).ok());
 }
 

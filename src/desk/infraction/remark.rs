@@ -58,7 +58,11 @@ pub fn remarks(record: &Record, law: &Law, today: Date) -> Vec<Remark> {
     if let Some((offence, row)) = offence(record, law) {
         remarks.extend(prescription(record, law, offence, today));
         if row.has_to_confirm() {
-            remarks.push(Remark::ToConfirm(offence.text.clone()));
+            remarks.push(Remark::ToConfirm(format!(
+                "{} ({})",
+                offence.text,
+                row.doubts().join(", ")
+            )));
         }
         remarks.extend(route(record, law, offence, row));
         let quality = law.quality(&record.officer.quality);

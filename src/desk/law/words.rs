@@ -69,10 +69,33 @@ impl Row {
         }
     }
 
+    /// What of it is still to be confirmed, in words.
+    pub fn doubts(&self) -> Vec<&'static str> {
+        self.to_confirm.iter().map(|what| what.french()).collect()
+    }
+
     fn with(&self, words: String, what: Confirm) -> String {
         match self.is_to_confirm(what) {
             true => words + TO_CONFIRM,
             false => words,
+        }
+    }
+}
+
+impl Confirm {
+    /// As it stands on screen.
+    pub const fn french(self) -> &'static str {
+        match self {
+            Self::From => "date d'entrée en vigueur",
+            Self::Until => "date de fin de vigueur",
+            Self::Class => "classe",
+            Self::Maximum => "amende maximale",
+            Self::PrisonYears => "emprisonnement",
+            Self::Reduced => "amende forfaitaire minorée",
+            Self::Amount => "amende forfaitaire",
+            Self::Raised => "amende forfaitaire majorée",
+            Self::Basis => "fondement",
+            Self::Days => "délai",
         }
     }
 }

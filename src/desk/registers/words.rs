@@ -51,7 +51,7 @@ pub fn kind(kind: &str) -> &'static str {
         "infraction_changed" => "Dossier modifié",
         "infraction_closed" => "Dossier clos",
         "infraction_erased" => "Dossier détruit",
-        "infraction_searched" => "Recherche par plaque",
+        "infraction_searched" => "Recherche d’une immatriculation",
         "infraction_exported" => "Dossiers exportés",
         "infraction_imported" => "Dossiers repris d’un tableau",
         "report_sealed" => "Rapport scellé",

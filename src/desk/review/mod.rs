@@ -380,17 +380,22 @@ pub fn last_motive(sql: &Connection, agent: Agent<'_>) -> Result<Option<Motive>,
     Ok(row.optional()?.as_deref().map(events::read).transpose()?)
 }
 
-/// When others opened the event within the last quarter of an hour: they may be about to decide.
-pub fn others_at(sql: &Connection, agent: Agent<'_>, id: EventId) -> Result<Vec<BoxTime>, Error> {
+/// Who else opened the event within the last quarter of an hour, and when: they may be about to decide.
+pub fn others_at(sql: &Connection, agent: Agent<'_>, id: EventId) -> Result<Vec<(String, BoxTime)>, Error> {
     let recently = agent.now.0.checked_sub(SignedDuration::from_mins(15));
     let recently = recently.map_or(agent.now, BoxTime).to_string();
     let mut query = sql.prepare_cached(
-        "SELECT max(opened) FROM opening WHERE event = ? AND account <> ? AND opened >= ? GROUP BY account",
+        "SELECT account, max(opened) FROM opening WHERE event = ? AND account <> ? AND opened >= ?
+         GROUP BY account ORDER BY 2",
     )?;
     let rows = query.query_map(params![id.to_string(), agent.account, recently], |row| {
-        row.get::<_, String>(0)
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
-    rows.map(|at| Ok(BoxTime(events::read(&at?)?))).collect()
+    rows.map(|row| {
+        let (account, at) = row?;
+        Ok((account, BoxTime(events::read(&at)?)))
+    })
+    .collect()
 }
 
 /// Takes back this agent's last decision, if it has destroyed nothing: what was put aside a moment ago, or retained

@@ -390,7 +390,7 @@ impl Material<'_> {
         let years = i32::from(self.config.terms.infraction_years).years();
         let annexes = [&self.draft.annexes, &self.file.record.waste.photographs];
         Closing {
-            place: self.config.commune.clone(),
+            place: town(&self.config.commune).to_owned(),
             recipients: recipients.chain(copy).collect(),
             annexes: annexes
                 .into_iter()
@@ -400,6 +400,22 @@ impl Material<'_> {
             erased: self.day().checked_add(years).ok(),
         }
     }
+}
+
+/// The town of a `Ville de …`.
+fn town(commune: &str) -> &str {
+    let prefixes = [
+        "Ville de ",
+        "Ville d'",
+        "Ville d’",
+        "Commune de ",
+        "Commune d'",
+        "Commune d’",
+    ];
+    let stripped = prefixes
+        .into_iter()
+        .find_map(|prefix| commune.strip_prefix(prefix));
+    stripped.unwrap_or(commune)
 }
 
 fn read(reading: &crate::desk::infraction::plate::Reading) -> String {

@@ -270,6 +270,27 @@ pub fn made(
     journal(tx, by, Kind::PackageMade, number, told)
 }
 
+/// Keeps the package with a time stamp in the place of the one without, before it is sent.
+pub fn stamped(
+    tx: &mut Tx<'_>,
+    by: By<'_>,
+    evidence: &CellKey,
+    (number, version): (&str, i64),
+    package: &Package,
+) -> Result<(), Error> {
+    let before = at(tx, by, number, version, &[State::Made])?;
+    let body = cell::seal_bytes(evidence, package_place("body", number), &package.zip)?;
+    let update = "UPDATE package SET body_key = ?, body = ? WHERE transmission = ?";
+    tx.raw()
+        .execute(update, params![body.wrapped, body.body, number])?;
+    let update = "UPDATE transmission SET sha256 = ? WHERE number = ?";
+    tx.raw()
+        .execute(update, params![package.sha256.to_string(), number])?;
+    step(tx, by, &before, State::Made, &before.words)?;
+    let told = json!({"package": package.sha256});
+    journal(tx, by, Kind::PackageStamped, number, told)
+}
+
 /// Writes down that it was sent, and on what.
 pub fn sent(tx: &mut Tx<'_>, by: By<'_>, number: &str, version: i64, carrier: &str) -> Result<(), Error> {
     let before = at(tx, by, number, version, &[State::Made])?;

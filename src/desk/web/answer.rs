@@ -125,7 +125,7 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Key(error) => {
                 tracing::error!(%error, "a key file cannot be used");
                 Self::Impossible(
-                    "Un fichier du dossier des clés ne peut être utilisé : abîmé, lisible par d’autres, ou simple lien. \
+                    "Un fichier du dossier des clés ne peut être utilisé : abîmé, lisible par d’autres, ou simple lien. \
                      L’administrateur en trouvera la cause dans le journal technique."
                         .to_owned(),
                 )

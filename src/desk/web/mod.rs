@@ -151,6 +151,7 @@ impl App {
         for ended in self.sessions.take_ended() {
             // What somebody put aside is not taken back once he has left.
             settle(&mut office, Whose::Of(&ended.account), now);
+            self.importing.stop(Some(&ended.account));
             accounts::entry::ended(office.store(), &ended, now)?;
         }
         Ok(())

@@ -72,6 +72,7 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
         };
         sweeping.abort();
         hourly.abort();
+        app.importing.stop(None);
         app.importing.finish();
         served
     })

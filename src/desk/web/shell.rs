@@ -95,7 +95,9 @@ fn links(role: Role, path: &str) -> Vec<Link> {
     may.map(|&(to, words, _)| Link {
         to,
         words,
-        here: path == to || path.strip_prefix(to).is_some_and(|rest| rest.starts_with('/')),
+        here: path == to
+            || path.strip_prefix(to).is_some_and(|rest| rest.starts_with('/'))
+            || (to == "/dossiers" && path.starts_with("/dossier/")),
     })
     .collect()
 }

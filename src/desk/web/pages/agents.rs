@@ -3,16 +3,31 @@
 //! Promises: whatever is written ends the agent's session at once, so that the next one begins with the new sheet; a
 //! suspension therefore works on the very next page asked for.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use jiff::civil::Date;
 
 use super::comptes::by;
 use crate::desk::accounts::sheet::{Basis, Habilitation, Oath, Sheet, Suspension, Viewing, admits};
 use crate::desk::accounts::{self, Account, State, set_sheet};
+use crate::desk::law::Law;
 use crate::desk::rights::Act;
 use crate::desk::session::End;
 use crate::desk::web::input::{missing, wrong};
 use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+
+/// The qualities that the table of competence knows: another one opens no act to its agent.
+static QUALITIES: LazyLock<String> = LazyLock::new(|| {
+    let all = Law::embedded()
+        .qualities
+        .iter()
+        .map(|quality| quality.label.as_str());
+    format!(
+        "Telle que la table de compétence la connaît : {}.",
+        all.collect::<Vec<_>>().join(" ; ")
+    )
+});
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -100,10 +115,10 @@ fn page(visit: &Visit, account: &Account, errors: Vec<FieldError>) -> Result<Ans
     let why = admits(account.sheet.as_ref(), today, &service)
         .err()
         .map(|why| why.reason());
-    let title = format!("Fiche d’habilitation : {}", account.person.name);
+    let title = format!("Fiche d’habilitation : {}", account.person.name);
     FormPage::new(visit, &title, format!("/agents/{}", account.id), "Enregistrer la fiche")
-        .attention(why.map(|why| format!("Aujourd’hui, aucune image n’est montrée à cette personne : {why}.")))
-        .lead("Sans fiche valide, aucune image et aucun dossier ne sont montrés (code de l’environnement, art. L. 541-44-1 et R. 541-85-1 à R. 541-85-3 ; code de la sécurité intérieure, art. L. 252-3 et L. 132-14-1). L’enregistrement ferme la session en cours de la personne : elle se reconnecte avec la nouvelle fiche.")
+        .attention(why.map(|why| format!("Aujourd’hui, aucune image n’est montrée à cette personne : {why}.")))
+        .lead("Sans fiche valide, aucune image et aucun dossier ne sont montrés (code de l’environnement, art. L. 541-44-1 et R. 541-85-1 à R. 541-85-3 ; code de la sécurité intérieure, art. L. 252-3 et L. 132-14-1). L’enregistrement ferme la session en cours de la personne : elle se reconnecte avec la nouvelle fiche.")
         .version(account.version)
         .link("/agents", "Revenir aux agents")
         .answer(visit, inputs(account.sheet.as_ref(), &service), errors)
@@ -127,62 +142,62 @@ pub fn inputs(sheet: Option<&Sheet>, service: &str) -> Vec<Input> {
         Input::text("qualite", "Qualité")
             .required()
             .value(text(|s| &s.quality))
-            .help("Par exemple : agent de surveillance de la voie publique."),
+            .help(&QUALITIES),
         Input::text("numero", "Numéro d’agent")
             .required()
             .value(text(|s| &s.number)),
         Input::date("formation", "Formation en droit pénal achevée le")
             .required()
             .value(day(|s| Some(s.trained))),
-        Input::text("hab_autorite", "Habilitation : autorité")
+        Input::text("hab_autorite", "Habilitation : autorité")
             .group("Habilitation")
             .required()
             .value(text(|s| &s.habilitation.authority))
             .help("Qui a signé l’arrêté d’habilitation."),
-        Input::date("hab_date", "Habilitation : date")
+        Input::date("hab_date", "Habilitation : date")
             .required()
             .value(day(|s| Some(s.habilitation.date))),
-        Input::text("hab_objet", "Habilitation : objet")
+        Input::text("hab_objet", "Habilitation : objet")
             .required()
             .value(text(|s| &s.habilitation.object))
             .help("Les infractions que la personne peut constater."),
-        Input::date("hab_fin", "Habilitation : dernier jour").value(day(|s| s.habilitation.until)),
-        Input::text("serment_tribunal", "Serment : tribunal")
+        Input::date("hab_fin", "Habilitation : dernier jour").value(day(|s| s.habilitation.until)),
+        Input::text("serment_tribunal", "Serment : tribunal")
             .group("Serment")
             .required()
             .value(text(|s| &s.oath.tribunal)),
-        Input::date("serment_date", "Serment : date")
+        Input::date("serment_date", "Serment : date")
             .required()
             .value(day(|s| Some(s.oath.date))),
-        Input::choice("vis_fondement", "Droit de visionner : fondement", bases)
+        Input::choice("vis_fondement", "Droit de visionner : fondement", bases)
             .group("Droit de visionner")
             .required()
             .value(sheet.map_or("", |s| s.viewing.basis.as_str())),
-        Input::text("vis_autorite", "Droit de visionner : autorité")
+        Input::text("vis_autorite", "Droit de visionner : autorité")
             .required()
             .value(text(|s| &s.viewing.authority))
             .help("Préfet, ou magistrat."),
-        Input::text("vis_reference", "Droit de visionner : référence de l’acte")
+        Input::text("vis_reference", "Droit de visionner : référence de l’acte")
             .required()
             .value(text(|s| &s.viewing.reference)),
-        Input::date("vis_date", "Droit de visionner : date")
+        Input::date("vis_date", "Droit de visionner : date")
             .required()
             .value(day(|s| Some(s.viewing.date))),
-        Input::date("vis_fin", "Droit de visionner : dernier jour")
+        Input::date("vis_fin", "Droit de visionner : dernier jour")
             .value(day(|s| s.viewing.until))
             .help("Un agrément préfectoral prend fin au plus tard après cinq ans."),
-        Input::date("susp_debut", "Suspension : premier jour")
+        Input::date("susp_debut", "Suspension : premier jour")
             .group("Suspension et fin des fonctions")
             .value(day(|s| s.suspension.as_ref().map(|s| s.from))),
-        Input::date("susp_fin", "Suspension : dernier jour")
+        Input::date("susp_fin", "Suspension : dernier jour")
             .value(day(|s| s.suspension.as_ref().and_then(|s| s.until))),
-        Input::text("susp_motif", "Suspension : motif").value(
+        Input::text("susp_motif", "Suspension : motif").value(
             sheet
                 .and_then(|s| s.suspension.as_ref())
                 .map(|s| s.motive.clone())
                 .unwrap_or_default(),
         ),
-        Input::date("fin", "Fin des fonctions : premier jour").value(day(|s| s.ended)),
+        Input::date("fin", "Fin des fonctions : premier jour").value(day(|s| s.ended)),
     ]
 }
 
@@ -195,15 +210,15 @@ pub fn read(visit: &Visit) -> Result<Sheet, Vec<FieldError>> {
             ("qualite", "Qualité"),
             ("numero", "Numéro d’agent"),
             ("formation", "Formation en droit pénal"),
-            ("hab_autorite", "Habilitation : autorité"),
-            ("hab_date", "Habilitation : date"),
-            ("hab_objet", "Habilitation : objet"),
-            ("serment_tribunal", "Serment : tribunal"),
-            ("serment_date", "Serment : date"),
-            ("vis_fondement", "Droit de visionner : fondement"),
-            ("vis_autorite", "Droit de visionner : autorité"),
-            ("vis_reference", "Droit de visionner : référence"),
-            ("vis_date", "Droit de visionner : date"),
+            ("hab_autorite", "Habilitation : autorité"),
+            ("hab_date", "Habilitation : date"),
+            ("hab_objet", "Habilitation : objet"),
+            ("serment_tribunal", "Serment : tribunal"),
+            ("serment_date", "Serment : date"),
+            ("vis_fondement", "Droit de visionner : fondement"),
+            ("vis_autorite", "Droit de visionner : autorité"),
+            ("vis_reference", "Droit de visionner : référence"),
+            ("vis_date", "Droit de visionner : date"),
         ],
     );
     let mut day = |name: &str| match visit.field(name).map(str::parse::<Date>) {
@@ -249,12 +264,12 @@ pub fn read(visit: &Visit) -> Result<Sheet, Vec<FieldError>> {
         ended: day("fin"),
     };
     if sheet.suspension.as_ref().is_some_and(|s| s.motive.is_empty()) {
-        errors.extend(wrong("susp_motif", "Suspension : indiquez le motif."));
+        errors.extend(wrong("susp_motif", "Suspension : indiquez le motif."));
     }
     if sheet.suspension.is_none()
         && (visit.field("susp_fin").is_some() || visit.field("susp_motif").is_some())
     {
-        errors.extend(wrong("susp_debut", "Suspension : indiquez le premier jour."));
+        errors.extend(wrong("susp_debut", "Suspension : indiquez le premier jour."));
     }
     match errors.is_empty() {
         true => Ok(sheet),
@@ -275,7 +290,7 @@ fn write(visit: &Visit) -> Result<Answer, Refused> {
         let today = visit.now.0.to_zoned(office.config.time_zone()).date();
         set_sheet(office.store(), register, by, at, &sheet, (today, visit.now))?;
     }
-    visit.flash(format!("Fiche enregistrée : {}.", account.person.name));
+    visit.flash(format!("Fiche enregistrée : {}.", account.person.name));
     visit.app.sessions.end_all_of(&account.id, End::Sheet, visit.now);
     visit.app.sweep()?;
     Answer::see_other("/agents")

@@ -132,7 +132,7 @@ fn new_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
         Input::choice("role", "Rôle", roles.map(|role| (role.as_str(), role.french()))).required(),
     ];
     FormPage::new(visit, "Nouveau compte", "/comptes/nouveau", "Créer le compte")
-        .lead("Un compte appartient à une seule personne. Un code à usage unique, valable trois jours, sera affiché une fois : remettez-le en main propre.")
+        .lead("Un compte appartient à une seule personne. Un code à usage unique, valable trois jours, sera affiché une fois : remettez-le en main propre.")
         .link("/comptes", "Revenir aux comptes")
         .answer(visit, inputs, errors)
 }
@@ -153,12 +153,12 @@ fn make(visit: &Visit) -> Result<Answer, Refused> {
         login: visit.field("identifiant").unwrap_or_default().to_owned(),
     };
     if person.name.chars().count() > 80 {
-        errors.extend(wrong("nom", "Prénom et nom : 80 caractères au plus."));
+        errors.extend(wrong("nom", "Prénom et nom : 80 caractères au plus."));
     }
     if person.login.chars().count() > 40 || person.login.chars().any(char::is_whitespace) {
         errors.extend(wrong(
             "identifiant",
-            "Identifiant : 40 caractères au plus, sans espace.",
+            "Identifiant : 40 caractères au plus, sans espace.",
         ));
     }
     let role = match role.filter(|role| by.makes(*role)) {
@@ -166,7 +166,7 @@ fn make(visit: &Visit) -> Result<Answer, Refused> {
         Some(_) => return new_with(visit, errors),
         None => {
             if visit.field("role").is_some() {
-                errors.extend(wrong("role", "Rôle : choisissez l’un des rôles proposés."));
+                errors.extend(wrong("role", "Rôle : choisissez l’un des rôles proposés."));
             }
             return new_with(visit, errors);
         }
@@ -255,7 +255,7 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
                 name(&open.proposed)
             ),
             Some(confirmed) => format!(
-                "Réinitialisation proposée par {}, confirmée par {} : le code est valable jusqu’au {until}.",
+                "Réinitialisation proposée par {}, confirmée par {} : le code est valable jusqu’au {until}.",
                 name(&open.proposed),
                 name(confirmed)
             ),
@@ -306,7 +306,7 @@ fn lift(visit: &Visit) -> Result<Answer, Refused> {
     )?;
     back(
         visit,
-        "Le blocage est levé : la personne peut se connecter aussitôt.".to_owned(),
+        "Le blocage est levé : la personne peut se connecter aussitôt.".to_owned(),
     )
 }
 
@@ -369,7 +369,7 @@ fn withdraw_reset(visit: &Visit) -> Result<Answer, Refused> {
     withdraw(visit.office().store(), by(visit)?, at, visit.now)?;
     back(
         visit,
-        "La réinitialisation est retirée : l’accès précédent reste en vigueur.".to_owned(),
+        "La réinitialisation est retirée : l’accès précédent reste en vigueur.".to_owned(),
     )
 }
 
@@ -378,7 +378,7 @@ fn close(visit: &Visit) -> Result<Answer, Refused> {
     if visit.field("definitif").is_none() {
         return back(
             visit,
-            "Rien n’est fait : cochez la case avant de fermer le compte.".to_owned(),
+            "Rien n’est fait : cochez la case avant de fermer le compte.".to_owned(),
         );
     }
     let at = (account.id.as_str(), visit.version()?);
@@ -391,7 +391,7 @@ fn close(visit: &Visit) -> Result<Answer, Refused> {
     visit.app.sweep()?;
     back(
         visit,
-        "Le compte est fermé : ses clés, son second facteur et son identifiant sont détruits.".to_owned(),
+        "Le compte est fermé : ses clés, son second facteur et son identifiant sont détruits.".to_owned(),
     )
 }
 
@@ -433,7 +433,7 @@ fn keys_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> 
         .required()
     });
     FormPage::new(visit, "Clés du service", "/cles", if inputs.is_some() { "Mettre au trousseau" } else { "Chercher de nouveau" })
-        .lead("Les clés secrètes du service ouvrent ce que les boîtiers ont scellé. Elles sont gardées dans le trousseau des agents et des chefs de service, jamais en clair. Pour en ajouter, déposez les fichiers d’un nouveau trimestre dans le dossier « keys » de ce bureau.")
+        .lead("Les clés secrètes du service ouvrent ce que les boîtiers ont scellé. Elles sont gardées dans le trousseau des agents et des chefs de service, jamais en clair. Pour en ajouter, déposez les fichiers d’un nouveau trimestre dans le dossier « keys » de ce bureau.")
         .attention(attention)
         .figure(keys.render()?)
         .answer(visit, inputs, errors)
@@ -461,10 +461,10 @@ fn take_keys(visit: &Visit) -> Result<Answer, Refused> {
         let evidence = office_keys::evidence(office.desk.store.sql(), &keyring)?;
         let message = match taken {
             1 => {
-                "La clé est au trousseau et ouvre ce qui lui est scellé ; son fichier est détruit.".to_owned()
+                "La clé est au trousseau et ouvre ce qui lui est scellé ; son fichier est détruit.".to_owned()
             }
             more => format!(
-                "Les {more} clés sont au trousseau et ouvrent ce qui leur est scellé ; leurs fichiers sont détruits."
+                "Les {more} clés sont au trousseau et ouvrent ce qui leur est scellé ; leurs fichiers sont détruits."
             ),
         };
         drop(office);

@@ -52,7 +52,7 @@ pub fn go_on(visit: &Visit, proven: Proven) -> Result<Answer, Refused> {
             visit,
             proven,
             Some(
-                "L’avis de confidentialité sera à accepter de nouveau dans moins d’un mois : vous pouvez déjà le relire à la page « Mon compte ».",
+                "L’avis de confidentialité sera à accepter de nouveau dans moins d’un mois : vous pouvez déjà le relire à la page « Mon compte ».",
             ),
         ),
     }
@@ -77,13 +77,13 @@ fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Re
         told.push(why.french());
     }
     if account.codes_left <= 2 {
-        told.push("Il vous reste deux codes de secours au plus : faites-en établir de nouveaux à la page « Mon compte ».".to_owned());
+        told.push("Il vous reste deux codes de secours au plus : faites-en établir de nouveaux à la page « Mon compte ».".to_owned());
     }
     if let Some(entered) = account.entered {
-        told.push(format!("Dernière connexion : {}.", dates::spoken(entered, &zone)));
+        told.push(format!("Dernière connexion : {}.", dates::spoken(entered, &zone)));
     }
     if visit.app.sessions.is_open(&account.id) {
-        told.push("Une autre session était ouverte avec votre compte : elle vient d’être fermée. Si ce n’était pas vous, prévenez le chef de service.".to_owned());
+        told.push("Une autre session était ouverte avec votre compte : elle vient d’être fermée. Si ce n’était pas vous, prévenez le chef de service.".to_owned());
     }
     let session = Session {
         account: account.id,
@@ -114,12 +114,12 @@ pub fn digest(visit: &Visit, login: &str) -> Result<LoginDigest, Refused> {
 fn told(visit: &Visit, refusal: Refusal) -> String {
     let zone = visit.office().config.time_zone();
     match refusal {
-        Refusal::Wrong => "Connexion refusée : l’identifiant, le mot de passe ou le code ne convient pas. Vérifiez-les, et que l’heure de votre téléphone est exacte.".to_owned(),
+        Refusal::Wrong => "Connexion refusée : l’identifiant, le mot de passe ou le code ne convient pas. Vérifiez-les, et que l’heure de votre téléphone est exacte.".to_owned(),
         Refusal::Wait(until) => format!(
             "Trop d’essais sans succès avec cet identifiant. Attendez jusqu’au {}, puis recommencez.",
             dates::moment(until, &zone)
         ),
-        Refusal::Locked(_) => "Trop d’essais sans succès : cet identifiant est bloqué. Le chef de service ou l’administrateur peut lever le blocage.".to_owned(),
+        Refusal::Locked(_) => "Trop d’essais sans succès : cet identifiant est bloqué. Le chef de service ou l’administrateur peut lever le blocage.".to_owned(),
     }
 }
 
@@ -137,15 +137,15 @@ fn door_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> 
     let zone = visit.office().config.time_zone();
     let ended = visit.app.sessions.ended(visit.token()).map(|ended| match ended.why {
         End::LoggedOut => "Vous êtes déconnecté.".to_owned(),
-        End::Idle => "Vous avez été déconnecté : aucune page n’a été demandée pendant le délai prévu.".to_owned(),
-        End::TooLong => "Vous avez été déconnecté : une session dure dix heures au plus.".to_owned(),
+        End::Idle => "Vous avez été déconnecté : aucune page n’a été demandée pendant le délai prévu.".to_owned(),
+        End::TooLong => "Vous avez été déconnecté : une session dure dix heures au plus.".to_owned(),
         End::Replaced => format!(
-            "Votre session a été fermée le {} : une autre a été ouverte avec votre compte. Si ce n’était pas vous, prévenez aussitôt le chef de service.",
+            "Votre session a été fermée le {} : une autre a été ouverte avec votre compte. Si ce n’était pas vous, prévenez aussitôt le chef de service.",
             dates::moment(ended.at, &zone)
         ),
-        End::Sheet => "Votre session a été fermée : votre fiche d’habilitation vient d’être modifiée.".to_owned(),
-        End::Account => "Votre session a été fermée : votre compte vient d’être modifié.".to_owned(),
-        End::Clock => "Vous avez été déconnecté : l’horloge de la machine a été reculée.".to_owned(),
+        End::Sheet => "Votre session a été fermée : votre fiche d’habilitation vient d’être modifiée.".to_owned(),
+        End::Account => "Votre session a été fermée : votre compte vient d’être modifié.".to_owned(),
+        End::Clock => "Vous avez été déconnecté : l’horloge de la machine a été reculée.".to_owned(),
     });
     let inputs = [
         Input::text("identifiant", "Identifiant")
@@ -204,7 +204,7 @@ fn first_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused>
     let inputs = [
         Input::text("identifiant", "Identifiant").required().autocomplete("username"),
         Input::code("code", "Code à usage unique").required().help(
-            "Seize signes, valables trois jours. Après une réinitialisation, deux personnes vous remettent chacune une moitié : saisissez-les l’une après l’autre, celle de la personne qui a proposé d’abord.",
+            "Seize signes, valables trois jours. Après une réinitialisation, deux personnes vous remettent chacune une moitié : saisissez-les l’une après l’autre, celle de la personne qui a proposé d’abord.",
         ),
     ];
     FormPage::new(visit, "Première connexion", "/premiere-connexion", "Continuer")

@@ -15,7 +15,7 @@ use crate::desk::events::{self, Event, Frame, Items, State};
 use crate::desk::retention::records::is_event_locked;
 use crate::desk::review::{self, Agent, Dismissal, Motive, dismissal};
 use crate::desk::rights::Act;
-use crate::desk::web::pages::file::{Asked, by_camera, light, standing};
+use crate::desk::web::pages::file::{Asked, by_camera, light, standing, who};
 use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::EventId;
 use view::{Facts, FrameView, Strip};
@@ -249,8 +249,10 @@ fn show(visit: &Visit) -> Result<Answer, Refused> {
     };
     let beside = |ahead| list::beside(sql, &filter, &event, ahead);
     let (before, behind) = (beside(false)?, beside(true)?);
-    let others = review::others_at(sql, agent, id)?;
-    let others = others.into_iter().map(|at| dates::moment(at, &zone)).collect();
+    let others = review::others_at(sql, agent, id)?.into_iter();
+    let session = visit.session()?;
+    let other = |(by, at): (String, _)| format!("{}, {}", who(sql, session, &by), dates::moment(at, &zone));
+    let others = others.map(other).collect();
     drop(office);
     let chosen: Option<u32> = visit.query("image").and_then(|place| place.parse().ok());
     let here = frames

@@ -4,10 +4,13 @@ use askama::Template;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rusqlite::Connection;
 
+use crate::desk::accounts;
 use crate::desk::events::list::{self, Filter};
 use crate::desk::events::{self, Event, State};
 use crate::desk::rights::Act;
+use crate::desk::session::Session;
 use crate::desk::web::pages::evenement::Revocable;
 use crate::desk::web::pages::import::catch_up;
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get};
@@ -120,6 +123,15 @@ pub fn by_camera(CameraTime(time): CameraTime) -> String {
     )
 }
 
+/// Who an account is, to a colleague.
+pub fn who(sql: &Connection, session: &Session, account: &str) -> String {
+    if session.account == account {
+        return "vous".to_owned();
+    }
+    let found = accounts::account(sql, &session.register, account);
+    found.map_or_else(|_| "un autre agent".to_owned(), |account| account.person.name)
+}
+
 /// How far an event has come, as it stands on screen.
 pub fn standing(event: &Event) -> &'static str {
     match (event.state, &event.file) {
@@ -158,7 +170,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(event: Event, visit: &Visit, zone: &TimeZone, account: &str) -> Self {
+    fn of(event: Event, visit: &Visit, session: &Session, sql: &Connection, zone: &TimeZone) -> Self {
         let left = event.due.0.duration_since(visit.now.0);
         let waits = matches!(event.state, State::New | State::Seen);
         let open = event.open.as_ref().filter(|_| event.state == State::Seen);
@@ -179,8 +191,8 @@ impl Line {
                 () => "",
             },
             open: open.map(|(by, since)| {
-                let who = if by == account { "vous" } else { "un autre agent" };
-                format!("{who}, {}", dates::moment(*since, zone))
+                let since = dates::moment(*since, zone);
+                format!("{}, {since}", who(sql, session, by))
             }),
             site: event.site,
             camera: event.camera.to_string(),
@@ -264,7 +276,7 @@ fn queue(visit: &Visit) -> Result<Answer, Refused> {
         first: events.iter().find(waits).map(|event| event.id),
         lines: events
             .into_iter()
-            .map(|event| Line::of(event, visit, &zone, &session.account))
+            .map(|event| Line::of(event, visit, session, sql, &zone))
             .collect(),
         cameras,
         query: asked.query(),

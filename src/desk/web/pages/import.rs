@@ -141,7 +141,8 @@ fn from_stick(visit: &Visit) -> Result<Answer, Refused> {
 
 fn start(visit: &Visit, source: Source) -> Result<Answer, Refused> {
     let keys = visit.evidence()?.clone();
-    match visit.app.importing.start(&visit.app, keys, source) {
+    let account = visit.session()?.account.clone();
+    match visit.app.importing.start(&visit.app, account, keys, source) {
         Ok(()) => Answer::see_other("/import/suivi"),
         Err(job::Busy) => Err(Refused::Impossible(
             "Un autre import est en cours. Attendez qu'il soit terminé, puis recommencez.".to_owned(),

@@ -45,7 +45,7 @@ fn gate_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> 
         .required()
         .help("Seize signes, affichés dans la fenêtre où le programme a été lancé.")];
     FormPage::new(visit, "Mise en service", "/mise-en-service", "Commencer")
-        .lead("Ce bureau n’est pas encore en service. Deux personnes sont nécessaires, chacune avec son téléphone : l’administrateur et le chef de service. Comptez dix minutes ; rien n’est enregistré avant la dernière étape.")
+        .lead("Ce bureau n’est pas encore en service. Deux personnes sont nécessaires, chacune avec son téléphone : l’administrateur et le chef de service. Comptez dix minutes ; rien n’est enregistré avant la dernière étape.")
         .answer(visit, inputs, errors)
 }
 
@@ -54,7 +54,7 @@ fn knock(visit: &Visit) -> Result<Answer, Refused> {
         return Answer::see_other("/entree");
     }
     if !visit.app.gate.opens_to(visit.secret("code")) {
-        let message = "Ce code n’est pas celui qui est affiché. Après dix essais, le programme doit être relancé : il en affichera un autre.";
+        let message = "Ce code n’est pas celui qui est affiché. Après dix essais, le programme doit être relancé : il en affichera un autre.";
         return gate_with(visit, wrong("code", message));
     }
     let founding = Founding {
@@ -145,12 +145,12 @@ fn person_page(
     }
     let (title, lead) = match chef {
         false => (
-            "Mise en service, étape 1 sur 3 : l’administrateur",
+            "Mise en service, étape 1 sur 3 : l’administrateur",
             "L’administrateur tient la machine, les comptes et les sauvegardes. Il ne voit jamais d’image. Il remplit lui-même cette page, avec son téléphone.",
         ),
         true => (
-            "Mise en service, étape 2 sur 3 : le chef de service",
-            "Au chef de service, maintenant, avec son propre téléphone : il choisit son mot de passe hors de la vue de l’administrateur, et remplit sa fiche d’habilitation.",
+            "Mise en service, étape 2 sur 3 : le chef de service",
+            "Au chef de service, maintenant, avec son propre téléphone : il choisit son mot de passe hors de la vue de l’administrateur, et remplit sa fiche d’habilitation.",
         ),
     };
     FormPage::new(visit, title, "/mise-en-service/personne", "Continuer")
@@ -173,7 +173,7 @@ fn person(visit: &Visit) -> Result<Answer, Refused> {
     if person.login.chars().count() > 40 || person.login.chars().any(char::is_whitespace) {
         errors.extend(wrong(
             "identifiant",
-            "Identifiant : 40 caractères au plus, sans espace.",
+            "Identifiant : 40 caractères au plus, sans espace.",
         ));
     }
     let choice =
@@ -217,11 +217,11 @@ fn put_in(
         (None, None) => founding.admin = Some(ready),
         (Some(admin), Some(_)) if admin.login == ready.login => {
             return Err(
-                "Cet identifiant est celui de l’administrateur : une personne ne tient pas les deux comptes.",
+                "Cet identifiant est celui de l’administrateur : une personne ne tient pas les deux comptes.",
             );
         }
         (Some(_), Some(sheet)) => founding.chef = Some((ready, sheet)),
-        _ => return Err("Cette étape est déjà faite : rouvrez la page."),
+        _ => return Err("Cette étape est déjà faite : rouvrez la page."),
     }
     founding.secret = fresh;
     founding.copied = false;
@@ -314,8 +314,8 @@ fn end_page(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
         )
         .required(),
     ];
-    FormPage::new(visit, "Mise en service, étape 3 sur 3 : vérifier", "/mise-en-service/fin", "Mettre en service")
-        .lead("Les clés du service seront mises au trousseau, essayées depuis là, puis leurs fichiers seront détruits. Le régime de chaque caméra figurera sur chaque document ; le programme n’en juge pas.")
+    FormPage::new(visit, "Mise en service, étape 3 sur 3 : vérifier", "/mise-en-service/fin", "Mettre en service")
+        .lead("Les clés du service seront mises au trousseau, essayées depuis là, puis leurs fichiers seront détruits. Le régime de chaque caméra figurera sur chaque document ; le programme n’en juge pas.")
         .attention(fault)
         .figure(summary(visit, &plain).render()?)
         .answer(visit, inputs, errors)

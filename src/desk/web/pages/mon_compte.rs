@@ -66,7 +66,7 @@ fn own_with(visit: &Visit, text: Option<String>) -> Result<Answer, Refused> {
             .role
             .holds_evidence()
             .then(|| match admits(account.sheet.as_ref(), today, &service) {
-                Err(why) => format!("Non valide : {}.", why.reason()),
+                Err(why) => format!("Non valide : {}.", why.reason()),
                 Ok(()) => match account.sheet.as_ref().and_then(|sheet| sheet.last_day(today)) {
                     Some(until) => format!("Valable jusqu’au {}.", dates::long(until)),
                     None => "Valable, sans terme.".to_owned(),
@@ -137,7 +137,7 @@ fn prove(visit: &Visit) -> Result<Answer, Refused> {
     };
     let message = match refusal {
         Some(Refusal::Wait(_) | Refusal::Locked(_)) => {
-            "Trop d’essais sans succès : attendez quelques minutes, ou faites lever le blocage."
+            "Trop d’essais sans succès : attendez quelques minutes, ou faites lever le blocage."
         }
         _ => "Le mot de passe ou le code ne convient pas.",
     };

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use super::dossier::{Group, Question, by, calendar};
+use super::echeances::names;
 use crate::desk::infraction::exchange::columns::{Column, Map, proposed};
 use crate::desk::infraction::exchange::import::{self, Setting, Trial, Waiting};
 use crate::desk::infraction::exchange::out::{self, Form, Words};
@@ -85,9 +86,10 @@ fn shown(visit: &Visit, fields: Fields, errors: Vec<FieldError>) -> Result<Answe
         let exports = out::exports(sql, &visit.session()?.register.0)?;
         (exports, import::waiting(sql, by)?.is_some())
     };
+    let names = names(visit)?;
     let exports = exports.into_iter().map(|export| ExportLine {
         at: dates::moment(export.at, &zone),
-        by: export.by,
+        by: names.get(&export.by).cloned().unwrap_or(export.by),
         form: export.form.french(),
         count: export.count,
         left: export.left,
@@ -357,7 +359,7 @@ fn take(visit: &Visit) -> Result<Answer, Refused> {
     };
     if !trial.rejects.is_empty() && visit.field("laisser").is_none() {
         let left = format!(
-            "{} ligne(s) ne peuvent pas être reprises : cochez la case pour les laisser de côté, ou corrigez le fichier.",
+            "Lignes rejetées : {}. Cochez la case pour les laisser de côté, ou corrigez le fichier.",
             trial.rejects.len()
         );
         return show_trial(visit, visit.form(), vec![wrong("laisser", left)]);
@@ -370,7 +372,7 @@ fn take(visit: &Visit) -> Result<Answer, Refused> {
         .transaction(|tx| import::take(tx, by, &trial, &code, waiting.file))?;
     drop(office);
     visit.flash(format!(
-        "Reprise terminée : {} dossier(s) créé(s), {} déjà repris auparavant, {} ligne(s) laissée(s) de côté.",
+        "Reprise terminée. Dossiers créés : {} ; déjà repris auparavant : {} ; lignes laissées de côté : {}.",
         numbers.len(),
         there.len(),
         trial.rejects.len()

@@ -15,6 +15,7 @@ use crate::desk::rights::{Act, allowed};
 use crate::desk::transmission::register::{self, By};
 use crate::desk::transmission::{State, Transmission, sealed};
 use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::frame::Digest;
 use crate::report::package::{self, Package, Parts};
 use crate::report::passphrase::Passphrase;
 use crate::report::slip::{self, Slip};
@@ -28,6 +29,7 @@ pub const ROUTES: &[Route] = &[
     post("/transmission/{number}/approuver", Act::ApprovePackage, approve),
     post("/transmission/{number}/refuser", Act::ApprovePackage, refuse),
     post("/transmission/{number}/etablir", Act::Report, make),
+    post("/transmission/{number}/horodatage", Act::Report, stamp),
     post("/transmission/{number}/envoi", Act::WriteTransmission, send),
     post(
         "/transmission/{number}/accuse",
@@ -65,6 +67,8 @@ pub struct View {
     pub facts: Vec<(&'static str, String)>,
     /// What may be done now.
     pub steps: Vec<Step>,
+    /// Whether a time stamp may be put in now.
+    pub stamps: bool,
     /// What may be downloaded.
     pub files: Vec<(&'static str, &'static str)>,
 }
@@ -216,6 +220,9 @@ fn view(visit: &Visit, one: Transmission, names: &HashMap<String, String>) -> Re
         version: one.version,
         state: one.state.french(),
         facts: facts.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        stamps: one.state == State::Made
+            && may(Act::Report)
+            && one.made.is_some_and(|(_, _, encrypted)| !encrypted),
         steps: steps(one.state, own, may),
         files: match may(Act::Report) && one.made.is_some() {
             true => vec![
@@ -413,6 +420,48 @@ fn journal_of(sql: &rusqlite::Connection, case: &Case) -> Result<Vec<u8>, Refuse
     let mut part = Vec::new();
     verify::write_part(sql, &mut part, first).map_err(|error| Refused::Failed(error.to_string()))?;
     Ok(part)
+}
+
+/// Takes an authority's answer into the package.
+fn stamp(visit: &Visit) -> Result<Answer, Refused> {
+    let (one, version, by) = (found(visit)?, visit.version()?, by(visit)?);
+    let impossible = |words: &str| Refused::Impossible(words.to_owned());
+    let encrypted = one.made.is_some_and(|(_, _, encrypted)| encrypted);
+    if one.state != State::Made || encrypted {
+        return Err(impossible(
+            "Un horodatage se joint à un paquet établi, non chiffré et non encore envoyé. Joignez-le sinon à côté du paquet.",
+        ));
+    }
+    let upload = visit
+        .uploads()
+        .first()
+        .filter(|upload| upload.size <= timestamp::LARGEST as u64);
+    let upload =
+        upload.ok_or_else(|| impossible("Choisissez le fichier .tsr reçu du service d'horodatage."))?;
+    let answer = std::fs::read(&upload.path).map_err(|error| Refused::Failed(error.to_string()))?;
+    let keys = visit.evidence()?;
+    let package = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let zip = register::zip(sql, &keys.cells, &one.number)?;
+        Package {
+            sha256: Digest::of(&zip),
+            zip,
+            contents: register::contents(sql, &keys.cells, &one.number)?,
+        }
+    };
+    let stamped = package::stamped(&package, &answer).map_err(|error| match error {
+        package::Error::Stamp(_) => {
+            impossible("Ce fichier n'est pas un horodatage de ce paquet. Rien n'a été changé.")
+        }
+        error => Refused::Failed(error.to_string()),
+    })?;
+    visit.office().store().transaction(|tx| {
+        let which = (one.number.as_str(), version);
+        register::stamped(tx, by, &keys.cells, which, &stamped)
+    })?;
+    visit.flash("Horodatage joint au paquet.");
+    Answer::see_other(format!("/dossier/{}/paquet", one.infraction))
 }
 
 fn send(visit: &Visit) -> Result<Answer, Refused> {

@@ -80,8 +80,19 @@ fn opened(visit: &Visit) -> Result<Option<File>, Refused> {
              peut plus le consulter. Voyez la page Échéances."
         )));
     }
-    let file = register::read(store.sql(), by.keys, &number)?;
-    Ok(search::looks(store.sql(), by.account, &number, began)?.map(|_| file))
+    let mut file = register::read(store.sql(), by.keys, &number)?;
+    if search::looks(store.sql(), by.account, &number, began)?.is_none() {
+        return Ok(None);
+    }
+    drop(office);
+    // A draft states its agent with the titles of today's sheet; a closed file as they were.
+    if file.state == State::Draft
+        && file.record.officer.account == by.account
+        && let Some(officer) = opening::officer(visit)?
+    {
+        file.record.officer = officer;
+    }
+    Ok(Some(file))
 }
 
 /// The same; without a motive, to where it is given.
@@ -153,7 +164,7 @@ fn give_motive(visit: &Visit) -> Result<Answer, Refused> {
 struct Task {
     slug: &'static str,
     words: &'static str,
-    key: usize,
+    key: char,
     wrong: usize,
     missing: usize,
     optional: bool,
@@ -193,10 +204,25 @@ fn overview(visit: &Visit) -> Result<Answer, Refused> {
     })
 }
 
+/// The letter that leads to a part: figures take Shift on French keyboards.
+const fn key(section: Section) -> char {
+    match section {
+        Section::Facts => 'f',
+        Section::Offence => 'i',
+        Section::Waste => 'd',
+        Section::Vehicle => 'p',
+        Section::SecondReading => 's',
+        Section::Identification => 't',
+        Section::Costs => 'c',
+        Section::Outcomes => 'u',
+        Section::Comments => 'm',
+    }
+}
+
 fn tasks(file: &File, law: &Law, today: Date) -> Vec<Task> {
     let (missing, wrong) = (missing(&file.record, law), validate(&file.record, law, today));
     let of = |errors: &[FieldError], section| errors.iter().filter(|error| error.section == section).count();
-    let sections = Section::ALL.into_iter().enumerate();
+    let sections = Section::ALL.into_iter();
     let optional = [
         Section::Identification,
         Section::Costs,
@@ -204,10 +230,10 @@ fn tasks(file: &File, law: &Law, today: Date) -> Vec<Task> {
         Section::Comments,
     ];
     sections
-        .map(|(n, section)| Task {
+        .map(|section| Task {
             slug: section.slug(),
             words: section.french(),
-            key: n + 1,
+            key: key(section),
             wrong: of(&wrong, section),
             missing: of(&missing, section),
             optional: optional.contains(&section),
@@ -329,7 +355,6 @@ fn save_section(visit: &Visit) -> Result<Answer, Refused> {
             fields.extend(kept);
         }
         let mut record = file.record.clone();
-        refresh_officer(visit, &file, &mut record)?;
         let hand = Hand {
             account: &visit.session()?.account,
             now: visit.now,
@@ -367,16 +392,6 @@ fn save_section(visit: &Visit) -> Result<Answer, Refused> {
             }
         }
     })
-}
-
-/// A draft states its agent with the titles of today's sheet; a closed file as they were.
-fn refresh_officer(visit: &Visit, file: &File, record: &mut Record) -> Result<(), Refused> {
-    if file.state == State::Draft && record.officer.account == visit.session()?.account {
-        if let Some(officer) = opening::officer(visit)? {
-            record.officer = officer;
-        }
-    }
-    Ok(())
 }
 
 fn keep(visit: &Visit, file: &File, section: Section, record: &Record, fields: &Fields) -> Result<(), Error> {
@@ -424,10 +439,13 @@ fn close(visit: &Visit) -> Result<Answer, Refused> {
         let (_, today) = calendar(visit);
         let by = by(visit)?;
         let version = visit.version()?;
-        let closed = visit
-            .office()
-            .store()
-            .transaction(|tx| register::close(tx, by, &file.number, version, Law::embedded(), today));
+        let closed = visit.office().store().transaction(|tx| {
+            let version = match file.state {
+                State::Draft => register::save(tx, by, &file.number, version, &file.record, None)?,
+                _ => version,
+            };
+            register::close(tx, by, &file.number, version, Law::embedded(), today)
+        });
         match closed {
             Err(Error::Incomplete(..)) => Answer::see_other(format!("/dossier/{}/verification", file.number)),
             closed => {

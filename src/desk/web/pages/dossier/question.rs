@@ -31,6 +31,8 @@ pub struct Choice {
     pub value: String,
     /// In words.
     pub words: String,
+    /// More words, smaller.
+    pub detail: Option<String>,
     /// Whether it is.
     pub chosen: bool,
 }
@@ -117,9 +119,18 @@ impl Question {
         let choices = choices.into_iter().map(|(value, words)| Choice {
             value,
             words,
+            detail: None,
             chosen: false,
         });
         self.choices = choices.collect();
+        self
+    }
+
+    /// With more words on each choice, in their order.
+    pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        for (choice, detail) in self.choices.iter_mut().zip(details) {
+            choice.detail = Some(detail);
+        }
         self
     }
 
@@ -197,6 +208,8 @@ pub struct Group {
     pub legend: Option<String>,
     /// What helps to answer them.
     pub help: Option<String>,
+    /// Whether it is one of several lines of the same questions.
+    pub line: bool,
     /// The questions.
     pub questions: Vec<Question>,
 }
@@ -207,6 +220,7 @@ impl Group {
         Self {
             legend: None,
             help: None,
+            line: false,
             questions,
         }
     }
@@ -216,6 +230,7 @@ impl Group {
         Self {
             legend: Some(legend.into()),
             help: None,
+            line: false,
             questions,
         }
     }
@@ -223,6 +238,12 @@ impl Group {
     /// The same with what helps to answer.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same as one of several lines.
+    pub fn line(mut self) -> Self {
+        self.line = true;
         self
     }
 

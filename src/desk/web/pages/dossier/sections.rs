@@ -104,32 +104,34 @@ impl Asked<'_> {
 
     fn offence(self) -> Vec<Question> {
         let day = self.record.facts_at.day();
-        let offences = self.law.in_force(day).map(|(offence, row)| {
-            let words = format!(
-                "{} : {} ({})",
-                offence.text,
-                offence.label,
-                row.penalty(offence.kind)
-            );
+        let offences = self.law.in_force(day).map(|(offence, _)| {
+            let words = format!("{} : {}", offence.text, offence.label);
             (offence.id.to_string(), words)
         });
-        let routes = self.law.routes.iter().map(|route| {
+        let penalties = self
+            .law
+            .in_force(day)
+            .map(|(offence, row)| row.penalty(offence.kind));
+        let routes = self.law.routes.iter();
+        let routes = routes.map(|route| (route.id.to_string(), route.label.clone()));
+        let bases = self.law.routes.iter().map(|route| {
             let doubted = [Confirm::Basis, Confirm::Days]
                 .into_iter()
                 .any(|what| route.is_to_confirm(what));
-            let doubted = if doubted { " (à confirmer)" } else { "" };
-            let words = format!("{} ({}){doubted}", route.label, route.basis);
-            (route.id.to_string(), words)
+            format!("{}{}", route.basis, if doubted { " (à confirmer)" } else { "" })
         });
         let acts = Act::ALL.map(|act| (act.as_str().to_owned(), act.french().to_owned()));
         vec![
             Question::radio("infraction", "Infraction retenue", offences)
+                .details(penalties)
                 .required()
                 .help(format!("Textes en vigueur le jour des faits ({}).", short(day))),
             Question::radio("acte", "Nature de l'acte", acts)
                 .required()
                 .help(self.competence()),
-            Question::radio("voie", "Voie de transmission", routes).required(),
+            Question::radio("voie", "Voie de transmission", routes)
+                .details(bases)
+                .required(),
             Question::short("natinf", "Code NATINF").help(self.codes()),
         ]
     }
@@ -299,7 +301,7 @@ fn lines(fields: &Fields, group: &str, legend: &str, questions: fn(usize) -> Vec
     let count = last.map_or(0, |last| last + 1) + EMPTY_LINES;
     let count = count.min(crate::desk::infraction::form::MOST_LINES);
     (0..count)
-        .map(|n| Group::about(format!("{legend} n° {}", n + 1), questions(n)))
+        .map(|n| Group::about(format!("{legend} n° {}", n + 1), questions(n)).line())
         .collect()
 }
 

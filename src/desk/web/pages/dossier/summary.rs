@@ -14,6 +14,7 @@ use crate::desk::infraction::register::{self, File, State};
 use crate::desk::infraction::search::{self, Motive};
 use crate::desk::infraction::{Moment, Section, correction, remarks};
 use crate::desk::law::Law;
+use crate::desk::web::pages::echeances::names;
 use crate::desk::web::{Answer, Refused, Shell, Visit, dates};
 
 /// Name and words of a statement.
@@ -173,7 +174,10 @@ fn facts(record: &Record) -> Vec<Line> {
     });
     vec![
         ("Date et heure", spoken(record.facts_at)),
-        ("Temps universel", record.facts_at.instant().to_string()),
+        (
+            "Temps universel",
+            format!("{} UTC", at(record.facts_at.instant(), &TimeZone::UTC)),
+        ),
         ("Lieu", record.place.clone()),
         ("Horloge de l'appareil", clock.unwrap_or_default()),
         ("Faits constatés", record.facts.clone()),
@@ -370,6 +374,8 @@ struct History {
 pub fn history(visit: &Visit) -> Result<Answer, Refused> {
     shown(visit, |file| {
         let (zone, _) = calendar(visit);
+        let names = names(visit)?;
+        let name = |account: String| names.get(&account).cloned().unwrap_or(account);
         // The former first reading would show the one that stands.
         let first_reading = shows_first_reading(visit, &file)?;
         let keys = visit.evidence()?;
@@ -386,7 +392,7 @@ pub fn history(visit: &Visit) -> Result<Answer, Refused> {
             let changes = changes.filter(|change| first_reading || !change.at.starts_with("vehicle.first"));
             CorrectionLine {
                 at: at(correction.at, &zone),
-                by: correction.by,
+                by: name(correction.by),
                 reason: correction.former.reason,
                 lines: changes
                     .map(|change| (named(&change.at), told(&change.before)))
@@ -402,7 +408,7 @@ pub fn history(visit: &Visit) -> Result<Answer, Refused> {
             number: file.number.to_string(),
             corrections: corrections.collect(),
             looks: looks
-                .map(|(since, by, motive): (_, _, Motive)| (at(since, &zone), by, motive.french()))
+                .map(|(since, by, motive): (_, _, Motive)| (at(since, &zone), name(by), motive.french()))
                 .collect(),
         })
     })

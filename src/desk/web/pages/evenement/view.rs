@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::{by_camera, light};
 use crate::desk::events::{Clock, Event, Frame, Items};
 use crate::desk::review::masking::{plates_shown, shows_one_plate};
+use crate::desk::web::pages::file::who;
 use crate::desk::web::{Refused, Visit, dates};
 use crate::frame::{Digest, FrameSize, Region};
 use crate::redact::{Fill, Flag, Manifest, Mask, Policy, Redaction};
@@ -216,11 +217,7 @@ impl FrameView {
             plates: plates.collect(),
             one_plate: shows_one_plate(&manifest)?,
             confirmed: frame.confirmed.as_ref().map(|(by, at)| {
-                let who = if *by == session.account {
-                    "vous"
-                } else {
-                    "un autre agent"
-                };
+                let who = who(visit.office().desk.store.sql(), session, by);
                 format!("par {who}, {}", dates::moment(*at, zone))
             }),
             said: manifest.time.camera.map_or_else(unknown, by_camera),
@@ -273,7 +270,11 @@ fn how(manifest: &Manifest) -> Vec<&'static str> {
 }
 
 /// Whole pixels inside the picture.
-fn pixels([x, y, w, h]: [f32; 4], size: FrameSize) -> [u32; 4] {
+fn pixels(rect: [f32; 4], size: FrameSize) -> [u32; 4] {
+    let [x, y, w, h] = rect;
+    if !rect.iter().all(|side| side.is_finite()) || w < 0.0 || h < 0.0 {
+        return [0; 4];
+    }
     let (left, top) = (x.clamp(0.0, size.width as f32), y.clamp(0.0, size.height as f32));
     let right = (x + w).clamp(left, size.width as f32);
     let bottom = (y + h).clamp(top, size.height as f32);
@@ -332,6 +333,10 @@ mod tests {
             height: 50,
         };
         assert_eq!(pixels([-10.0, 40.0, 30.0, 30.0], size), [0, 40, 20, 10]);
-        assert_eq!(pixels([f32::NAN, 0.0, 10.0, 10.0], size)[2], 0);
+        for odd in [f32::NAN, f32::INFINITY] {
+            assert_eq!(pixels([odd, 0.0, 10.0, 10.0], size), [0; 4]);
+        }
+        assert_eq!(pixels([5.0, 0.0, -10.0, 10.0], size), [0; 4]);
+        assert_eq!(pixels([500.0, 0.0, 10.0, 10.0], size), [100, 0, 0, 10]);
     }
 }

@@ -1,7 +1,7 @@
 //! One import, in a thread of its own: pages are answered meanwhile.
 //!
 //! Promises: one import at a time; the desk is held for the short steps alone; the keys of the session that began it
-//! are let go with its end. A bundle that is refused keeps none of the others out. What came is indexed as soon as it
+//! are let go with its end, and it ends with that session. A bundle that is refused keeps none of the others out. What came is indexed as soon as it
 //! is taken, and answered with a return file: on the stick that it came from, or to be fetched by the browser.
 
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use crate::desk::events::index::{self, Unread};
 use crate::desk::events::{self, Terms};
 use crate::desk::keyring::EvidenceKeys;
 use crate::desk::office::Office;
+use crate::desk::session::AccountId;
 use crate::desk::web::App;
 use crate::transfer::taking_in::{Outcome, Progress, Step, begin};
 use crate::transfer::{self, BundleName, Folder, returning};
@@ -69,9 +70,11 @@ pub struct Standing {
 }
 
 /// One import.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Job {
+    by: AccountId,
     standing: Mutex<Standing>,
+    stopped: AtomicBool,
 }
 
 impl Job {
@@ -117,14 +120,24 @@ impl Importing {
         self.indexed.store(true, Ordering::SeqCst);
     }
 
-    /// Begins one with the keys of a session.
-    pub fn start(&self, app: &Arc<App>, keys: Arc<EvidenceKeys>, source: Source) -> Result<(), Busy> {
+    /// Begins one, for this account, with the keys of its session.
+    pub fn start(
+        &self,
+        app: &Arc<App>,
+        by: AccountId,
+        keys: Arc<EvidenceKeys>,
+        source: Source,
+    ) -> Result<(), Busy> {
         let mut last = self.lock();
         if last.as_ref().is_some_and(|(job, _)| !job.standing().over) {
             return Err(Busy);
         }
         self.indexed.store(false, Ordering::SeqCst);
-        let job = Arc::new(Job::default());
+        let job = Arc::new(Job {
+            by,
+            standing: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
         let ending = Ending(job.clone());
         let app = app.clone();
         let thread = std::thread::spawn(move || {
@@ -140,7 +153,17 @@ impl Importing {
         Ok(())
     }
 
-    /// Waits until the one that is under way is over: before the desk is closed.
+    /// Stops the one that is under way before it takes anything more, if it is that of this account, or, of no account
+    /// that is named, anybody's: keys are not kept for a session that is over.
+    pub fn stop(&self, of: Option<&str>) {
+        if let Some((job, _)) = self.lock().as_ref()
+            && of.is_none_or(|account| job.by == account)
+        {
+            job.stopped.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Waits until the one that is under way is over.
     pub fn finish(&self) {
         let thread = self.lock().as_mut().and_then(|(_, thread)| thread.take());
         if let Some(thread) = thread
@@ -214,7 +237,11 @@ impl Import<'_> {
             Step::Taking => "Copie et ouverture",
         };
         standing.percent = progress.done.saturating_mul(100) / progress.of.max(1);
-        true
+        self.goes_on()
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.job.stopped.load(Ordering::SeqCst)
     }
 
     /// Where the stick cannot be written, the answer is to be fetched.
@@ -255,6 +282,9 @@ impl Import<'_> {
             Vec::new()
         });
         for some in missing.chunks(AT_ONCE) {
+            if !self.goes_on() {
+                return;
+            }
             let (mut read, mut failed) = (Vec::new(), 0);
             for id in some {
                 match self.read(*id, &terms) {
