@@ -299,7 +299,11 @@ fn the_journal_is_searched_on_record_and_its_export_holds() {
         "reading it as it is leaves no line"
     );
     let found = ok(browser.get(&format!("/journal?objet={EVENT}&type=held")));
-    assert!(found.contains("procureur") && !found.contains("Ouverture du poste</td>"));
+    assert!(
+        found.contains("Procureur de la République")
+            && found.contains("posé")
+            && !found.contains("Ouverture du poste</td>")
+    );
     assert!(ok(browser.get("/journal")).contains("Recherche dans le journal"));
     assert!(ok(browser.get("/journal?du=2026-11-23")).contains("Aucune ligne"));
     ok(browser.get("/journal?objet=%22%27--&compte=x&du=x&avant=x"));

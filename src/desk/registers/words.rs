@@ -5,6 +5,10 @@
 
 use serde_json::Value;
 
+use crate::desk::retention::plan::{Class, Outcome};
+use crate::desk::retention::records::Authority;
+use crate::desk::review;
+
 /// A kind of line, in French.
 pub fn kind(kind: &str) -> &'static str {
     match kind {
@@ -41,15 +45,22 @@ pub fn kind(kind: &str) -> &'static str {
         "session_refused" => "Connexion refusée",
         "account_changed" => "Compte modifié",
         "key_taken" => "Clé du service reprise",
+        "rewrapped" => "Clés enveloppées à neuf",
         "infraction_opened" => "Dossier ouvert",
-        "infraction_changed" => "Dossier modifié",
         "infraction_viewed" => "Dossier consulté",
+        "infraction_changed" => "Dossier modifié",
         "infraction_closed" => "Dossier clos",
-        "infraction_searched" => "Recherche d’une immatriculation",
         "infraction_erased" => "Dossier détruit",
+        "infraction_searched" => "Recherche d’une immatriculation",
         "infraction_exported" => "Dossiers exportés",
         "infraction_imported" => "Dossiers repris d’un tableau",
-        "refused" => "Accès refusé",
+        "report_sealed" => "Rapport scellé",
+        "package_asked" => "Transmission demandée",
+        "package_approved" => "Transmission approuvée",
+        "package_refused" => "Transmission refusée",
+        "package_made" => "Paquet établi",
+        "package_sent" => "Paquet remis",
+        "package_received" => "Accusé de réception",
         _ => "Autre acte",
     }
 }
@@ -59,35 +70,75 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
     let Ok(Value::Object(body)) = serde_json::from_str(body) else {
         return Vec::new();
     };
-    const KNOWN: [(&str, &str); 18] = [
+    const KNOWN: [(&str, &str); 19] = [
         ("event", "Événement"),
         ("file", "Dossier"),
         ("infraction", "Dossier"),
         ("object", "Objet"),
         ("number", "Numéro"),
-        ("motive", "Motif (code)"),
-        ("act", "Acte (code)"),
-        ("authority", "Autorité (code)"),
+        ("motive", "Motif"),
+        ("act", "Acte"),
+        ("authority", "Autorité"),
         ("until", "Jusqu’au"),
         ("final", "Définitive le"),
-        ("outcome", "Issue (code)"),
-        ("class", "Catégorie (code)"),
+        ("outcome", "Issue"),
+        ("class", "Catégorie"),
         ("due", "Échéance"),
         ("items", "Fichiers scellés"),
         ("hold", "Gel n°"),
         ("period", "Période"),
         ("device", "Boîtier"),
         ("backup", "Sauvegarde n°"),
+        ("transmission", "Transmission"),
     ];
     let known = KNOWN
         .iter()
         .filter_map(|(member, name)| Some((*name, body.get(*member)?)));
     let plain = known.filter_map(|(name, value)| match value {
-        Value::String(text) => Some((name, text.clone())),
+        Value::String(text) => Some((name, said(text))),
         Value::Number(number) => Some((name, number.to_string())),
         _ => None,
     });
     plain.collect()
+}
+
+/// A value in French: coded words by their names, days as French writes them, anything else as it stands.
+fn said(text: &str) -> String {
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        return format!("{:02}/{:02}/{:04}", day.day(), day.month(), day.year());
+    }
+    let motive = || text.parse::<review::Motive>().ok().map(review::Motive::french);
+    let dismissal = || {
+        text.parse::<review::Dismissal>()
+            .ok()
+            .map(review::Dismissal::french)
+    };
+    let authority = || Authority::named(text).map(Authority::french);
+    let class = || Class::named(text).map(Class::french);
+    let outcome = || Outcome::named(text).map(Outcome::french);
+    let act = || {
+        Some(match text {
+            "placed" => "posé",
+            "renewed" => "renouvelé",
+            "lifted" => "levé",
+            "noted" => "vu par le délégué",
+            "entered" => "saisi",
+            "withdrawn" => "terminé",
+            "term" => "délai échu",
+            "expired" => "délai échu",
+            "discarded" => "écarté",
+            "superseded" => "remplacé par une version plus masquée",
+            "returned" => "rendu",
+            _ => return None,
+        })
+    };
+    let named = act()
+        .or_else(motive)
+        .or_else(dismissal)
+        .or_else(authority)
+        .or_else(outcome)
+        .or_else(class);
+    named.map_or_else(|| text.to_owned(), str::to_owned)
 }
 
 /// The account that a body names.
@@ -100,6 +151,36 @@ pub fn account(body: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Kinds that boxes alone write.
+    const OF_BOXES: [&str; 11] = [
+        "config",
+        "card_in",
+        "card_out",
+        "frame_seen",
+        "verdict",
+        "discard_intended",
+        "discarded",
+        "left",
+        "wipe_intended",
+        "wiped",
+        "expired",
+    ];
+
+    #[test]
+    fn every_kind_of_line_that_a_desk_writes_has_its_french_name() {
+        let source = include_str!("../../vault/journal.rs");
+        let names = source
+            .split("Self::")
+            .filter_map(|arm| arm.split("=> \"").nth(1)?.split('"').next());
+        let names: Vec<_> = names
+            .filter(|name| !OF_BOXES.contains(name) && *name != "transferred")
+            .collect();
+        assert!(names.contains(&"held") && names.len() > 40, "{names:?}");
+        for name in names {
+            assert_ne!(kind(name), "Autre acte", "{name}");
+        }
+    }
+
     #[test]
     fn a_body_is_told_in_french_by_what_it_says() {
         let body = r#"{"account":"00c1","act":"placed","hold":3,"other":[1],"until":"2027-05-22"}"#;
@@ -107,8 +188,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("Acte (code)", "placed".to_owned()),
-                ("Jusqu’au", "2027-05-22".to_owned()),
+                ("Acte", "posé".to_owned()),
+                ("Jusqu’au", "22/05/2027".to_owned()),
                 ("Gel n°", "3".to_owned())
             ]
         );

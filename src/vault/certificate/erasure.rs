@@ -49,8 +49,6 @@ pub struct ErasureCertificate {
     pub ended: BoxTime,
     /// How many days later than due; 0 if in time.
     pub late_days: u32,
-    /// The account that decided; none where the program did by itself.
-    pub by: Option<String>,
     /// What a look afterwards found.
     pub check: Check,
     /// The day by which no backup holds a key to it any more.
@@ -117,10 +115,6 @@ pub enum Motive {
     Relaxe,
     /// A final classement.
     Classement,
-    /// An agent found that it proves nothing.
-    SetAside,
-    /// It had been erased before, and came back with a backup.
-    Restored,
 }
 
 impl Motive {
@@ -129,8 +123,6 @@ impl Motive {
             Self::Term => "échéance du délai de conservation",
             Self::Relaxe => "relaxe définitive",
             Self::Classement => "classement sans suite",
-            Self::SetAside => "images écartées par un agent",
-            Self::Restored => "effacement rejoué après restauration d'une sauvegarde",
         }
     }
 }
@@ -218,14 +210,6 @@ fn term(page: &mut Page, certificate: &ErasureCertificate) {
             days => format!("{} jours", page::number(days.into())),
         },
     );
-    let by = certificate
-        .by
-        .as_ref()
-        .map(|account| format!("compte n° {account}"));
-    page.row(
-        "Décidé par",
-        by.as_deref().unwrap_or("vigie, automatiquement, à l'échéance"),
-    );
 }
 
 fn counts(page: &mut Page, what: &Erased) {
@@ -258,7 +242,10 @@ fn method(page: &mut Page, certificate: &ErasureCertificate) {
 
 fn proof(page: &mut Page, certificate: &ErasureCertificate) {
     page.title("6. Preuve");
-    page.row("Établi par", &format!("vigie {}", certificate.program));
+    page.row(
+        "Établi par",
+        &format!("vigie {}, automatiquement, à l'échéance", certificate.program),
+    );
     page.text(&format!(
         "Dernière ligne du journal : {}, dont l'empreinte est",
         page::number(certificate.journal.seq)
@@ -309,7 +296,6 @@ mod tests {
             due: date(2028, 11, 22),
             ended: BoxTime("2028-11-22T02:00:00Z".parse().expect("an instant")),
             late_days: 0,
-            by: None,
             check: Check {
                 rows: 0,
                 files: 0,
