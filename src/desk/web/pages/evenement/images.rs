@@ -17,6 +17,7 @@ use crate::desk::review;
 use crate::desk::web::{Answer, Refused, Visit};
 use crate::frame::Region;
 use crate::jpeg::{self, Facts, Layout, Picture};
+use crate::vault::OfficeKey;
 
 /// Pictures that are decoded at a time.
 const AT_ONCE: u32 = 3;
@@ -75,10 +76,42 @@ fn opened(visit: &Visit) -> Result<(Items, Frame), Refused> {
     Ok((Items::of(store, id)?, frame))
 }
 
+/// What `read` makes of what `find` finds, and what that was. Files are read while nobody holds the desk, and a version
+/// that is superseded meanwhile is overwritten under its reader: then the one that took its place is read.
+fn as_it_stands<F, T, E>(
+    find: impl Fn() -> Result<F, E>,
+    same: impl Fn(&F, &F) -> bool,
+    read: impl Fn(&F) -> Result<T, E>,
+) -> Result<(T, F), E> {
+    let mut found = find()?;
+    loop {
+        let failed = match read(&found) {
+            Ok(done) => return Ok((done, found)),
+            Err(failed) => failed,
+        };
+        let now = find()?;
+        if same(&now, &found) {
+            return Err(failed);
+        }
+        found = now;
+    }
+}
+
+/// The same for the frame of a visit.
+fn reading<T>(
+    visit: &Visit,
+    read: impl Fn(&Items, &Frame, &[OfficeKey]) -> Result<T, Refused>,
+) -> Result<(T, Frame), Refused> {
+    let keys = &visit.evidence()?.office;
+    let same = |(_, now): &(Items, Frame), (_, then): &(Items, Frame)| now.sha256 == then.sha256;
+    let read = |(items, frame): &(Items, Frame)| read(items, frame, keys);
+    let (done, (_, frame)) = as_it_stands(|| opened(visit), same, read)?;
+    Ok((done, frame))
+}
+
 /// A whole picture. It counts as seen.
 pub fn picture(visit: &Visit) -> Result<Answer, Refused> {
-    let (items, frame) = opened(visit)?;
-    let bytes = items.picture(&frame, &visit.evidence()?.office)?;
+    let (bytes, frame) = reading(visit, |items, frame, keys| Ok(items.picture(frame, keys)?))?;
     let (id, agent) = (event_id(visit)?, agent(visit)?);
     let mut office = visit.office();
     office
@@ -104,10 +137,8 @@ fn unreadable(error: jpeg::Error) -> Refused {
 
 /// A small picture for the filmstrip.
 pub fn preview(visit: &Visit) -> Result<Answer, Refused> {
-    let (items, frame) = opened(visit)?;
-    let keys = &visit.evidence()?.office;
     GATE.passed(|| {
-        let bytes = items.picture(&frame, keys)?;
+        let (bytes, _) = reading(visit, |items, frame, keys| Ok(items.picture(frame, keys)?))?;
         let small = decoded(&bytes)
             .and_then(|picture| picture.reduced())
             .map_err(unreadable)?;
@@ -135,10 +166,12 @@ fn sized(picture: &RgbImage, long: u32, most: u32) -> RgbImage {
 
 /// A plate from near; `?contraste=1` spreads its greys.
 pub fn plate(visit: &Visit) -> Result<Answer, Refused> {
-    let (items, frame) = opened(visit)?;
-    let keys = &visit.evidence()?.office;
     let nth: usize = visit.path("nth").parse().map_err(|_| Refused::NotFound)?;
-    let (manifest, _) = items.manifest(&frame, keys)?;
+    let both = |items: &Items, frame: &Frame, keys: &[OfficeKey]| {
+        let (manifest, _) = items.manifest(frame, keys)?;
+        Ok((manifest, items.picture(frame, keys)?))
+    };
+    let ((manifest, bytes), _) = GATE.passed(|| reading(visit, both))?;
     let plate = manifest.found.plates.get(nth).ok_or(Refused::NotFound)?;
     let size = manifest.orientation.turned(manifest.size);
     let near = plate.rect.grown(AROUND).clipped(size);
@@ -150,7 +183,6 @@ pub fn plate(visit: &Visit) -> Result<Answer, Refused> {
     };
     let region = region.clipped(size);
     let close = GATE.passed(|| {
-        let bytes = items.picture(&frame, keys)?;
         let picture = decoded(&bytes).map_err(unreadable)?;
         let part = picture.part(region, region.long_side()).map_err(unreadable)?;
         Ok::<_, Refused>(part.picture.into_owned())
@@ -204,7 +236,29 @@ fn spread(mut picture: RgbImage) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    #[test]
+    fn a_picture_that_is_masked_more_while_it_is_read_is_read_as_it_stands_then() {
+        let version = Cell::new(1);
+        let find = || Ok::<_, String>(version.get());
+        let read = |found: &i32| match *found {
+            1 => {
+                version.set(2);
+                Err("overwritten under the reader".to_owned())
+            }
+            _ => Ok("masked more"),
+        };
+        assert_eq!(as_it_stands(find, |a, b| a == b, read), Ok(("masked more", 2)));
+    }
+
+    #[test]
+    fn a_picture_that_is_damaged_is_not_read_for_ever() {
+        let read = |_: &i32| Err::<(), _>("damaged");
+        assert_eq!(as_it_stands(|| Ok(1), |a, b| a == b, read), Err("damaged"));
+    }
 
     #[test]
     fn contrast_uses_the_whole_range_and_keeps_the_order_of_greys() {
