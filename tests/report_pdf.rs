@@ -227,7 +227,7 @@ fn what_is_lacking_is_named_at_once_and_nothing_incomplete_is_sealed() {
     let whole = report(Act::ProcesVerbal, &frames, 2);
     assert_eq!(whole.lacking(), []);
     type Change = fn(&mut vigie::report::Report);
-    let changes: [(Change, Lacking); 14] = [
+    let changes: [(Change, Lacking); 13] = [
         (|r| r.number.clear(), Lacking::Number),
         (|r| r.author.oath = None, Lacking::Oath),
         (|r| r.author.clearance = None, Lacking::Clearance),
@@ -239,10 +239,6 @@ fn what_is_lacking_is_named_at_once_and_nothing_incomplete_is_sealed() {
         (
             |r| r.vehicle.as_mut().expect("one").second_reading = "AB-124-CD".to_owned(),
             Lacking::ReadingsDiffer,
-        ),
-        (
-            |r| r.vehicle.as_mut().expect("one").second_reader = "LCI-07".to_owned(),
-            Lacking::SameReader,
         ),
         (|r| r.images[1].jpeg.push(0), Lacking::ImageChanged(2)),
         (
@@ -340,4 +336,21 @@ fn the_natinf_code_stands_on_the_slip_and_there_alone() {
     }
     let (_folder, path) = written(&bytes);
     tool("qpdf", &["--check"], &path);
+}
+
+#[test]
+fn the_act_says_two_agents_read_the_plate_only_where_two_did() {
+    let frames = frames(1);
+    for (same, said) in [
+        (false, "lue par deux agents"),
+        (true, "lue deux fois par le même agent"),
+    ] {
+        let mut report = report(Act::ProcesVerbal, &frames, 1);
+        report.vehicle.as_mut().expect("one").same_reader = same;
+        let Some(text) = text(&draft(&report, drawn()).expect("a PDF")) else {
+            return;
+        };
+        assert_eq!(text.contains("lue par deux agents"), !same);
+        assert!(text.contains(said), "{text}");
+    }
 }

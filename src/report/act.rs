@@ -231,12 +231,16 @@ pub struct Offence {
 /// The vehicle, as persons saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vehicle {
-    /// The plate as the author read it.
+    /// The plate as it was read first.
     pub plate: String,
-    /// The plate as a second agent read it.
+    /// Who read it.
+    pub first_reader: String,
+    /// The plate as it was read again.
     pub second_reading: String,
-    /// Who read it the second time.
+    /// Who read it then.
     pub second_reader: String,
+    /// Whether that was the same agent: the act must not say otherwise (CPP art. 429).
+    pub same_reader: bool,
     /// `France`.
     pub country: String,
     /// `lisible`, `partielle`.

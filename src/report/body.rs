@@ -249,7 +249,7 @@ impl Body<'_> {
             return sheets.paragraph("Aucun véhicule n'est mis en cause.", Style::BODY, Align::Left);
         };
         sheets.facts(&[
-            ("Première lecture", reading(&vehicle.plate, "le rédacteur")),
+            ("Première lecture", reading(&vehicle.plate, &vehicle.first_reader)),
             (
                 "Seconde lecture",
                 reading(&vehicle.second_reading, &vehicle.second_reader),
@@ -259,7 +259,14 @@ impl Body<'_> {
             ("Description", vehicle.description.clone()),
             ("Personnes visibles", vehicle.persons.clone()),
         ]);
-        let note = "La plaque a été lue par deux agents, chacun de son côté. Aucune lecture automatique n'est faite.";
+        let note = match vehicle.same_reader {
+            true => {
+                "La plaque a été lue deux fois par le même agent. Aucune lecture automatique n'est faite."
+            }
+            false => {
+                "La plaque a été lue par deux agents, chacun de son côté. Aucune lecture automatique n'est faite."
+            }
+        };
         sheets.paragraph(note, Style::REMARK, Align::Left);
     }
 

@@ -43,8 +43,6 @@ pub enum Lacking {
     SecondReading,
     /// §8: two readings that differ.
     ReadingsDiffer,
-    /// §8: both readings are by the same person.
-    SameReader,
     /// §10: what was left.
     Waste,
     /// §11: not a single image.
@@ -100,10 +98,6 @@ impl Lacking {
             Self::Offence => (7, "l'infraction et le texte applicable".to_owned()),
             Self::SecondReading => (8, "les deux lectures de la plaque".to_owned()),
             Self::ReadingsDiffer => (8, "les deux lectures de la plaque diffèrent".to_owned()),
-            Self::SameReader => (
-                8,
-                "la seconde lecture doit être faite par un autre agent".to_owned(),
-            ),
             Self::Waste => (10, "la nature des déchets".to_owned()),
             Self::Images => (11, "au moins une image".to_owned()),
             Self::TooManyImages(count) => (
@@ -213,12 +207,6 @@ impl Report {
             unless(!first.is_empty() && !second.is_empty(), Lacking::SecondReading);
             let differ = !first.is_empty() && !second.is_empty() && first != second;
             unless(!differ, Lacking::ReadingsDiffer);
-            let reader = vehicle.second_reader.trim();
-            let same = !reader.is_empty()
-                && [&self.author.name, &self.author.number]
-                    .iter()
-                    .any(|n| n.trim() == reader);
-            unless(!same, Lacking::SameReader);
         }
         unless(is_said(&self.waste.nature), Lacking::Waste);
     }

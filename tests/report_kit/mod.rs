@@ -238,7 +238,9 @@ pub fn report(act: Act, frames: &[Frame], images: usize) -> Report {
         vehicle: Some(Vehicle {
             plate: text("AB-123-CD"),
             second_reading: text("AB 123 CD"),
+            first_reader: text("l'agent LCI-07"),
             second_reader: text("l'agent LCI-03"),
+            same_reader: false,
             country: text("France"),
             legibility: text("lisible en entier"),
             description: text("camionnette blanche, sans marquage visible"),

@@ -303,6 +303,8 @@ impl Material<'_> {
             .collect();
         Some(Vehicle {
             plate: read(first),
+            first_reader: (self.name_of)(&first.by),
+            same_reader: second.is_some_and(|second| second.by == first.by),
             second_reading: second.map(read).unwrap_or_default(),
             second_reader: second
                 .map(|second| (self.name_of)(&second.by))
