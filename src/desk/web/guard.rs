@@ -80,13 +80,7 @@ fn entrance(app: &App, now: crate::frame::BoxTime, request: Request) -> Result<(
     if changes(request.method()) {
         origin_is_ours(app, request.headers())?;
     }
-    let idle = {
-        let office = app
-            .office
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        SignedDuration::from_mins(i64::from(office.config.idle_minutes))
-    };
+    let idle = SignedDuration::from_mins(i64::from(app.config.idle_minutes));
     let cookie = cookie(request.headers(), cookie_name(app.tls));
     let session = cookie
         .as_deref()
@@ -225,7 +219,7 @@ fn may(visit: &Visit, act: Act) -> Result<(), Refused> {
         return Err(Refused::Forbidden);
     }
     if act.needs_sheet() {
-        let zone = visit.office().config.time_zone();
+        let zone = visit.app.config.time_zone();
         let today = visit.now.0.to_zoned(zone).date();
         if session.sheet_until.is_none_or(|until| until < today) {
             return Err(Refused::NoSheet);

@@ -98,6 +98,9 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
 pub struct App {
     /// The desk; held shortly, by one page at a time.
     pub office: Mutex<Office>,
+    /// What the city decided, as the desk was opened with it: at hand without waiting for the desk, so that a page that
+    /// holds it can have its shell, and nothing that serves ever waits.
+    pub config: super::config::Office,
     /// Who is logged in.
     pub sessions: Sessions,
     /// Who is on the way in.
@@ -127,6 +130,7 @@ impl App {
         let founded = is_founded(office.desk.store.sql())?;
         let gate = if founded { Gate::walled_up() } else { Gate::new()? };
         Ok(Self {
+            config: office.config.clone(),
             office: Mutex::new(office),
             sessions: Sessions::default(),
             waiting: Waiting::default(),

@@ -62,15 +62,7 @@ impl Shell {
     }
 
     pub(super) fn of(visit: &Visit, title: String) -> Self {
-        let (commune, service, dpd) = {
-            let office = visit.office();
-            let config = &office.config;
-            (
-                config.commune.clone(),
-                config.service.clone(),
-                Self::contact(config),
-            )
-        };
+        let config = &visit.app.config;
         let session = visit.visitor();
         let flash = session.and_then(|session| {
             let mut flash = session.flash.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,13 +70,13 @@ impl Shell {
         });
         Self {
             title,
-            commune,
-            service,
+            commune: config.commune.clone(),
+            service: config.service.clone(),
             who: session.map(|session| (session.name.clone(), session.role.french())),
             links: session.map_or_else(Vec::new, |session| links(session.role, visit.asked_for())),
             csrf: guard::form_token(&visit.app, visit.token()),
             flash,
-            dpd,
+            dpd: Self::contact(config),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
