@@ -58,6 +58,7 @@ pub fn kind(kind: &str) -> &'static str {
         "package_asked" => "Transmission demandée",
         "package_approved" => "Transmission approuvée",
         "package_refused" => "Transmission refusée",
+        "package_stamped" => "Paquet horodaté",
         "package_made" => "Paquet établi",
         "package_sent" => "Paquet remis",
         "package_received" => "Accusé de réception",
