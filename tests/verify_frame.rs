@@ -132,7 +132,10 @@ fn every_claim_of_a_manifest_is_checked() {
         change(&mut manifest);
         manifest
     };
-    finds(&changed(&|m| m["manifest"] = json!(2)), "of form 2");
+    finds(
+        &changed(&|m| m["manifest"] = json!(2)),
+        "form 2; this program reads 1",
+    );
     finds(&changed(&|m| m["redacted"]["bytes"] = json!(7)), "bytes, not 7");
     finds(
         &changed(&|m| m["redacted"]["sha256"] = json!(Digest::of(b""))),
