@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use crate::frame::BoxTime;
 use crate::vault::Epoch;
 
-const MONTHS: [&str; 12] = [
+/// From January on.
+pub(super) const MONTHS: [&str; 12] = [
     "janvier",
     "février",
     "mars",

@@ -4,25 +4,11 @@ use askama::Template;
 
 use crate::desk::registers::statistics::{LEAST, shown, table};
 use crate::desk::rights::Act;
+use crate::desk::web::dates::MONTHS;
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, get};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[get("/statistiques", Act::SeeDeadlines, statistics)];
-
-const MONTHS: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
 
 struct Row {
     month: String,
