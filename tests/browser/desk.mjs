@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { clicks } from './moves.mjs';
 
 const [program, demo, out] = process.argv.slice(2).map((p) => path.resolve(p));
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -54,6 +55,7 @@ async function look(page, name) {
 
 async function newPerson(browser, host) {
   const context = await browser.newContext({ locale: 'fr-FR', viewport: { width: 1280, height: 900 } });
+  context.setDefaultTimeout(90000);
   const page = await context.newPage();
   page.on('request', (request) => {
     const url = new URL(request.url());
@@ -76,7 +78,7 @@ async function fill(page, fields) {
     else await field.fill(value);
   }
 }
-const send = (page) => page.locator('main form button').first().click();
+const send = (page) => clicks(page, page.locator('main form button').first());
 const secretOn = (page) => page.locator('details code').first().textContent();
 
 const SHEET = {
@@ -135,7 +137,7 @@ async function invite(chef, person, base, { role, nom, identifiant, numero }) {
   const code = (await chef.locator('main').innerText()).match(/affiché cette seule fois\s:\s([0-9A-Za-z-]+)/)[1];
   await look(chef, `compte-${role}`);
   if (numero) {
-    await chef.locator('a[href^="/agents/"]').first().click();
+    await clicks(chef, chef.locator('a[href^="/agents/"]').first());
     await fill(chef, { numero, ...SHEET });
     await look(chef, `fiche-${role}`);
     await send(chef);

@@ -1,14 +1,7 @@
 // The agent's day, from the bundle on the stick to the package that anyone can verify; the review on the keyboard alone.
 import fs from 'node:fs';
 import path from 'node:path';
-
-const sends = (page, key) => Promise.all([page.waitForEvent('load'), page.keyboard.press(key)]);
-const goes = async (page, key) => {
-  const before = page.url();
-  await page.keyboard.press(key);
-  await page.waitForURL((url) => url.href !== before).catch(() => {});
-  await page.waitForLoadState('load');
-};
+import { clicks, goes } from './moves.mjs';
 
 async function takeTheBundle(agent, { base, look, faults }) {
   await agent.goto(`${base}/import`);
@@ -43,14 +36,14 @@ async function reviewEachFrame(agent, { look, faults }) {
       await plates.first().focus();
       await agent.keyboard.press('Space');
       await plates.first().evaluate((e) => e.blur());
-      await sends(agent, 'p');
+      await goes(agent, 'p');
       if (at === 1) await look(agent, 'evenement-plaque-designee');
     }
     if (at === 1) {
       await agent.keyboard.press('v');
       await look(agent, 'evenement-masques');
     }
-    await sends(agent, 'c');
+    await goes(agent, 'c');
     if (at < frames) await goes(agent, 'k');
   }
   const confirmed = await agent.locator('.pellicule').getByText('confirmée').count();
@@ -62,7 +55,7 @@ async function dismissThenTakeBack(agent, { look, faults }) {
   await goes(agent, 'x');
   if (await agent.locator('input[name=motif]').count()) {
     await agent.locator('input[name=motif]').first().check();
-    await agent.locator('button[data-touche=o]').click();
+    await clicks(agent, agent.locator('button[data-touche=o]'));
   }
   await goes(agent, 'e');
   await look(agent, 'evenement-ecarte');
@@ -78,7 +71,7 @@ async function enterFile(page, { base, look }, number, motive, name) {
   if (await page.locator('input[name=motif]').count()) {
     if (name) await look(page, name);
     await page.locator(`input[name=motif][value=${motive}]`).check();
-    await page.locator('main form button').first().click();
+    await clicks(page, page.locator('main form button').first());
   }
 }
 
@@ -94,11 +87,10 @@ const SECTIONS = [
 async function writeUp(agent, all) {
   const { base, look, fill } = all;
   await agent.goto(`${base}/file?etat=retenus`);
-  await agent.locator('tbody a').first().click();
+  await clicks(agent, agent.locator('tbody a').first());
   await goes(agent, 'o');
   await look(agent, 'dossier-nouveau');
-  await agent.locator('main form button').first().click();
-  await agent.waitForURL(/\/dossier\/\d{4}-/);
+  await clicks(agent, agent.locator('main form button').first());
   const number = agent.url().match(/\/dossier\/([^/?]+)/)[1];
   await enterFile(agent, all, number, 'writing', 'dossier-motif');
   await look(agent, 'dossier');
@@ -106,12 +98,12 @@ async function writeUp(agent, all) {
     await agent.goto(`${base}/dossier/${number}/${section}`);
     await fill(agent, fields);
     await look(agent, `dossier-${section}`);
-    await agent.locator('main button[name=suite][value=dossier], main form button').first().click();
+    await clicks(agent, agent.locator('main button[name=suite][value=dossier], main form button').first());
     if (agent.url().endsWith(section)) await look(agent, `dossier-${section}-faute`);
   }
   await agent.goto(`${base}/dossier/${number}/verification`);
   await look(agent, 'dossier-verification');
-  await agent.getByRole('button', { name: /Clore|clôturer/i }).first().click();
+  await clicks(agent, agent.getByRole('button', { name: /Clore|clôturer/i }).first());
   await look(agent, 'dossier-clos');
   return number;
 }
@@ -122,7 +114,7 @@ async function report(agent, chef, all, number) {
   await look(agent, 'rapport');
   for (const box of (await agent.locator('input[name=image]:not([disabled])').all()).slice(0, 4)) await box.check();
   await agent.locator('#lieu_visionnage').fill('Hôtel de ville, bureau 12');
-  await agent.locator('main form button').first().click();
+  await clicks(agent, agent.locator('main form button').first());
   await look(agent, 'rapport-choisi');
   await keep(agent, `${base}/dossier/${number}/rapport/brouillon.pdf`, path.join(out, 'brouillon.pdf'));
   await enterFile(chef, all, number, 'checking');
@@ -130,7 +122,7 @@ async function report(agent, chef, all, number) {
   await look(chef, 'rapport-validation');
   const seal = chef.getByRole('button', { name: /Valider et sceller/ });
   if (await seal.isDisabled()) { faults.push(`the report lacks: ${await chef.locator('.attention').first().innerText()}`); return; }
-  await seal.click();
+  await clicks(chef, seal);
   await look(chef, 'rapport-valide');
   await keep(chef, `${base}/dossier/${number}/acte/1`, path.join(out, 'acte.pdf'));
 }
@@ -151,16 +143,16 @@ async function hand(agent, chef, all, number) {
   await agent.locator('#journal').check();
   await agent.locator('#destinataire').selectOption({ index: 1 });
   await agent.locator('#motif').fill('Transmission pour poursuites');
-  await agent.getByRole('button', { name: "Demander l'approbation" }).click();
+  await clicks(agent, agent.getByRole('button', { name: "Demander l'approbation" }));
   await look(agent, 'paquet-demande');
   await chef.goto(`${base}/transmissions`);
   await look(chef, 'transmissions-a-approuver');
-  await chef.locator('tbody a').first().click();
+  await clicks(chef, chef.locator('tbody a').first());
   await look(chef, 'transmission');
-  await chef.getByRole('button', { name: /Approuver/ }).click();
+  await clicks(chef, chef.getByRole('button', { name: /Approuver/ }));
   await agent.goto(`${base}/dossier/${number}/paquet`);
   await look(agent, 'paquet-approuve');
-  await agent.locator('form[action$="/etablir"] button').click();
+  await clicks(agent, agent.locator('form[action$="/etablir"] button'));
   await look(agent, 'paquet-etabli');
   const zip = await agent.locator('a[href$="/paquet.zip"]').first().getAttribute('href');
   await keep(agent, base + zip, path.join(out, 'paquet.zip'));
