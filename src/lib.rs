@@ -28,6 +28,7 @@ pub mod config;
 #[cfg(feature = "desk")]
 pub mod desk;
 pub mod frame;
+#[cfg(unix)]
 pub mod hardening;
 #[cfg(any(feature = "trap", feature = "verify"))]
 pub mod jpeg;
@@ -35,6 +36,7 @@ pub mod jpeg;
 pub mod redact;
 #[cfg(feature = "verify")]
 pub mod report;
+#[cfg(unix)]
 pub mod transfer;
 #[cfg(feature = "trap")]
 pub mod trap;

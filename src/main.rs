@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     vigie::cli::log_to_stderr();
+    #[cfg(unix)]
     vigie::hardening::begin();
     vigie::cli::run(std::env::args_os())
 }

@@ -1,6 +1,6 @@
-"""Fetches ONNX Runtime for this machine, or for the architecture given, into `runtime/`.
+"""Fetches ONNX Runtime for this machine, or for the architecture given, into `runtime/` or the folder given.
 
-    python3 models/convert/runtime.py [x86_64|aarch64]
+    python3 models/convert/runtime.py [x86_64|aarch64 [FOLDER]]
 
 Version 1.27.0 and no later: from 1.29 on the published builds carry telemetry and network code. The library is
 taken out of the PyPI wheel, with its licence and notices; a library already there with the right hash is left alone.
@@ -9,6 +9,7 @@ taken out of the PyPI wheel, with its licence and notices; a library already the
 import platform
 import sys
 import zipfile
+from pathlib import Path
 
 from manifest import RUNTIME, SetupError, has, load, require, run, write
 from packages import REMEDY, wheel
@@ -23,17 +24,18 @@ def main():
     architecture = sys.argv[1] if len(sys.argv) > 1 else platform.machine()
     if architecture not in WHEELS:
         raise SetupError(f"no ONNX Runtime is pinned for {architecture}; pinned: {', '.join(WHEELS)}.")
+    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else RUNTIME
     pinned = load()["runtime"]
     library, sha256 = pinned["file"], pinned["sha256"][architecture]
     notices = ["LICENSE", "ThirdPartyNotices.txt"]
-    if has(RUNTIME / library, sha256) and all((RUNTIME / n).is_file() for n in notices):
+    if has(folder / library, sha256) and all((folder / n).is_file() for n in notices):
         return
     with zipfile.ZipFile(fetch(pinned["version"], architecture)) as archive:
         for name in notices:
-            write(RUNTIME / name, archive.read(f"onnxruntime/{name}"))
-        write(RUNTIME / library, archive.read(f"onnxruntime/capi/{library}"))
-    require(RUNTIME / library, sha256, REMEDY)
-    print(f"{RUNTIME / library} ready ({architecture})")
+            write(folder / name, archive.read(f"onnxruntime/{name}"))
+        write(folder / library, archive.read(f"onnxruntime/capi/{library}"))
+    require(folder / library, sha256, REMEDY)
+    print(f"{folder / library} ready ({architecture})")
 
 
 def fetch(version, architecture):

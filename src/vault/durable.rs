@@ -4,9 +4,8 @@
 //! exist (or still holds what it held). What is left of an interrupted write begins with
 //! [`UNFINISHED`], so that whoever owns the folder can clear it.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// How the name of a file that is still being written begins.
@@ -45,7 +44,7 @@ pub(crate) fn finish(
     mode: u32,
     existing: Existing,
 ) -> io::Result<()> {
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    set_mode(file.as_file(), mode)?;
     file.as_file().sync_all()?;
     match existing {
         Existing::Refuse => file.persist_noclobber(path),
@@ -53,6 +52,18 @@ pub(crate) fn finish(
     }
     .map_err(|failed| failed.error)?;
     sync_name(path)
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+/// Elsewhere `verify` alone runs, which writes nothing that must be kept from others.
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Overwrites a file in place with random bytes, and takes its name away for good. A link is not followed:

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod log;
 pub mod seal;
 pub mod signed;
+#[cfg(unix)]
 pub mod store;
 #[cfg(test)]
 mod vectors;
@@ -33,4 +34,5 @@ pub use item::ItemId;
 pub use journal::{Entry, Kind};
 pub use keys::{DeviceId, DeviceKey, DevicePublic, Epoch, Fingerprint, OfficeKey, Recipient, Role};
 pub use seal::{EventSealer, Sealed};
+#[cfg(unix)]
 pub use store::{Staged, Staging, Store, Tx};

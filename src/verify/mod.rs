@@ -9,18 +9,27 @@
 //! Leaves proving *which* box wrote a store to the public key that the caller trusts: without one the
 //! store vouches for itself, and the report says so.
 
+#[cfg(unix)]
 mod bundle;
+#[cfg(unix)]
 mod certificates;
+#[cfg(unix)]
 mod database;
+#[cfg(unix)]
 mod export;
 mod frame;
+#[cfg(unix)]
 mod items;
+#[cfg(unix)]
 mod journal;
 pub mod package;
+#[cfg(unix)]
 mod store;
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
+#[cfg(unix)]
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -29,10 +38,13 @@ use crate::vault::DevicePublic;
 use crate::vault::item::Header;
 use crate::vault::journal::Head;
 
+#[cfg(unix)]
 pub use bundle::bundle;
+#[cfg(unix)]
 pub use export::{export, write_export, write_part};
 pub use frame::{Mismatch, frame, mismatches};
 pub use package::package;
+#[cfg(unix)]
 pub use store::{store, store_with};
 
 /// Why nothing could be checked.
@@ -113,6 +125,7 @@ impl Report {
 
 /// Checks the store, the bundle, the journal's export or the item at `path`. `device` is the box that is trusted to
 /// have written it; the journal must contain the line `pinned`.
+#[cfg(unix)]
 pub fn path(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) -> Result<Report, Error> {
     let unreadable = |source| io_at(path, source);
     if path.metadata().map_err(unreadable)?.is_dir() {
@@ -128,6 +141,15 @@ pub fn path(path: &Path, device: Option<&DevicePublic>, pinned: Option<Head>) ->
         .map_err(unreadable)?;
     match start == export::START {
         true => export(path, device, pinned),
+        false => item(path),
+    }
+}
+
+/// Checks the item at `path`: vaults, bundles and exports are checked where they are made, on Linux.
+#[cfg(not(unix))]
+pub fn path(path: &Path, _: Option<&DevicePublic>, _: Option<Head>) -> Result<Report, Error> {
+    match path.metadata().map_err(|source| io_at(path, source))?.is_dir() {
+        true => Err(Error::Unknown(path.to_owned())),
         false => item(path),
     }
 }

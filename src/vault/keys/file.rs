@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
+#[cfg(unix)]
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -234,6 +235,7 @@ pub(super) fn read_small(path: &Path, longest: usize) -> Result<String, Error> {
 }
 
 /// Opens a plain file without waiting for anyone at the other end of a pipe.
+#[cfg(unix)]
 fn open_plain(path: &Path, half: Half) -> Result<File, Error> {
     use rustix::fs::OFlags;
     let links = match half {
@@ -253,7 +255,32 @@ fn open_plain(path: &Path, half: Half) -> Result<File, Error> {
     }
 }
 
+/// Elsewhere than on Unix `verify` alone runs, which reads public keys.
+#[cfg(not(unix))]
+fn open_plain(path: &Path, _: Half) -> Result<File, Error> {
+    let file = File::open(path).map_err(io_at(path))?;
+    match file.metadata().map_err(io_at(path))?.is_file() {
+        true => Ok(file),
+        false => Err(Error::NotPlain(path.to_owned())),
+    }
+}
+
+/// Nothing here could say who else reads it: it is refused.
+#[cfg(not(unix))]
+fn check_secret(path: &Path, _: &Metadata) -> Result<(), Error> {
+    check_folder(path)
+}
+
+#[cfg(not(unix))]
+pub(super) fn check_folder(secret: &Path) -> Result<(), Error> {
+    Err(Error::Unguarded {
+        path: secret.to_owned(),
+        what: "secret keys are kept on Linux alone",
+    })
+}
+
 /// Read by its owner alone, who is whoever runs this, or root.
+#[cfg(unix)]
 fn check_secret(path: &Path, found: &Metadata) -> Result<(), Error> {
     let mode = found.mode();
     if mode & 0o077 != 0 {
@@ -273,6 +300,7 @@ fn check_secret(path: &Path, found: &Metadata) -> Result<(), Error> {
 
 /// Whoever can write to a secret's folder can put another key in its place. In a sticky one (/tmp) only the
 /// file's owner can.
+#[cfg(unix)]
 pub(super) fn check_folder(secret: &Path) -> Result<(), Error> {
     let folder = durable::folder_of(secret);
     let found = folder.metadata().map_err(io_at(folder))?;
@@ -286,6 +314,7 @@ pub(super) fn check_folder(secret: &Path) -> Result<(), Error> {
     })
 }
 
+#[cfg(unix)]
 fn is_ours(found: &Metadata) -> bool {
     found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw()
 }

@@ -7,7 +7,9 @@
 //!
 //! Leaves to others where keys are kept, and what is done when one is lost.
 
+#[cfg(unix)]
 pub mod destruction;
+#[cfg(unix)]
 pub mod drill;
 mod file;
 mod init;
@@ -26,7 +28,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::signed;
 use crate::frame::BoxTime;
+#[cfg(unix)]
 pub use destruction::{Destruction, Plan};
+#[cfg(unix)]
 pub use drill::Drill;
 pub(super) use file::lower_hex;
 pub use init::{
