@@ -6,6 +6,7 @@
 
 mod ageing;
 mod ahead;
+pub mod bench;
 mod closing;
 mod erasing;
 pub mod ledger;
@@ -16,6 +17,7 @@ pub mod recipients;
 pub mod round;
 pub mod service;
 pub mod settling;
+pub mod survey;
 mod taking;
 pub mod terms;
 mod timeline;

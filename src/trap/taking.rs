@@ -24,7 +24,7 @@ use crate::triage::deadlines::{Attempt, Attempts};
 use crate::triage::{FirstLook, first_look};
 use crate::vault::{Entry, Kind, Tx};
 
-/// Frames looked at between two commits: each commit waits for the disk (`synchronous = FULL`), and what a crash can
+/// Frames looked at between two commits, at most: each commit waits for the disk (`synchronous = FULL`), and what a crash can
 /// cost is looking at this many frames again.
 const BATCH: usize = 16;
 
@@ -74,8 +74,11 @@ impl Run<'_, '_> {
         let reader = Reader::new(self.round.card, &known);
         let overlap = self.round.config.threads().overlap();
         ahead(reader, &unread, overlap, |next| {
+            // The first verdict is not to wait for a whole batch: a box may be powered for seconds only.
+            let mut batch = 1;
             while queue.peek().is_some() && !self.stopped() {
-                self.take_batch(queue.by_ref().take(BATCH), next)?;
+                self.take_batch(queue.by_ref().take(batch), next)?;
+                batch = (2 * batch).min(BATCH);
                 self.close_events(true)?;
                 if let (Some(timeline), Some((file, _))) = (&mut self.timeline, queue.peek()) {
                     let [folder, name] = place(file);
