@@ -3,7 +3,7 @@
 //!
 //! Promises: the card is read and nothing on it is written; no vault is opened. The verdicts are those of the frame loop
 //! (the same rules on the same sightings, in the same order). Whatever is shown of a frame was made of a [`Redacted`], by the
-//! site's own mask policy, and is no larger than [`WIDEST`] (docs/decisions/0014-what-a-survey-shows.md). Leaves the page's
+//! site's own mask policy, and is no larger than [`WIDEST`] (docs/decisions/0018-what-a-survey-shows.md). Leaves the page's
 //! words to [`page`], printing to `cli`.
 
 pub mod page;
