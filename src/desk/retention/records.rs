@@ -218,6 +218,15 @@ pub fn take_note(tx: &mut Tx<'_>, id: i64, account: &str, now: BoxTime) -> Resul
     Ok(tx.journal(now, &Entry { kind, body })?)
 }
 
+/// Whether a hold stands on an event's images on `day`.
+pub fn is_event_held(db: &Connection, event: EventId, day: Date) -> Result<bool, Error> {
+    let on = Target::Event(event.to_string());
+    let holds = holds(db)?;
+    Ok(holds
+        .iter()
+        .any(|record| record.hold.target == on && record.hold.stands(day)))
+}
+
 const HOLDS: &str =
     "SELECT id, stands_on, object, authority, from_day, until_day, lifted, renews, placed_by, placed,
     told, words_wrapped, words_body FROM hold";
