@@ -253,7 +253,8 @@ fn follows(contents: &Contents, last: Option<u64>, pinned: Head, found: &Inspect
     }
     if excerpt.after.seq > pinned.seq {
         let what = format!(
-            "its journal begins behind line {}; the last one known here is {}: a bundle is missing",
+            "its journal begins behind line {}; the last one known here is {}: the box was answered by a desk that knew \
+             more; if this desk was restored from a backup, order the box to resend",
             excerpt.after.seq, pinned.seq
         );
         return refuse(Reason::Gap, what);

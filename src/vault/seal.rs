@@ -29,8 +29,8 @@ use super::item::{
 use super::keys::{DeviceId, Fingerprint, Kem, OfficeKey, Recipient};
 use crate::frame::{Digest, EventId};
 
-type WrapAead = hpke::aead::ChaCha20Poly1305;
-type WrapKdf = hpke::kdf::HkdfSha256;
+pub(super) type WrapAead = hpke::aead::ChaCha20Poly1305;
+pub(super) type WrapKdf = hpke::kdf::HkdfSha256;
 
 /// HPKE's `info`: no ciphertext made for another purpose opens as a content key.
 const WRAP_INFO: &[u8] = b"vigie content key 1";

@@ -166,6 +166,11 @@ pub struct TrapBox {
 impl TrapBox {
     /// A new one, enrolled at the desk in `desk`, sealing to its office's keys.
     pub fn enrolled(desk: &Path) -> Self {
+        Self::sealing_to(desk, ["service-2026-Q4.pub", "recovery-2026-Q4.pub"])
+    }
+
+    /// The same, sealing to these.
+    pub fn sealing_to(desk: &Path, names: [&str; 2]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let made = trap_init(folder.path()).expect("a new key");
         fs::create_dir_all(desk.join("traps")).expect("a folder");
@@ -176,9 +181,7 @@ impl TrapBox {
         let recipient = |name: &str| Recipient::read(&desk.join("keys").join(name)).expect("a key");
         Self {
             device: DeviceKey::read(&made.files.secret).expect("just made"),
-            recipients: ["service-2026-Q4.pub", "recovery-2026-Q4.pub"]
-                .map(recipient)
-                .into(),
+            recipients: names.map(recipient).into(),
             folder,
             correction: 0,
         }

@@ -90,6 +90,9 @@ pub struct Words {
     pub carrier: String,
     /// What the recipient answered: registration number, who.
     pub acknowledgement: String,
+    /// What became of the service's own copies once the file was destroyed.
+    #[serde(default)]
+    pub copies: String,
 }
 
 /// A line of the register.
@@ -196,6 +199,7 @@ pub fn ask(tx: &mut Tx<'_>, by: By<'_>, asked: &Asked<'_>, year: i16) -> Result<
         refusal: String::new(),
         carrier: String::new(),
         acknowledgement: String::new(),
+        copies: String::new(),
     };
     let cell = cell::seal(by.register, place(&number), &words)?;
     tx.raw().execute(
@@ -315,6 +319,59 @@ pub fn received(tx: &mut Tx<'_>, by: By<'_>, number: &str, version: i64, answer:
     };
     step(tx, by, &before, State::Received, &words)?;
     journal(tx, by, Kind::PackageReceived, number, json!({}))
+}
+
+/// Writes down what became of the copies that the service itself kept of a package, once its file was destroyed.
+pub fn copies_gone(tx: &mut Tx<'_>, by: By<'_>, number: &str, version: i64, how: &str) -> Result<(), Error> {
+    let before = at(
+        tx,
+        by,
+        number,
+        version,
+        &[State::Made, State::Sent, State::Received],
+    )?;
+    if !is_orphan(tx.raw(), &before.infraction)? {
+        return Err(Error::State(number.to_owned(), before.state.as_str()));
+    }
+    let words = Words {
+        copies: how.to_owned(),
+        ..before.words.clone()
+    };
+    step(tx, by, &before, before.state, &words)?;
+    journal(tx, by, Kind::PackageCopiesGone, number, json!({}))
+}
+
+/// Whether the infraction file is there no more.
+pub fn is_orphan(sql: &Connection, infraction: &str) -> Result<bool, Error> {
+    let mut there = sql.prepare_cached("SELECT 1 FROM infraction WHERE number = ?")?;
+    Ok(!there.exists([infraction])?)
+}
+
+/// Packages whose file was destroyed, of which nobody has said what became of the service's own copies.
+pub fn copies_left(sql: &Connection, register: &CellKey) -> Result<Vec<Transmission>, Error> {
+    let mut left = Vec::new();
+    for one in all(sql, register, None)? {
+        if one.made.is_some() && one.words.copies.is_empty() && is_orphan(sql, &one.infraction)? {
+            left.push(one);
+        }
+    }
+    Ok(left)
+}
+
+/// Lets go of the lines of the register whose last step lies before `before` and whose infraction file is destroyed;
+/// their numbers.
+pub fn forget(tx: &Tx<'_>, before: BoxTime) -> Result<Vec<String>, Error> {
+    // A desk that never had pages has no such table.
+    if !tx.raw().table_exists(None, "transmission")? {
+        return Ok(Vec::new());
+    }
+    let old = "DELETE FROM transmission WHERE coalesce(received, sent, made, decided, asked) < ?
+               AND NOT EXISTS (SELECT 1 FROM infraction WHERE infraction.number = transmission.infraction)
+               AND NOT EXISTS (SELECT 1 FROM package WHERE package.transmission = transmission.number)
+               RETURNING number";
+    let mut old = tx.raw().prepare_cached(old)?;
+    let numbers = old.query_map([before.to_string()], |row| row.get(0))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
 }
 
 /// The package's archive.

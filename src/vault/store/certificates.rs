@@ -13,7 +13,7 @@ use crate::frame::Digest;
 use crate::vault::certificate::Paged;
 use crate::vault::durable::{self, Existing};
 use crate::vault::keys::DevicePublic;
-use crate::vault::signed;
+use crate::vault::signed::{self, Document};
 
 /// The folder of certificates in a store: of each, the signed text (`.json`) and the page (`.txt`).
 pub const CERTIFICATES: &str = "certificates";
@@ -83,6 +83,11 @@ impl Store {
             page,
         };
         Ok((certificate, filed))
+    }
+
+    /// A document signed as this box.
+    pub fn signed<D: Document>(&self, content: &D) -> Result<String, signed::Error> {
+        signed::sign(content, &self.device)
     }
 
     /// Makes the files of certificates that have none.

@@ -1,11 +1,13 @@
 //! Certificates of destruction: the list, each page to print, each signed original.
 
 use askama::Template;
+use serde_json::json;
 
 use crate::desk::rights::Act;
-use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get};
+use crate::desk::web::{Answer, Download, Refused, Route, Shell, Visit, dates, get};
 use crate::vault::certificate::Certificate;
 use crate::vault::certificate::erasure::ErasureCertificate;
+use crate::vault::keys::Destruction;
 use crate::vault::signed;
 use crate::vault::store::{Filed, certificates};
 
@@ -64,7 +66,13 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
                 "Événement écarté".to_owned(),
                 "aucun".to_owned(),
             ),
-            Err(_) => (None, "Signature non valable".to_owned(), String::new()),
+            Err(_) => match signed::read::<Destruction>(&filed.text, &device, "the desk") {
+                Ok(read) => {
+                    let what = format!("Clés du {}", dates::quarter(read.epoch));
+                    (Some(read.time), what, "aucun".to_owned())
+                }
+                Err(_) => (None, "Signature non valable".to_owned(), String::new()),
+            },
         }
     };
     let mut rows: Vec<_> = all.drain(..).map(|filed| (row(&filed), filed.number)).collect();
@@ -117,9 +125,11 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
 
 fn original(visit: &Visit) -> Result<Answer, Refused> {
     let filed = found(visit)?;
-    Ok(Answer::File {
+    let told = json!({"number": filed.number, "what": "certificate"});
+    let file = Download {
         media: "application/json",
         name: Some(format!("{}.json", filed.number)),
         bytes: filed.text.into_bytes(),
-    })
+    };
+    file.told(visit, told)
 }

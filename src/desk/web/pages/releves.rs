@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use serde_json::json;
 
 use super::dossier::{Group, Question, by, calendar};
 use super::echeances::names;
@@ -20,7 +21,7 @@ use crate::desk::law::{Law, QualityId};
 use crate::desk::retention::plan::Class;
 use crate::desk::retention::records::is_locked;
 use crate::desk::rights::Act;
-use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{Answer, Download, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
 
 /// Bytes of a spreadsheet at most.
@@ -197,18 +198,10 @@ fn upload(visit: &Visit) -> Result<Answer, Refused> {
     };
     let read = match file.size > LONGEST_FILE {
         true => Err("Le fichier dépasse 16 Mio ; partagez-le.".to_owned()),
-        false => std::fs::read(&file.path)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| {
-                Ok((
-                    Table::read(&bytes).map_err(|error| error.to_string())?,
-                    Digest::of(&bytes),
-                ))
-            }),
+        false => Table::read(file.bytes())
+            .map(|table| (table, Digest::of(file.bytes())))
+            .map_err(|error| error.to_string()),
     };
-    // It lay in clear while it was sent: it is overwritten before its folder goes.
-    let erased = crate::vault::durable::erase(&file.path);
-    erased.map_err(|error| Refused::Failed(format!("the upload: {error}")))?;
     let (table, file) = match read {
         Ok(read) => read,
         Err(message) => return shown(visit, Fields::new(), vec![wrong("fichier", message)]),
@@ -337,7 +330,7 @@ fn show_trial(
 
 /// The list of rejects as a file. It quotes the spreadsheet's fields: it is made when asked for and kept nowhere.
 fn rejects(visit: &Visit) -> Result<Answer, Refused> {
-    let Some((_, _, trial)) = tried(visit, visit.form())? else {
+    let Some((waiting, _, trial)) = tried(visit, visit.form())? else {
         return Answer::see_other("/dossiers/releves");
     };
     let titles = ["Ligne", "Colonne", "Motif du rejet"].map(str::to_owned).to_vec();
@@ -346,11 +339,15 @@ fn rejects(visit: &Visit) -> Result<Answer, Refused> {
         vec![reject.line.to_string(), column, reject.reason]
     });
     let bytes = crate::desk::infraction::exchange::table::written(std::iter::once(titles).chain(rows));
-    Ok(Answer::File {
+    let file = Download {
         media: "text/csv; charset=utf-8",
         name: Some("rejets.csv".to_owned()),
         bytes: bytes.map_err(|error| Refused::Failed(error.to_string()))?,
-    })
+    };
+    file.told(
+        visit,
+        json!({"file": waiting.file, "motive": "takeover", "what": "rejects"}),
+    )
 }
 
 fn take(visit: &Visit) -> Result<Answer, Refused> {

@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tempfile::TempDir;
-
 use super::refusals::{Explained, explained};
 use super::{RETURNS, terms};
 use crate::desk::events::index::{self, Unread};
 use crate::desk::events::{self, Terms};
+use crate::desk::incoming::Incoming;
 use crate::desk::keyring::EvidenceKeys;
 use crate::desk::office::Office;
 use crate::desk::session::AccountId;
@@ -32,7 +31,7 @@ pub enum Source {
     /// A folder that the configuration allows, and the bundles in it.
     Stick(PathBuf, Vec<BundleName>),
     /// What a browser sent, in a folder that goes with the import.
-    Browser(TempDir, Vec<BundleName>),
+    Browser(Incoming, Vec<BundleName>),
 }
 
 /// An import is under way.
