@@ -145,9 +145,24 @@ impl Ready {
     }
 }
 
+/// Gives somebody an account at a desk whose keys are the kit's own.
+pub fn enrolled(rig: &Rig, role: Role, name: &'static str) -> Someone {
+    let ready = ready(name);
+    let mut office = rig.app.office.lock().expect("the office");
+    let salt = login_salt(office.desk.store.sql()).expect("a salt");
+    let login = salt.digest_of_login(&ready.person.login).expect("a digest");
+    let keyring = Keyring::held(&rig.register, Some(&rig.evidence));
+    let id = add(&mut office, &keyring, role, &ready, login, rig);
+    ready.someone(id, name)
+}
+
 impl Town {
     pub fn new() -> Self {
-        let rig = Rig::new();
+        Self::at(Rig::new())
+    }
+
+    /// Puts this desk into service.
+    pub fn at(rig: Rig) -> Self {
         let recovery = rig.folder.path().join("keys/recovery-2026-Q4.key");
         std::fs::remove_file(recovery).expect("into the safe");
         let [admin, chef, agent, dpd] = NAMES.map(ready);
