@@ -11,7 +11,7 @@ use vigie::transfer::taking_in::{Opened, Outcome, begin, bundles};
 use crate::desk_kit::time;
 use crate::review_kit::{Service, event};
 use crate::rounds::Rounds;
-use crate::{sealing, size};
+use crate::{processor, sealing, size};
 
 /// Bytes of an item: a witness of 20 MP.
 const ITEM: usize = 3 << 20;
@@ -96,6 +96,19 @@ fn a_large_bundle_is_taken_whole() {
         let ratio = medians.ratio(way, "import: check, copy, open");
         println!("  import at {:.0} % of the speed of {way}", 100.0 * ratio);
     }
+    let used = |work: &mut dyn FnMut()| {
+        let before = processor();
+        (0..3).for_each(|_| work());
+        (processor() - before).as_secs_f64() * 1e3 / 3.0
+    };
+    let (import, cipher) = (
+        used(&mut || drop(opened())),
+        used(&mut || ciphered.iter_mut().for_each(|bytes| sealing::encrypt(bytes))),
+    );
+    println!(
+        "  of the processor: import {import:.0} ms, the cipher {cipher:.0} ms: {:.0} %",
+        100.0 * cipher / import
+    );
     let begun = begin(&office.desk, &on_stick, name).expect("read").expect("new");
     let chosen = begun
         .check()

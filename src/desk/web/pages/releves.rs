@@ -23,6 +23,7 @@ use crate::desk::infraction::search::{self, Query};
 use crate::desk::law::{Law, QualityId};
 use crate::desk::office::Office;
 use crate::desk::retention::plan::Class;
+use crate::desk::retention::records::locked;
 use crate::desk::rights::Act;
 use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
@@ -186,9 +187,7 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
 fn leaving(office: &mut Office, by: By<'_>, query: &Query) -> Result<Vec<CaseNumber>, register::Error> {
     let sql = office.store().sql();
     let mut numbers = search::numbers(sql, by, query)?;
-    let mut locked = sql.prepare("SELECT id FROM locked WHERE class = ?")?;
-    let locked = locked.query_map([Class::Record.as_str()], |row| row.get::<_, String>(0))?;
-    let locked: BTreeSet<String> = locked.collect::<Result<_, _>>()?;
+    let locked = locked(sql, Class::Record)?;
     numbers.retain(|number| !locked.contains(&number.to_string()));
     Ok(numbers)
 }
