@@ -5,6 +5,8 @@
 //! journal in the same transaction, by opaque ids. The words (a reference, a motive, a court) are sealed under the
 //! register key. Leaves what follows from them to [`super::plan`].
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
@@ -516,6 +518,13 @@ pub fn facts(db: &Connection) -> Result<Facts, Error> {
 pub fn is_locked(db: &Connection, class: Class, id: &str) -> rusqlite::Result<bool> {
     let mut query = db.prepare_cached("SELECT 1 FROM locked WHERE class = ? AND id = ?")?;
     query.exists(params![class.as_str(), id])
+}
+
+/// All of a class that are locked.
+pub fn locked(db: &Connection, class: Class) -> rusqlite::Result<BTreeSet<String>> {
+    let mut query = db.prepare_cached("SELECT id FROM locked WHERE class = ?")?;
+    let ids = query.query_map([class.as_str()], |row| row.get(0))?;
+    ids.collect()
 }
 
 /// The same of an event, as itself or as images of its file.

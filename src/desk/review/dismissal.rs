@@ -154,7 +154,7 @@ fn destroy(store: &mut Store, event: &Event, now: BoxTime) -> Result<(), Error> 
         let kind = Kind::Dismissed;
         Ok::<_, Error>(tx.journal(now, &Entry { kind, body })?)
     })?;
-    Ok(store.put_out_certificates()?)
+    Ok(store.put_out_certificate(&filed)?)
 }
 
 /// How many items an event has, and of how many bytes.
