@@ -186,6 +186,7 @@ impl Server {
                 client.flush = None;
                 // What was answered before may tell of the frame that was in hand.
                 self.status.made = None;
+                self.events.made = None;
                 client.say(&Said {
                     safe: Some(true),
                     seconds: Some(REST.as_secs()),
