@@ -59,6 +59,10 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features verify -- -D warnings
+	@if command -v systemd-analyze >/dev/null 2>&1; \
+	    then for unit in cross/systemd/*.service; do \
+	        systemd-analyze security --offline=true --threshold=20 $$unit >/dev/null && echo "$$unit: shut off" || exit 1; done; \
+	    else echo "systemd-analyze is not installed: the units' exposure is not checked"; fi
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	    then $(CARGO) fetch --locked --quiet && cargo deny --offline check licenses bans sources; \
 	    else echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"; fi
