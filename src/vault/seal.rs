@@ -29,8 +29,8 @@ use super::item::{
 use super::keys::{DeviceId, Fingerprint, Kem, OfficeKey, Recipient};
 use crate::frame::{Digest, EventId};
 
-type WrapAead = hpke::aead::ChaCha20Poly1305;
-type WrapKdf = hpke::kdf::HkdfSha256;
+pub(super) type WrapAead = hpke::aead::ChaCha20Poly1305;
+pub(super) type WrapKdf = hpke::kdf::HkdfSha256;
 
 /// HPKE's `info`: no ciphertext made for another purpose opens as a content key.
 const WRAP_INFO: &[u8] = b"vigie content key 1";
@@ -357,6 +357,11 @@ pub struct Opened {
 /// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
 pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let header = Header::read(&mut source)?;
+    open_behind(header, source, key)
+}
+
+/// The same, of an item whose header was read already.
+pub fn open_behind(header: Header, source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let content_key = unwrap(&header, &header.stanzas, key)?;
     open_body(source, header, &content_key)
 }

@@ -19,6 +19,7 @@ use crate::config::{self, Threads};
 use crate::frame::{Digest, EventId, FrameSize};
 use crate::trap;
 use crate::trap::bench::{Bench, Laps, Step, drawn};
+use crate::trap::health::reading::temperature;
 use crate::trap::witness::Site;
 use crate::vault::EventSealer;
 use crate::vision::runtime::Runtime;
@@ -297,10 +298,8 @@ fn load() -> Option<f64> {
     read("/proc/loadavg")?.split(' ').next()?.parse().ok()
 }
 
-/// The kernel's first thermal zone, in thousandths of a degree.
 fn celsius() -> Option<f64> {
-    let told = read("/sys/class/thermal/thermal_zone0/temp")?;
-    Some(told.trim().parse::<f64>().ok()? / 1e3)
+    temperature(Path::new("/sys/class/thermal"))
 }
 
 fn tell(report: &Report, lang: Lang) {
