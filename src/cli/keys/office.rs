@@ -143,7 +143,7 @@ pub fn keyring_alone(desk: &Desk) -> Result<Option<Failure>, Error> {
 /// The same of a quarter's keys that are to be destroyed, where the folder that was named holds none of them.
 fn in_the_keyring(error: keys::Error, desk: &Path, epoch: Epoch) -> Failure {
     let there = matches!(error, keys::Error::NothingToDestroy { .. })
-        && status::reading(&desk.join("store"))
+        && database(&desk.join("store"))
             .ok()
             .flatten()
             .is_some_and(|db| {
