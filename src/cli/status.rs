@@ -233,10 +233,10 @@ fn tell_camera(camera: &CameraHealth, lang: Lang) {
     let clock = &camera.clock;
     if let Some(ahead) = clock.ahead_seconds {
         let text = lang.pick(
-            "clock ahead of the box (s)",
-            "horloge en avance sur le boîtier (s)",
+            "clock, ahead of the box by (s)",
+            "horloge, avance sur le boîtier (s)",
         );
-        line(&format!("  {text:<38}{ahead}"));
+        line(&format!("  {text:<34}{ahead}"));
     }
 }
 

@@ -295,6 +295,11 @@ pub(super) fn let_go(db: &Connection, camera: &CameraId) -> rusqlite::Result<()>
     InHand::of(db, camera).let_go()
 }
 
+/// A file that a session ended badly over is not on its card any more.
+pub(super) fn forget(db: &Connection, camera: &CameraId, path: &CardPath) -> rusqlite::Result<()> {
+    InHand::of(db, camera).forget(path)
+}
+
 /// What this process has in hand, the oldest first. One for the whole process: it is asked when the process ends badly.
 static HANDS: Mutex<(u64, VecDeque<(u64, CameraId, CardPath)>)> = Mutex::new((0, VecDeque::new()));
 

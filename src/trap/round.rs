@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Error;
+use super::in_hand;
 use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
@@ -300,7 +301,9 @@ impl Run<'_, '_> {
         left.retain(|path| !names.contains(path));
         let mut known = self.ledger().known_paths()?;
         known.retain(|path| !names.contains(path));
-        if rows.is_empty() && left.is_empty() && known.is_empty() {
+        let suspects = self.alone.iter().filter(|path| !names.contains(*path));
+        let suspects: Vec<_> = suspects.cloned().collect();
+        if rows.is_empty() && left.is_empty() && known.is_empty() && suspects.is_empty() {
             return Ok(());
         }
         if !rows.is_empty() {
@@ -313,6 +316,9 @@ impl Run<'_, '_> {
             }
             for path in &known {
                 Ledger::of(tx.raw(), camera).unknow(path)?;
+            }
+            for path in &suspects {
+                in_hand::forget(tx.raw(), camera, path)?;
             }
             rows.iter().try_for_each(|row| {
                 Ledger::of(tx.raw(), camera).forget(&row.digest)?;

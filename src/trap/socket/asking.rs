@@ -19,7 +19,7 @@ pub fn health(socket: &Path, store: &Path) -> Option<Health> {
     let said = ask(socket, Command::Status)
         .inspect_err(|error| tracing::debug!(%error, "no service was asked"))
         .ok()?;
-    let same = said.store.as_deref() == Some(&*store.to_string_lossy());
+    let same = said.store.as_deref() == Some(&*super::vault_of(store));
     let status = said.status.filter(|_| same)?;
     serde_json::from_str(status.get())
         .inspect_err(|error| tracing::warn!(%error, "the service's answer cannot be read"))

@@ -141,6 +141,13 @@ impl Interface {
     }
 }
 
+/// How a vault is named in answers: whoever asks about another one is not to believe them.
+fn vault_of(store: &Path) -> String {
+    let path = store.canonicalize();
+    let path = path.as_deref().unwrap_or(store);
+    path.to_string_lossy().into_owned()
+}
+
 /// Makes way for a socket: what a crash of ours left is taken away, anything else is refused.
 fn clear(path: &Path) -> Result<(), Error> {
     let Ok(meta) = path.symlink_metadata() else {

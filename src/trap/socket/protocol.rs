@@ -304,7 +304,8 @@ mod tests {
             let line = format!("{{\"vigie\":{version},\"do\":\"{command}\"{id}}}{tail}");
             if let Ok(asked) = parse(line.as_bytes()) {
                 prop_assert!(version == 1 && tail.trim().is_empty());
-                prop_assert!(Said::to(asked).line().contains(&format!("\"do\":\"{command}\"")));
+                let named = format!("\"do\":\"{command}\"");
+                prop_assert!(Said::to(asked).line().contains(&named));
             }
         }
     }

@@ -231,7 +231,7 @@ impl Server {
                 let (config, now, running) = (&self.config, (self.clock)(), self.board.running());
                 let health = || raw(&told(Health::read(config, now, Some(running)))?);
                 said.status = self.status.get(health);
-                said.store = Some(self.config.store.to_string_lossy().into_owned());
+                said.store = Some(super::vault_of(&self.config.store));
                 said.status.is_some()
             }
             Command::Events => {
