@@ -371,7 +371,11 @@ fn an_item_whose_chunks_do_not_open_is_refused_though_the_box_vouches_for_it() {
         size: bytes.len() as u64,
         digest: vigie::frame::Digest::of(&bytes),
     };
-    let staged = store.staging().take_in(&bytes[..], facts).expect("staged");
+    let staged = store
+        .staging()
+        .take_in(&bytes[..], facts, |_| ())
+        .expect("staged")
+        .0;
     store
         .transaction(|tx| tx.insert_item(at(2), staged))
         .expect("committed");

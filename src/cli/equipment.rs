@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Arguments, Exit, Failure, box_time};
 use crate::config::{self, Camera, Threads};
 use crate::transfer::{self, returning};
+use crate::trap::health::reading::database;
 use crate::trap::{orders, recipients};
 use crate::vault::keys::Ring;
 use crate::vault::{DeviceKey, Store};
@@ -15,11 +16,21 @@ use crate::vision::networks::Networks;
 pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
     let mut config = config_as_written(a)?;
     // A vault that cannot be read is told of when it is opened.
-    if let Ok(Some(db)) = super::status::reading(&config.store)
+    if let Ok(Some(db)) = database(&config.store)
         && let Ok(Some(last)) = returning::last(&db)
     {
         orders::apply(&mut config, &last.orders).map_err(transfer::Error::from)?;
     }
+    Ok(config)
+}
+
+/// The same, with what the command line says of networks and runtime in place of what is written.
+pub fn config_of_rounds(a: &Arguments) -> Result<config::Trap, Failure> {
+    let mut config = config(a)?;
+    if let Some(models) = &a.models {
+        config.models.clone_from(models);
+    }
+    config.runtime = a.runtime.clone().or(config.runtime);
     Ok(config)
 }
 

@@ -99,6 +99,9 @@ enum Command {
         /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
         #[arg(long)]
         until_idle: bool,
+        /// Where to listen for firmware, where neither the configuration nor the service manager says it.
+        #[arg(long, value_name = "FILE", conflicts_with = "until_idle")]
+        socket: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Wipe a whole memory card: process what can be, overwrite everything, certify it.
@@ -156,8 +159,15 @@ enum Command {
         out: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
-    /// Say how the box is doing.
-    Status,
+    /// Say how the box is doing: as its running service says, or else from the vault.
+    Status {
+        /// One line, and exit code 3 where something wants a hand.
+        #[arg(long)]
+        check: bool,
+        /// Where the service listens, where it is not where it is configured.
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
     #[cfg(feature = "trap")]
     /// Attest what became of a camera's recordings of a given time; without personal data.
     Attest {
@@ -290,7 +300,7 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Scan { card, camera } => scan::run(a, card.as_deref(), camera.as_deref(), lang),
         #[cfg(feature = "trap")]
-        Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
+        Command::Watch { until_idle, socket } => watch::run(a, *until_idle, socket.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Wipe {
             card,
@@ -322,7 +332,7 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             out,
         } => open::run(a, event, key, store.as_deref(), out.as_deref(), lang),
         #[cfg(feature = "trap")]
-        Command::Status => status::run(a, lang),
+        Command::Status { check, socket } => status::run(a, *check, socket.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Attest {
             camera,
@@ -399,12 +409,16 @@ fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Raised by SIGTERM and SIGINT: the frame in hand is finished, then the program ends cleanly.
+/// Raised by SIGTERM and SIGINT: the frame in hand is finished, then the program ends cleanly. The second one ends it
+/// at once: whatever was cut off is taken up at the next start, as after a power cut.
 #[cfg(feature = "trap")]
 fn stop_on_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+    /// As [`Exit::Failed`].
+    const FAILED: i32 = 1;
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        if let Err(error) = signal_hook::flag::register(signal, stop.clone()) {
+        let second = signal_hook::flag::register_conditional_shutdown(signal, FAILED, stop.clone());
+        if let Err(error) = second.and_then(|_| signal_hook::flag::register(signal, stop.clone())) {
             tracing::warn!(%error, signal, "a stop by this signal will not be clean");
         }
     }

@@ -34,14 +34,6 @@ pub enum Kind {
     Closed,
     /// An item was sealed and is durable (written by the store).
     Sealed,
-    /// The configuration in force.
-    Config,
-    /// A card was found or put back.
-    CardIn,
-    /// A card was given back or went away.
-    CardOut,
-    /// A frame was looked at.
-    FrameSeen,
     /// An event was decided on.
     Verdict,
     /// A frame is about to be erased.
@@ -175,10 +167,6 @@ impl Kind {
             Self::Recovered => "recovered",
             Self::Closed => "closed",
             Self::Sealed => "sealed",
-            Self::Config => "config",
-            Self::CardIn => "card_in",
-            Self::CardOut => "card_out",
-            Self::FrameSeen => "frame_seen",
             Self::Verdict => "verdict",
             Self::DiscardIntended => "discard_intended",
             Self::Discarded => "discarded",
@@ -462,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_table_is_the_name_in_json() {
-        for kind in [Kind::DiscardIntended, Kind::CardIn, Kind::Wiped] {
+        for kind in [Kind::DiscardIntended, Kind::Left, Kind::Wiped] {
             assert_eq!(json!(kind), json!(kind.as_str()));
         }
     }

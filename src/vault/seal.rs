@@ -357,6 +357,11 @@ pub struct Opened {
 /// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
 pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let header = Header::read(&mut source)?;
+    open_behind(header, source, key)
+}
+
+/// The same, of an item whose header was read already.
+pub fn open_behind(header: Header, source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let content_key = unwrap(&header, &header.stanzas, key)?;
     open_body(source, header, &content_key)
 }

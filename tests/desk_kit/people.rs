@@ -147,6 +147,17 @@ impl Ready {
     }
 }
 
+/// Gives somebody an account at a desk whose keys are the kit's own.
+pub fn enrolled(rig: &Rig, role: Role, name: &'static str) -> Someone {
+    let ready = ready(name);
+    let mut office = rig.app.office.lock().expect("the office");
+    let salt = login_salt(office.desk.store.sql()).expect("a salt");
+    let login = salt.digest_of_login(&ready.person.login).expect("a digest");
+    let keyring = Keyring::held(&rig.register, Some(&rig.evidence));
+    let id = add(&mut office, &keyring, role, &ready, login, rig);
+    ready.someone(id, name)
+}
+
 impl Town {
     pub fn new() -> Self {
         Self::prepared(|_| {}, |text| text)
@@ -154,20 +165,19 @@ impl Town {
 
     /// The same, with something done in its folder before it is opened.
     pub fn prepared(prepare: impl FnOnce(&std::path::Path), change: impl FnOnce(String) -> String) -> Self {
+        Self::at(Rig::prepared(prepare, change))
+    }
+
+    /// Puts this desk into service.
+    pub fn at(rig: Rig) -> Self {
         let safe = tempfile::tempdir().expect("a safe");
-        let rig = Rig::prepared(
-            |folder| {
-                prepare(folder);
-                for entry in std::fs::read_dir(folder.join("keys")).expect("keys") {
-                    let entry = entry.expect("an entry");
-                    let name = entry.file_name().to_string_lossy().into_owned();
-                    if name.starts_with("recovery") && name.ends_with(".key") {
-                        std::fs::rename(entry.path(), safe.path().join(name)).expect("into the safe");
-                    }
-                }
-            },
-            change,
-        );
+        for entry in std::fs::read_dir(rig.folder.path().join("keys")).expect("keys") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("recovery") && name.ends_with(".key") {
+                std::fs::rename(entry.path(), safe.path().join(name)).expect("into the safe");
+            }
+        }
         let [admin, chef, agent, dpd] = NAMES.map(ready);
         let mut office = rig.app.office.lock().expect("the office");
         let salt = login_salt(office.desk.store.sql()).expect("a salt");

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::status;
 use super::{Exit, Failure, Told, box_time, json_line, line, role};
 use crate::frame::BoxTime;
 use crate::transfer::wrapping::{self, Hanging, Outcome};
 use crate::transfer::{Desk, Error, desk};
+use crate::trap::health::reading::database;
 use crate::vault::keys::destruction::Secret;
 use crate::vault::keys::drill::State;
 use crate::vault::keys::revocation::EXTENSION;
@@ -289,7 +289,7 @@ pub fn drill(keys: &[PathBuf], store: Option<&Path>, told: Told) -> Result<Exit,
     let mut drill = Drill::of_keys(keys)?;
     if let Some(store) = store {
         // A box's vault has no such table: there, each item's own header says to whom it is sealed.
-        let db = status::reading(store)?;
+        let db = database(store)?;
         let wrapped = |event| desk::wrapped(db.as_ref()?, event).ok()?;
         drill.try_store(store, wrapped)?;
     }

@@ -24,11 +24,12 @@ pub use sealed::SealedReport;
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 6] = [
+pub const OBJECTS: [&str; 7] = [
     "report_draft",
     "sealed_report",
     "transmission",
     "transmission_by_infraction",
+    "transmission_in_order",
     "transmission_counter",
     "package",
 ];

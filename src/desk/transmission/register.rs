@@ -1,6 +1,6 @@
 //! The register of transmissions: asked, approved or refused by another, made, sent, acknowledged.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -412,15 +412,42 @@ pub fn read(sql: &Connection, register: &CellKey, number: &str) -> Result<Transm
         .ok_or_else(|| Error::NotThere(number.to_owned()))?
 }
 
-/// The whole register, the last one first; of one infraction file, if one is named.
-pub fn all(
+/// The transmissions of an infraction file, the last one first.
+pub fn of_infraction(
     sql: &Connection,
     register: &CellKey,
-    infraction: Option<&str>,
+    infraction: &str,
 ) -> Result<Vec<Transmission>, Error> {
-    let order = "WHERE ?1 IS NULL OR infraction = ?1 ORDER BY asked DESC, number DESC";
-    let mut query = sql.prepare_cached(&format!("{COLUMNS} {order}"))?;
-    let mut rows = query.query([infraction])?;
+    let which = "WHERE infraction = ? ORDER BY asked DESC, number DESC";
+    asked(sql, register, which, &[&infraction])
+}
+
+/// How many the register has.
+pub fn count(sql: &Connection) -> Result<usize, Error> {
+    Ok(sql.query_row("SELECT count(*) FROM transmission", [], |row| row.get(0))?)
+}
+
+/// So many of the register behind the first: those that wait for an approval, then the others, each the last one first.
+pub fn page(
+    sql: &Connection,
+    register: &CellKey,
+    first: usize,
+    most: usize,
+) -> Result<Vec<Transmission>, Error> {
+    let order = "ORDER BY state = 'asked' DESC, asked DESC, number DESC";
+    // Which they are, the index tells alone.
+    let which = format!("WHERE number IN (SELECT number FROM transmission {order} LIMIT ? OFFSET ?) {order}");
+    asked(sql, register, &which, &[&most, &first])
+}
+
+fn asked(
+    sql: &Connection,
+    register: &CellKey,
+    which: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<Transmission>, Error> {
+    let mut query = sql.prepare_cached(&format!("{COLUMNS} {which}"))?;
+    let mut rows = query.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(of_row(row, register)?);

@@ -10,6 +10,7 @@ pub mod dates;
 pub mod download;
 pub mod guard;
 pub mod input;
+pub mod pager;
 pub mod pages;
 pub mod server;
 pub mod shell;
@@ -20,7 +21,7 @@ pub mod visit;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -38,6 +39,7 @@ use crate::frame::BoxTime;
 pub use answer::{Answer, FieldError, Refused};
 pub use download::Download;
 pub use input::{FormPage, Input};
+pub use pager::Pager;
 pub use shell::Shell;
 pub use visit::Visit;
 
@@ -219,6 +221,8 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|State(app): State<Arc<App>>, request: Request| async move {
             guard::nothing_there(app, request).await
         })
+        // Without axum's own bound of 2 MB, which no bundle keeps: the guard has its own.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 

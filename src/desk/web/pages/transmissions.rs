@@ -17,7 +17,8 @@ use crate::desk::infraction::register::mark_sent;
 use crate::desk::rights::{Act, allowed};
 use crate::desk::transmission::register::{self, By};
 use crate::desk::transmission::{State, Transmission, sealed};
-use crate::desk::web::{Answer, Download, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::pager::PAGE;
+use crate::desk::web::{Answer, Download, FieldError, Pager, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
 use crate::report::package::{self, Package, Parts};
 use crate::report::passphrase::Passphrase;
@@ -98,6 +99,7 @@ struct Row {
 struct List {
     shell: Shell,
     rows: Vec<Row>,
+    pager: Pager,
 }
 
 #[derive(Template)]
@@ -150,7 +152,13 @@ fn named(names: &HashMap<String, String>, account: &str) -> String {
 
 fn list(visit: &Visit) -> Result<Answer, Refused> {
     let zone = visit.office().config.time_zone();
-    let all = register::all(visit.office().store().sql(), by(visit)?.register, None)?;
+    let (pager, all) = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let pager = Pager::of(visit, "/transmissions", register::count(sql)?);
+        let page = register::page(sql, by(visit)?.register, pager.first(), PAGE)?;
+        (pager, page)
+    };
     let time = |at| dates::moment(at, &zone);
     let rows = all.into_iter().map(|one| Row {
         state: one.state.french(),
@@ -166,6 +174,7 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     Answer::page(&List {
         shell: visit.shell("Registre des transmissions"),
         rows: rows.collect(),
+        pager,
     })
 }
 
@@ -185,9 +194,9 @@ fn shown(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
     })
 }
 
-/// The transmissions of a file, or all of them.
-pub fn views(visit: &Visit, infraction: Option<&str>) -> Result<Vec<View>, Refused> {
-    let all = register::all(visit.office().store().sql(), by(visit)?.register, infraction)?;
+/// The transmissions of a file.
+pub fn views(visit: &Visit, infraction: &str) -> Result<Vec<View>, Refused> {
+    let all = register::of_infraction(visit.office().store().sql(), by(visit)?.register, infraction)?;
     let names = names(visit)?;
     all.into_iter().map(|one| view(visit, one, &names)).collect()
 }
