@@ -143,13 +143,10 @@ pub fn keyring_alone(desk: &Desk) -> Result<Option<Failure>, Error> {
 /// The same of a quarter's keys that are to be destroyed, where the folder that was named holds none of them.
 fn in_the_keyring(error: keys::Error, desk: &Path, epoch: Epoch) -> Failure {
     let there = matches!(error, keys::Error::NothingToDestroy { .. })
-        && status::reading(&desk.join("store"))
-            .ok()
-            .flatten()
-            .is_some_and(|db| {
-                let kept = desk::in_keyring(&db).unwrap_or_default();
-                kept.iter().any(|(_, of)| *of == epoch)
-            });
+        && database(&desk.join("store")).ok().flatten().is_some_and(|db| {
+            let kept = desk::in_keyring(&db).unwrap_or_default();
+            kept.iter().any(|(_, of)| *of == epoch)
+        });
     if !there {
         return error.into();
     }

@@ -349,12 +349,12 @@ pub fn is_orphan(sql: &Connection, infraction: &str) -> Result<bool, Error> {
 
 /// Packages whose file was destroyed, of which nobody has said what became of the service's own copies.
 pub fn copies_left(sql: &Connection, register: &CellKey) -> Result<Vec<Transmission>, Error> {
-    let mut left = Vec::new();
-    for one in all(sql, register, None)? {
-        if one.made.is_some() && one.words.copies.is_empty() && is_orphan(sql, &one.infraction)? {
-            left.push(one);
-        }
-    }
+    // Those whose file is there are not opened.
+    let which = "WHERE made IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM infraction WHERE infraction.number = transmission.infraction)
+                 ORDER BY asked DESC, number DESC";
+    let mut left = asked(sql, register, which, &[])?;
+    left.retain(|one| one.words.copies.is_empty());
     Ok(left)
 }
 
