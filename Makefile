@@ -19,6 +19,7 @@ help:
 	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
 	@echo "make bench-desk   the desk with 10,000 events and files, 20 agents for a minute, a large bundle (an hour)"
+	@echo "make instructions   instructions of a discarded and of a kept frame, against benches/instructions.toml"
 	@echo "make fuzz    ten minutes of each fuzz target"
 	@echo "make build   the program, target/release/vigie"
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
@@ -80,6 +81,10 @@ bench-desk:
 	VIGIE_LOAD_EVENTS=$${VIGIE_LOAD_EVENTS:-10000} VIGIE_LOAD_SECONDS=$${VIGIE_LOAD_SECONDS:-60} \
 	    VIGIE_LOAD_MB=$${VIGIE_LOAD_MB:-300} \
 	    $(CARGO) test --locked --release --test desk_load -- --nocapture --test-threads=1
+
+# What ships, counted: `trap` alone is what the box runs. VIGIE_COUNT=store writes benches/instructions.toml anew.
+instructions:
+	$(CARGO) bench --locked --no-default-features --features trap --bench instructions
 
 FUZZ_TARGETS := markers index splice compare
 FUZZ_SECONDS := 600

@@ -42,21 +42,28 @@ pub fn config_as_written(a: &Arguments) -> Result<config::Trap, Failure> {
 /// Finds the networks, and has them checked and loaded when they are first needed. They have all threads.
 pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks, Failure> {
     let threads = config.map_or_else(Threads::of_this_machine, config::Trap::threads);
-    open_networks(a, config, threads.alone())
+    networks_with(a, config, threads.alone())
 }
 
 /// The same, for rounds over cards, which do other things beside.
 pub fn networks_of_rounds(a: &Arguments, config: &config::Trap) -> Result<Networks, Failure> {
-    open_networks(a, Some(config), config.threads().beside())
+    networks_with(a, Some(config), config.threads().beside())
 }
 
-fn open_networks(a: &Arguments, config: Option<&config::Trap>, threads: usize) -> Result<Networks, Failure> {
+/// The networks' folder: given, configured, or `models` where the program was started.
+pub fn models(a: &Arguments, config: Option<&config::Trap>) -> PathBuf {
     let configured = config.map(|config| config.models.clone());
-    let models = a
-        .models
-        .clone()
-        .or(configured)
-        .unwrap_or_else(|| PathBuf::from("models"));
+    let given = a.models.clone();
+    given.or(configured).unwrap_or_else(|| PathBuf::from("models"))
+}
+
+/// The same, with so many threads to one network.
+pub fn networks_with(
+    a: &Arguments,
+    config: Option<&config::Trap>,
+    threads: usize,
+) -> Result<Networks, Failure> {
+    let models = models(a, config);
     let library = a
         .runtime
         .as_deref()

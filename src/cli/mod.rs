@@ -6,6 +6,8 @@
 
 #[cfg(feature = "trap")]
 mod attest;
+#[cfg(feature = "trap")]
+mod bench;
 #[cfg(feature = "desk")]
 mod desk;
 #[cfg(feature = "trap")]
@@ -28,6 +30,8 @@ mod report;
 mod scan;
 #[cfg(feature = "trap")]
 mod status;
+#[cfg(feature = "trap")]
+mod survey;
 #[cfg(feature = "trap")]
 mod transfer;
 #[cfg(feature = "trap")]
@@ -183,6 +187,31 @@ enum Command {
         /// Also write the signed attestation here, and its page beside it (.txt).
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    #[cfg(feature = "trap")]
+    /// Write the report on a new site that is signed before anything is erased there; nothing is.
+    Survey {
+        /// The card's folder.
+        card: PathBuf,
+        /// Which camera's card this is, where the configuration names several.
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// The page to write; it must not exist. By default releve-ID.html.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Frames at most, the first ones of the card.
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        frames: usize,
+    },
+    #[cfg(feature = "trap")]
+    /// Measure what a frame costs on this machine, step by step.
+    Bench {
+        /// About how long it may take.
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=3600))]
+        seconds: u32,
+        /// Where to work, as on the disk that is to be measured; by default where temporary files lie.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Make, show, try, revoke and destroy keys.
@@ -351,6 +380,15 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         }
         #[cfg(all(feature = "trap", feature = "verify"))]
         Command::Journal { command } => journal::run(a, command, lang),
+        #[cfg(feature = "trap")]
+        Command::Survey {
+            card,
+            camera,
+            out,
+            frames,
+        } => survey::run(a, card, camera.as_deref(), out.as_deref(), *frames, lang),
+        #[cfg(feature = "trap")]
+        Command::Bench { seconds, dir } => bench::run(a, *seconds, dir.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "trap")]

@@ -67,7 +67,7 @@ pub(super) fn choice(choice: config::Choice) -> triage::Choice {
     }
 }
 
-fn rules(config: &config::Trap, camera: &Camera) -> Rules {
+pub(super) fn rules(config: &config::Trap, camera: &Camera) -> Rules {
     Rules {
         choice: choice(config.triage.choice),
         zone: camera.zone.clone(),
@@ -393,7 +393,7 @@ impl Run<'_, '_> {
 
 /// Persons that the scout saw in one frame and in those of a burst around it. The guard usually sees them too; where it
 /// does not, they are masked all the same: nobody who was seen is shown.
-fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
+pub(super) fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
     let here = &frames[index];
     let near = |frame: &&Facts| match (here.taken, frame.taken) {
         (Some(here), Some(there)) => there.0.duration_since(here.0).abs() <= BURST,

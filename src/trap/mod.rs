@@ -8,6 +8,7 @@
 mod ageing;
 mod ahead;
 pub mod attendance;
+pub mod bench;
 mod closing;
 mod erasing;
 pub mod health;
@@ -22,6 +23,7 @@ pub mod round;
 pub mod service;
 pub mod settling;
 pub mod socket;
+pub mod survey;
 mod taking;
 pub mod terms;
 mod timeline;

@@ -25,7 +25,7 @@ use crate::triage::deadlines::{Attempt, Attempts};
 use crate::triage::{FirstLook, first_look};
 use crate::vault::{Entry, Kind, Tx};
 
-/// Frames looked at between two commits: each commit waits for the disk (`synchronous = FULL`), and what a crash can
+/// Frames looked at between two commits, at most: each commit waits for the disk (`synchronous = FULL`), and what a crash can
 /// cost is looking at this many frames again.
 const BATCH: usize = 16;
 
@@ -75,9 +75,12 @@ impl Run<'_, '_> {
         let reader = Reader::new(self.round.card, &known);
         let overlap = self.round.config.threads().overlap();
         ahead(reader, &unread, overlap, |next| {
+            // The first verdict is not to wait for a whole batch: a box may be powered for seconds only.
+            let mut at_most = 1;
             while !queue.is_empty() && !self.stopped() {
-                let batch = self.batch(&queue);
+                let batch = self.batch(&queue, at_most);
                 self.take_batch(queue.drain(..batch).collect(), next)?;
+                at_most = (2 * at_most).min(BATCH);
                 self.close_events(true)?;
                 if let (Some(timeline), Some((file, _))) = (&mut self.timeline, queue.front()) {
                     let [folder, name] = place(file);
@@ -89,9 +92,9 @@ impl Run<'_, '_> {
     }
 
     /// How many of the next files are taken with one commit: a file that a session ended badly over is taken alone.
-    fn batch(&self, queue: &VecDeque<(CardFile, Fate)>) -> usize {
+    fn batch(&self, queue: &VecDeque<(CardFile, Fate)>, at_most: usize) -> usize {
         let alone = |(file, _): &&(CardFile, Fate)| self.alone.contains(&file.path);
-        let together = queue.iter().take(BATCH).take_while(|next| !alone(next)).count();
+        let together = queue.iter().take(at_most).take_while(|next| !alone(next)).count();
         together.max(1)
     }
 

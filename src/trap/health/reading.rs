@@ -267,7 +267,7 @@ fn room(store: &Path) -> Option<Room> {
 
 /// The hottest zone, in thousandths of a degree each (Documentation/driver-api/thermal/sysfs-api.rst); what no board
 /// survives is a sensor that is not there.
-fn temperature(zones: &Path) -> Option<f64> {
+pub fn temperature(zones: &Path) -> Option<f64> {
     let zones = fs::read_dir(zones).ok()?.filter_map(Result::ok);
     let zones = zones.filter(|zone| zone.file_name().to_string_lossy().starts_with("thermal_zone"));
     let degrees = |zone: fs::DirEntry| {
