@@ -491,7 +491,7 @@ fn a_piece_of_journal_that_does_not_go_on_from_the_known_one_is_a_gap() {
     way.out();
     // Another desk, or one that was set back to before it knew the box.
     fs::remove_dir_all(way.path("desk/store")).expect("removed");
-    refused(&way, Reason::Gap, "a bundle is missing");
+    refused(&way, Reason::Gap, "order the box to resend");
 }
 
 #[test]
