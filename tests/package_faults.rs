@@ -159,6 +159,22 @@ fn what_is_altered_cut_or_lengthened_is_named() {
         swapped.contains(&format!("{IMAGE}: altéré : il a le contenu de {OTHER}")),
         "{swapped:#?}"
     );
+    // Of the two that is all that is said of their sizes, and what is wrong elsewhere is still said.
+    let with_another = case.changed(|e| {
+        let first = at_name(e, IMAGE).clone();
+        let second = std::mem::replace(at_name(e, OTHER), first);
+        *at_name(e, IMAGE) = second;
+        at_name(e, "rapport.pdf").truncate(12);
+    });
+    let sized: Vec<_> = with_another
+        .iter()
+        .filter(|told| told.contains(": tronqué :") || told.contains("plus long que"))
+        .collect();
+    assert_eq!(
+        sized,
+        ["rapport.pdf: tronqué : 12 octets sur 15"],
+        "{with_another:#?}"
+    );
 }
 
 #[test]

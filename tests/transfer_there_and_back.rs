@@ -272,6 +272,20 @@ fn a_bundle_is_verified_without_keys() {
     way.out();
     let report = verify::path(&way.bundle(), Some(device), Some(kept)).expect("a bundle");
     assert!(report.ok, "{report:?}");
+    let other = vigie::vault::journal::Head {
+        hash: vigie::frame::Digest::of(b"elsewhere"),
+        ..kept
+    };
+    let report = verify::path(&way.bundle(), Some(device), Some(other)).expect("a bundle");
+    let told = format!("line {} is not the one that was kept", kept.seq);
+    assert!(report.faults.iter().any(|fault| fault.what == told), "{report:?}");
+    // A line that this bundle's journal no longer has.
+    let early = vigie::vault::journal::Head { seq: 1, ..other };
+    let report = verify::path(&way.bundle(), Some(device), Some(early)).expect("a bundle");
+    assert!(
+        report.ok && report.remarks[0].contains("whether it follows from line 1 cannot be told"),
+        "{report:?}"
+    );
     let item = names(&way.bundle())[0].clone();
     assert_eq!(item, CONTENTS, "everything was answered");
     fs::remove_file(way.bundle().join(DRILL)).expect("removed");

@@ -232,12 +232,6 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// What is to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
