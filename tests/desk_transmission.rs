@@ -209,7 +209,7 @@ fn the_end_of_a_file_takes_reports_and_packages_and_leaves_the_register() {
             .expect("read")
             .is_empty()
     );
-    let left = register::all(store.sql(), &rig.register.0, Some(CASE)).expect("read");
+    let left = register::of_infraction(store.sql(), &rig.register.0, CASE).expect("read");
     assert_eq!(left.len(), 1);
 }
 
