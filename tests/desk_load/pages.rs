@@ -189,7 +189,8 @@ fn listed(browser: &mut Browser, list: &str, link: &str) -> Vec<String> {
             .get(&format!("{list}?page={page}"))
             .expect(StatusCode::OK)
             .text();
-        let links = text.split(&format!("<th scope=\"row\"><a href=\"{link}")).skip(1);
+        let before = format!("<th scope=\"row\"><a href=\"{link}");
+        let links = text.split(&before).skip(1);
         found.extend(links.map(|rest| rest.split('"').next().expect("its end").to_owned()));
         if !text.contains("Page suivante") {
             break;
