@@ -254,6 +254,12 @@ fn a_part_of_a_surer_person_is_hidden_with_that_person_alone() {
         ("as sure", whole(0.4), legs, 0.34),
         ("surer", scored(whole(0.4), 0.2), legs, 0.3),
         ("sure by itself", scored(whole(0.4), 0.9), legs, 0.35),
+        (
+            "mostly hidden and partly beside",
+            whole(0.4),
+            [530.0, 260.0, 150.0, 160.0],
+            0.3,
+        ),
         ("mostly beside", whole(0.4), [520.0, 500.0, 200.0, 300.0], 0.3),
         ("mostly shown", whole(0.2), [401.0, 500.0, 198.0, 300.0], 0.3),
     ] {

@@ -266,6 +266,13 @@ fn a_bundle_is_verified_without_keys() {
     let device = way.kit.device.public();
     let report = verify::path(&way.bundle(), Some(device), None).expect("a bundle");
     assert!(report.ok, "{report:?}");
+    assert!(
+        !report
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("earlier bundle")),
+        "{report:?}"
+    );
     let kept: vigie::vault::journal::Head = report.head.expect("a head").parse().expect("a head");
     way.take_in_well();
     way.back().expect("taken");
