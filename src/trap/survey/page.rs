@@ -189,7 +189,7 @@ fn figure(frame: &Discarded) -> String {
             "<img src=\"data:image/jpeg;base64,{}\" alt=\"{file}, masquée\">",
             STANDARD.encode(jpeg)
         ),
-        None => "<p class=\"hidden\">entièrement masquée</p>".to_owned(),
+        None => "<p class=\"hidden\">rien de visible sous le masque</p>".to_owned(),
     };
     let taken = frame.taken.map_or("heure inconnue".to_owned(), |taken| {
         taken.0.strftime("%d/%m/%Y %H:%M:%S").to_string()
@@ -349,7 +349,7 @@ mod tests {
             assert!(page.contains(said), "{said}");
         }
         assert!(
-            page.contains("entièrement masquée")
+            page.contains("rien de visible sous le masque")
                 && page.contains("12,5\u{a0}%")
                 && page.contains("1 personne")
         );
