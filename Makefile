@@ -7,7 +7,7 @@ VIGIE := target/$(PROFILE)/vigie
 
 include models/models.mk
 
-.PHONY: help demo demo-desk test test-browser faults faults-wipe check bench fuzz build arm arm-test deb deb-test windows clean
+.PHONY: help demo demo-desk test test-browser faults faults-wipe check bench bench-desk fuzz build arm arm-test deb deb-test windows clean
 
 help:
 	@echo "make demo    scan the sample card, open an event, draw the contact sheet (demo/)"
@@ -18,6 +18,8 @@ help:
 	@echo "make faults-wipe   the same for every call of a wipe (long)"
 	@echo "make check   formatting, lints, features apart, licences, a short run of each fuzz target"
 	@echo "make bench   ratios to the usual ways on this machine; target/bench.json"
+	@echo "make bench-desk   the desk with 10,000 events and files, 20 agents for a minute, a large bundle (an hour)"
+	@echo "make instructions   instructions of a discarded and of a kept frame, against benches/instructions.toml"
 	@echo "make fuzz    ten minutes of each fuzz target"
 	@echo "make build   the program, target/release/vigie"
 	@echo "make arm     the program for the box, aarch64, checked against cross/expected.toml; target/cross/arm64/vigie"
@@ -64,6 +66,10 @@ check:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --no-default-features --features verify -- -D warnings
 	$(PYTHON) cross/test_check_binary.py
+	@if command -v systemd-analyze >/dev/null 2>&1; \
+	    then for unit in cross/systemd/*.service; do \
+	        systemd-analyze security --offline=true --threshold=20 $$unit >/dev/null && echo "$$unit: shut off" || exit 1; done; \
+	    else echo "systemd-analyze is not installed: the units' exposure is not checked"; fi
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	    then $(CARGO) fetch --locked --quiet && cargo deny --offline check licenses bans sources; \
 	    else echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"; fi
@@ -75,6 +81,16 @@ check:
 bench: runtime models
 	-@$(MAKE) --no-print-directory venv
 	$(CARGO) bench --locked --bench ratios
+
+# As every test run does it in small, in full and optimised; what is measured is printed. `TMPDIR` says on which disk.
+bench-desk:
+	VIGIE_LOAD_EVENTS=$${VIGIE_LOAD_EVENTS:-10000} VIGIE_LOAD_SECONDS=$${VIGIE_LOAD_SECONDS:-60} \
+	    VIGIE_LOAD_MB=$${VIGIE_LOAD_MB:-300} \
+	    $(CARGO) test --locked --release --test desk_load -- --nocapture --test-threads=1
+
+# What ships, counted: `trap` alone is what the box runs. VIGIE_COUNT=store writes benches/instructions.toml anew.
+instructions:
+	$(CARGO) bench --locked --no-default-features --features trap --bench instructions
 
 FUZZ_TARGETS := markers index splice compare
 FUZZ_SECONDS := 600

@@ -123,6 +123,7 @@ fn status_is_one_object_and_needs_no_vault() {
         };
         let there = [
             "cameras",
+            "clock",
             "degraded",
             "events",
             "free_bytes",
@@ -133,7 +134,12 @@ fn status_is_one_object_and_needs_no_vault() {
             "last_bundle",
             "last_return",
             "mode",
+            "networks",
+            "runtime",
+            "service",
+            "temperature",
             "trial_ends",
+            "uptime_seconds",
             "wipe_due",
             "wipe_overdue",
         ];

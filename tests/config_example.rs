@@ -77,6 +77,8 @@ fn every_option_that_the_example_shows_is_one() {
     let trap = parse(&with("opt")).expect("options");
     assert_eq!(trap.threads.map(usize::from), Some(2));
     assert_eq!(trap.desk_key.as_deref(), Some(Path::new("/etc/vigie/desk.pub")));
+    assert_eq!(trap.socket.as_deref(), Some(Path::new("/run/vigie/vigie.sock")));
+    assert_eq!(trap.socket_group.as_deref(), Some("vigie-firmware"));
     let camera = &trap.cameras[0];
     assert_eq!(camera.serial.as_deref(), Some("0042317"));
     assert!(camera.waste.is_some() && camera.model.is_some() && trap.runtime.is_some());

@@ -13,7 +13,7 @@ use review_kit::{Service, Shot, event};
 use vigie::desk::office::Office;
 use vigie::desk::rights::Role;
 use vigie::desk::web::pages::import::job::Source;
-use vigie::transfer::taking_in::{Bundle, Progress, Step, Watch, begin, bundles};
+use vigie::transfer::taking_in::{Bundle, Progress, begin, bundles};
 use vigie::transfer::{Error, Folder, ReturnName};
 
 fn shots() -> Vec<Shot> {
@@ -263,12 +263,13 @@ fn an_import_that_is_stopped_leaves_nothing() {
     let on_stick = Folder::open(service.stick.path()).expect("a stick");
     let name = bundles(&on_stick).expect("read")[0];
     let keys = &service.rig.evidence.office;
-    for stops_at in [Step::Checking, Step::Taking] {
+    for stops_after in [0, 1, 20_000] {
         let bundle = begin(&office.desk, &on_stick, name).expect("read").expect("new");
-        let watch = &mut |progress: Progress| progress.step != stops_at;
-        let whole = bundle.check(watch);
-        let opened = whole.and_then(|whole| whole.choose(&office.desk, service.rig.now())?.open(keys, watch));
-        assert!(matches!(opened.err(), Some(Error::Stopped)), "{stops_at:?}");
+        let watch = &mut |progress: Progress| progress.done < stops_after;
+        let followed = bundle.check().expect("sound");
+        let chosen = followed.choose(&office.desk, service.rig.now()).expect("chosen");
+        let opened = chosen.open(keys, watch);
+        assert!(matches!(opened.err(), Some(Error::Stopped)), "{stops_after}");
     }
     drop(office);
     assert_eq!(service.items(), [""; 0]);
@@ -284,12 +285,12 @@ fn of_two_who_take_the_same_bundle_at_once_one_does() {
     let now = service.rig.now();
     let watch = &mut |_: Progress| true;
     let [one, other] = [0, 1].map(|_| begin(&office.desk, &on_stick, name).expect("read").expect("new"));
-    let chosen = |bundle: Bundle, office: &Office, watch: Watch<'_>| {
-        let whole = bundle.check(watch).expect("whole");
-        whole.choose(&office.desk, now).expect("chosen")
+    let chosen = |bundle: Bundle, office: &Office| {
+        let followed = bundle.check().expect("sound");
+        followed.choose(&office.desk, now).expect("chosen")
     };
-    let other = chosen(other, &office, watch);
-    let opened = chosen(one, &office, watch).open(&service.rig.evidence.office, watch);
+    let other = chosen(other, &office);
+    let opened = chosen(one, &office).open(&service.rig.evidence.office, watch);
     opened
         .expect("opened")
         .commit(&mut office.desk, now)

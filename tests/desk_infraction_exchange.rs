@@ -17,6 +17,7 @@ use vigie::desk::infraction::plate::Legibility;
 use vigie::desk::infraction::record::OutcomeKind;
 use vigie::desk::infraction::register::{self, By, State};
 use vigie::desk::infraction::search::{self, Query};
+use vigie::desk::web::pages::releves::take_over;
 use vigie::frame::Digest;
 
 fn zone() -> jiff::tz::TimeZone {
@@ -60,12 +61,8 @@ fn a_spreadsheet_in_windows_1252_with_semicolons_is_taken_over() {
         .collect();
     let trial = tried(&bytes);
     assert_eq!(trial.rejects, []);
-    let mut office = rig.app.office.lock().expect("the desk");
-    let taken = office
-        .store()
-        .transaction(|tx| import::take(tx, by(&rig), &trial, "EXE", Digest::of(&bytes)));
-    let (numbers, there) = taken.expect("taken");
-    drop(office);
+    let desk = || rig.app.office.lock().expect("the desk");
+    let (numbers, there) = take_over(desk, by(&rig), &trial, Digest::of(&bytes)).expect("taken");
     assert!(there.is_empty());
     assert_eq!(
         numbers[0].to_string(),
@@ -167,29 +164,37 @@ fn a_spreadsheet_is_taken_whole_or_not_at_all_and_no_row_twice() {
     let rig = Rig::new();
     let text = b"Numero;Date\nA;01/06/2026\nB;02/06/2026\nC;03/06/2026\n";
     let trial = tried(text);
-    let mut office = rig.app.office.lock().expect("the desk");
-    let store = office.store();
-    let count = |sql: &rusqlite::Connection| -> u64 {
-        sql.query_row("SELECT count(*) FROM infraction", [], |row| row.get(0))
-            .expect("a count")
+    let desk = || rig.app.office.lock().expect("the desk");
+    let count = || -> u64 {
+        let office = desk();
+        let count = "SELECT count(*) FROM infraction";
+        let counted = office.desk.store.sql().query_row(count, [], |row| row.get(0));
+        counted.expect("a count")
     };
     // Something goes wrong after the last row.
-    let failed = store.transaction(|tx| {
-        import::take(tx, by(&rig), &trial, "EXE", Digest::of(text))?;
+    let standing = import::standing(desk().store().sql()).expect("read");
+    let prepared = import::prepare(by(&rig), &trial, standing, "EXE").expect("sealed");
+    let failed = desk().store().transaction(|tx| {
+        import::take(tx, by(&rig), &prepared, Digest::of(text))?;
         Err::<(), _>(register::Error::Damaged("x".to_owned()))
     });
     assert!(failed.is_err());
-    assert_eq!(count(store.sql()), 0);
-    let take = |store: &mut vigie::vault::Store, trial: &Trial| {
-        let taken = store.transaction(|tx| import::take(tx, by(&rig), trial, "EXE", Digest::of(text)));
+    assert_eq!(count(), 0);
+    let take = |trial: &Trial| {
+        let taken = take_over(desk, by(&rig), trial, Digest::of(text));
         let (numbers, there) = taken.expect("taken");
         (numbers.len(), there)
     };
-    assert_eq!(take(store, &trial), (3, vec![]));
-    assert_eq!(take(store, &trial), (0, vec![2, 3, 4]), "taken before");
+    assert_eq!(take(&trial), (3, vec![]));
+    assert_eq!(take(&trial), (0, vec![2, 3, 4]), "taken before");
     let more = tried(b"Numero;Date\nC;03/06/2026\nD;04/06/2026\n");
-    assert_eq!(take(store, &more), (1, vec![2]));
-    assert_eq!(count(store.sql()), 4);
+    assert_eq!(take(&more), (1, vec![2]));
+    assert_eq!(count(), 4);
+    // What was sealed for a register that has moved on since is not kept.
+    let stale = desk()
+        .store()
+        .transaction(|tx| import::take(tx, by(&rig), &prepared, Digest::of(text)));
+    assert_eq!((stale.expect("asked"), count()), (None, 4));
 }
 
 #[test]
@@ -202,13 +207,13 @@ fn a_spreadsheet_waits_sealed_and_a_day_at_most() {
     };
     let mut office = rig.app.office.lock().expect("the desk");
     let store = office.store();
+    let sealed = waiting.sealed(by(&rig)).expect("sealed");
     store
-        .transaction(|tx| import::keep_waiting(tx, by(&rig), &waiting))
+        .transaction(|tx| import::keep_waiting(tx, by(&rig), &sealed))
         .expect("kept");
-    assert_eq!(
-        import::waiting(store.sql(), by(&rig)).expect("asked"),
-        Some(waiting.clone())
-    );
+    let kept = import::waiting(store.sql(), by(&rig)).expect("asked");
+    let kept = import::Waiting::opened(by(&rig), &kept.expect("one")).expect("opened");
+    assert_eq!(kept, waiting);
     let other = By {
         account: infraction_kit::OTHER,
         ..by(&rig)

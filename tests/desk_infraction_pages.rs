@@ -399,6 +399,19 @@ fn a_plate_is_looked_for_with_a_motive_and_leaves_a_line_without_the_plate() {
     assert_eq!(lines, [line(1), line(0)]);
 }
 
+/// The only line of that kind.
+fn line_of(rig: &Rig, kind: &str) -> serde_json::Value {
+    let office = rig.app.office.lock().expect("the desk");
+    let line =
+        "SELECT body FROM journal WHERE kind = ? AND (SELECT count(*) FROM journal WHERE kind = ?1) = 1";
+    let body = office
+        .desk
+        .store
+        .sql()
+        .query_row(line, [kind], |row| row.get::<_, String>(0));
+    serde_json::from_str(&body.expect("one line")).expect("JSON")
+}
+
 #[test]
 fn nothing_goes_out_without_motive_and_recipient() {
     let rig = Rig::new();
@@ -428,6 +441,9 @@ fn nothing_goes_out_without_motive_and_recipient() {
     );
     let register = browser.get("/dossiers/releves").expect(StatusCode::OK).plain();
     assert!(register.contains("Chef de service") && register.contains("Bilan"));
+    let told = line_of(&rig, "infraction_exported");
+    assert_eq!(told["account"], AGENT);
+    assert_eq!(told["sha256"], vigie::frame::Digest::of(&page.bytes).to_string());
 }
 
 #[test]
@@ -460,8 +476,17 @@ fn a_spreadsheet_is_tried_its_rejects_are_listed_and_nothing_is_left_in_clear() 
     let map = [("col.date", "0"), ("col.lieu", "1"), ("col.immatriculation", "2")];
     let rejects = browser
         .post("/dossiers/releves/rejets", &map)
-        .expect(StatusCode::OK)
-        .plain();
+        .expect(StatusCode::OK);
+    let told = line_of(&rig, "downloaded");
+    assert_eq!(
+        told["sha256"],
+        vigie::frame::Digest::of(&rejects.bytes).to_string()
+    );
+    assert_eq!(
+        (&told["what"], &told["motive"]),
+        (&"rejects".into(), &"takeover".into())
+    );
+    let rejects = rejects.plain();
     assert!(rejects.contains("3;Date des faits;"), "{rejects}");
     let refused = browser
         .post("/dossiers/releves/reprise", &map)

@@ -307,7 +307,15 @@ fn the_journal_is_searched_on_record_and_its_export_holds() {
     assert!(ok(browser.get("/journal")).contains("Recherche dans le journal"));
     assert!(ok(browser.get("/journal?du=2026-11-23")).contains("Aucune ligne"));
     ok(browser.get("/journal?objet=%22%27--&compte=x&du=x&avant=x"));
-    let export = browser.post("/journal/export", &[]).expect(StatusCode::OK);
+    let silent = browser.post("/journal/export", &[]);
+    assert_eq!(
+        silent.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "no export without a motive"
+    );
+    let export = browser
+        .post("/journal/export", &[("motif", "control")])
+        .expect(StatusCode::OK);
     assert!(export.text().contains("journal_exported"));
     let file = rig.folder.path().join("journal.jsonl");
     std::fs::write(&file, &export.bytes).expect("written");

@@ -424,6 +424,56 @@ fn the_journal_goes_after_three_years_behind_a_signed_checkpoint() {
     verified(&kit);
 }
 
+#[test]
+fn the_boxes_journals_go_with_the_desks_after_three_years_oldest_first() {
+    let kit = Kit::new();
+    let first = date(2026, 11, 22);
+    let mut desk = kit.open(noon(first));
+    // A clock that was never set, then old lines, a young one, and one that a clock set back dates before it.
+    let times = [
+        "1970-01-01",
+        "2023-01-05",
+        "2023-11-20",
+        "2026-01-01",
+        "2023-02-01",
+        "2026-02-01",
+    ];
+    let put = desk.store.transaction(|tx| {
+        for (seq, day) in (1..).zip(times) {
+            let line = "INSERT INTO trap_line (device, seq, time, kind, body, prev, hash)
+                        VALUES ('00000000000000b1', ?, ?, 'opened', '{}', zeroblob(32), zeroblob(32))";
+            let values = rusqlite::params![seq, format!("{day}T10:00:00Z")];
+            tx.raw()
+                .execute(line, values)
+                .map_err(vigie::vault::store::Error::from)?;
+        }
+        Ok::<_, vigie::vault::store::Error>(())
+    });
+    put.expect("put in");
+    let left = |desk: &Desk| {
+        let left = "SELECT group_concat(seq) FROM (SELECT seq FROM trap_line ORDER BY seq)";
+        desk.store
+            .sql()
+            .query_row(left, [], |row| row.get::<_, String>(0))
+            .expect("lines")
+    };
+    run(&mut desk, noon(first), 1);
+    assert_eq!(left(&desk), "4,5,6");
+    run(&mut desk, noon(date(2029, 6, 1)), 1);
+    assert_eq!(
+        left(&desk),
+        "4,5,6",
+        "by an hour that is not believed, nothing more goes"
+    );
+    let told = "SELECT body FROM journal WHERE kind = 'destroyed'";
+    let told: String = desk
+        .store
+        .sql()
+        .query_row(told, [], |row| row.get(0))
+        .expect("one line");
+    assert!(told.contains("lines:00000000000000b1-3"), "{told}");
+}
+
 trait OpenAgain {
     fn open_again(&self, desk: Desk) -> Desk;
 }

@@ -8,6 +8,7 @@ mod review_kit;
 use std::fs;
 
 use axum::http::StatusCode;
+use desk_kit::Browser;
 use review_kit::{Service, Shot, account, event, look, open};
 use vigie::desk::rights::Role;
 use vigie::frame::{Digest, EventId};
@@ -199,6 +200,51 @@ fn what_is_put_aside_is_destroyed_with_its_key_at_the_next_decision() {
         .expect(StatusCode::SEE_OTHER);
     gone(&service, event(1), "false-trigger");
     assert_eq!(service.state(event(2)), "aside");
+}
+
+#[test]
+fn what_an_authority_holds_is_not_put_aside_and_nothing_is_held_that_already_was() {
+    let service = service();
+    let mut agent = service.agent(1);
+    let mut chef = service.rig.browser(Role::Chef, &account(9));
+    let hold = |id: EventId| {
+        [
+            ("sur", "evenement".to_owned()),
+            ("objet", id.to_string()),
+            ("autorite", "procureur".to_owned()),
+            ("reference", "parquet 26-117".to_owned()),
+            ("motif", "enquête en cours".to_owned()),
+            ("fin", "2027-05-20".to_owned()),
+        ]
+    };
+    let put_on = |chef: &mut Browser, id: EventId| {
+        let fields = hold(id);
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        chef.post("/echeances/gels/nouveau", &fields)
+    };
+    put_on(&mut chef, event(1)).expect(StatusCode::SEE_OTHER);
+    let aside = |agent: &mut Browser, id: EventId| {
+        open(agent, id);
+        let version = service.version(id).to_string();
+        let fields = [("version", version.as_str()), ("raison", "no-offence")];
+        agent.post(&format!("/evenement/{id}/ecarter"), &fields)
+    };
+    let refused = aside(&mut agent, event(1)).expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text().contains("Un gel est en vigueur"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(service.state(event(1)), "seen");
+    aside(&mut agent, event(2)).expect(StatusCode::SEE_OTHER);
+    let page = put_on(&mut chef, event(2)).expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.text().contains("vient d’être écarté"), "{}", page.text());
+    chef.post("/echeances/gels/1/lever", &[])
+        .expect(StatusCode::SEE_OTHER);
+    aside(&mut agent, event(1)).expect(StatusCode::SEE_OTHER);
 }
 
 /// Nothing of the event is left but that it was, and a certificate.

@@ -469,3 +469,155 @@ fn a_stolen_folder_reveals_no_name_no_log_in_no_code_and_no_key() {
     }
     assert!(seen > 50_000, "the database was read");
 }
+
+/// A form's body that comes in pieces and breaks off; before each piece but the first, somebody looks at the disk.
+struct Broken<L> {
+    pieces: std::collections::VecDeque<Vec<u8>>,
+    sent: usize,
+    rested: bool,
+    look: L,
+}
+
+impl<L: FnMut() + Unpin> axum::body::HttpBody for Broken<L> {
+    type Data = axum::body::Bytes;
+    type Error = std::io::Error;
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        // Each piece comes by itself, as over a network: what came is worked on before the next.
+        if !std::mem::replace(&mut self.rested, false) {
+            self.rested = true;
+            context.waker().wake_by_ref();
+            return std::task::Poll::Pending;
+        }
+        if self.sent > 0 {
+            (self.look)();
+        }
+        self.sent += 1;
+        std::task::Poll::Ready(Some(match self.pieces.pop_front() {
+            Some(piece) => Ok(http_body::Frame::data(piece.into())),
+            None => Err(std::io::ErrorKind::ConnectionReset.into()),
+        }))
+    }
+}
+
+#[test]
+fn a_spreadsheet_touches_no_disk_also_when_its_connection_is_cut_off() {
+    const MARK: &[u8] = b"QQ-987-ZZ;Quatrelivres";
+    let town = Town::new();
+    let folder = town.rig.folder.path().to_owned();
+    let lies_there = move || {
+        walk(&folder).iter().any(|path| {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            bytes.windows(MARK.len()).any(|part| part == MARK)
+        })
+    };
+    let mut agent = town.agent.enter(&town.rig);
+    let head = format!(
+        "--BOUND\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{}\r\n--BOUND\r\nContent-Disposition: form-data; \
+         name=\"fichier\"; filename=\"ancien.csv\"\r\n\r\n",
+        agent.csrf()
+    );
+    let rows = MARK.repeat(20_000);
+    let pieces = [head.into_bytes(), rows.clone(), rows.clone(), rows.clone(), rows];
+    let looks = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let (counted, look) = (looks.clone(), lies_there.clone());
+    let body = Broken {
+        pieces: pieces.into(),
+        sent: 0,
+        rested: false,
+        look: move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            assert!(!look(), "a row of the spreadsheet lies on the disk in clear");
+        },
+    };
+    let request = axum::http::Request::builder()
+        .method("POST")
+        .uri("/dossiers/releves/fichier")
+        .header("host", desk_kit::HOST)
+        .header("content-type", "multipart/form-data; boundary=BOUND");
+    let page = agent.send(request, axum::body::Body::new(body));
+    assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", page.text());
+    assert!(looks.load(std::sync::atomic::Ordering::Relaxed) >= 4);
+    assert!(!lies_there());
+}
+
+const SHEET: [(&str, &str); 13] = [
+    ("service", "Service de lutte contre les incivilités"),
+    ("qualite", "Agent de surveillance de la voie publique"),
+    ("numero", "A-17"),
+    ("formation", "2025-12-01"),
+    ("hab_autorite", "Maire"),
+    ("hab_date", "2026-01-05"),
+    ("hab_objet", "Abandon de déchets"),
+    ("serment_tribunal", "tribunal judiciaire d'Exemple"),
+    ("serment_date", "2026-01-20"),
+    ("vis_fondement", "agreement"),
+    ("vis_autorite", "Préfet"),
+    ("vis_reference", "2026-77"),
+    ("vis_date", "2026-02-01"),
+];
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_sheet_valid_again() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let mut chef = town.chef.enter(rig);
+    let path = format!("/agents/{}", town.agent.id);
+    let page = chef.get(&path).text();
+    let version = page
+        .split("name=\"version\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let until = [
+        ("vis_fin", "2026-11-22"),
+        ("version", version.expect("a version")),
+    ];
+    let page = chef.post(&path, &[&SHEET[..], &until].concat());
+    assert_eq!(page.location(), "/agents", "{}", page.text());
+    let mut agent = town.agent.enter(rig);
+    agent.get("/dossiers").expect(StatusCode::OK);
+    // By recovery codes: of a telephone's codes none counts twice, and none from before the last one.
+    let enter = |someone: &desk_kit::people::Someone, nth: usize| {
+        let mut browser = rig.stranger();
+        let page = browser.post("/entree", &someone.fields(&someone.codes[nth]));
+        assert_eq!(page.location(), "/", "{}", page.text());
+        browser
+    };
+    // The next day, of which the desk takes note as it does every ten seconds.
+    rig.set_clock("2026-11-23T08:00:00Z");
+    rig.app.sweep().expect("swept");
+    assert_eq!(
+        enter(&town.agent, 0).get("/dossiers").status,
+        StatusCode::FORBIDDEN
+    );
+    rig.set_clock("2026-11-22T11:30:00Z");
+    assert_eq!(
+        enter(&town.agent, 1).get("/dossiers").status,
+        StatusCode::FORBIDDEN
+    );
+    // Until somebody who may says that the date is right.
+    let confirmed = enter(&town.chef, 0).post("/echeances/horloge", &[]);
+    assert_eq!(confirmed.location(), "/echeances", "{}", confirmed.text());
+    enter(&town.agent, 2).get("/dossiers").expect(StatusCode::OK);
+}
+
+#[test]
+fn a_program_that_stops_writes_down_the_end_of_every_session() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let (_chef, mut agent) = (town.chef.enter(rig), town.agent.enter(rig));
+    rig.app.stop().expect("stopped");
+    let office = rig.app.office.lock().expect("the desk");
+    let ends = "SELECT count(*) FROM journal WHERE kind = 'session_ended' AND body LIKE '%\"stopped\"%'";
+    let ends: u32 = office
+        .desk
+        .store
+        .sql()
+        .query_row(ends, [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(ends, 2);
+    drop(office);
+    assert_eq!(agent.get("/").location(), "/entree");
+}

@@ -209,7 +209,7 @@ fn the_end_of_a_file_takes_reports_and_packages_and_leaves_the_register() {
             .expect("read")
             .is_empty()
     );
-    let left = register::all(store.sql(), &rig.register.0, Some(CASE)).expect("read");
+    let left = register::of_infraction(store.sql(), &rig.register.0, CASE).expect("read");
     assert_eq!(left.len(), 1);
 }
 
@@ -238,4 +238,45 @@ fn nothing_is_asked_for_that_was_not_ticked_and_a_refusal_needs_no_second_person
         (State::Refused, "erreur de destinataire")
     );
     assert!(matches!(found.approved(), Err(Error::State(..))));
+}
+
+#[test]
+fn a_line_of_the_register_goes_three_years_after_its_last_step_once_its_file_is_gone() {
+    let rig = Rig::new();
+    let number = asked(&rig);
+    let mut office = rig.app.office.lock().expect("the desk");
+    let store = office.store();
+    let mut forget = |before: &str| {
+        let before = desk_kit::time(before);
+        store
+            .transaction(|tx| register::forget(tx, before))
+            .expect("looked at")
+    };
+    assert!(forget("2026-11-22T10:59:59Z").is_empty(), "too young");
+    assert_eq!(forget("2026-11-22T11:00:01Z"), [number]);
+    assert!(forget("2026-11-22T11:00:01Z").is_empty());
+}
+
+#[test]
+fn a_line_of_the_register_stays_while_its_file_or_its_package_is_there() {
+    let rig = Rig::new();
+    let number = asked(&rig);
+    let mut office = rig.app.office.lock().expect("the desk");
+    let store = office.store();
+    let evidence = &rig.evidence.cells;
+    store
+        .transaction(|tx| register::approve(tx, by(&rig, CHEF), &number, 1))
+        .expect("approved");
+    store
+        .transaction(|tx| register::made(tx, by(&rig, CHEF), evidence, (&number, 2), (&made(), false)))
+        .expect("made");
+    let late = desk_kit::time("2030-01-01T00:00:00Z");
+    let forget = |store: &mut vigie::vault::Store| {
+        store
+            .transaction(|tx| register::forget(tx, late))
+            .expect("looked at")
+    };
+    assert!(forget(store).is_empty(), "its package is there");
+    store.transaction(|tx| destroy(tx, CASE)).expect("destroyed");
+    assert_eq!(forget(store), [number]);
 }

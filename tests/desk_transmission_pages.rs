@@ -14,7 +14,8 @@ use vigie::desk::infraction::record::{Image, Source, Viewing};
 use vigie::desk::infraction::register::{self, By, Opening, State};
 use vigie::desk::infraction::{CaseNumber, Moment};
 use vigie::desk::law::Act;
-use vigie::desk::rights::Role;
+use vigie::desk::rights::{Act as Right, Role, allowed};
+use vigie::desk::web::{Verb, routes};
 use vigie::frame::Digest;
 use vigie::report::contents::{Contents, Role as FileRole};
 use vigie::verify;
@@ -401,4 +402,326 @@ fn a_pass_phrase_stands_on_one_page_once_and_opens_the_package() {
     );
     let again = chef.post(&format!("{one}/etablir"), &[("version", "3")]);
     assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// A desk at which everything that can be taken away is there: a made package, a certificate, a return file.
+fn full() -> Day {
+    let day = Day::new();
+    day.signed_off();
+    day.asked();
+    let one = "/transmission/2026-T-0001";
+    let mut chef = day.browser(Role::Chef, 9);
+    for (step, version) in [("approuver", "1"), ("etablir", "2")] {
+        chef.post(&format!("{one}/{step}"), &[("version", version)])
+            .expect(StatusCode::SEE_OTHER);
+    }
+    day.service
+        .bring(&[(event(2), vec![Shot::at("2026-11-20T23:00:00")])]);
+    open(&mut chef, event(2));
+    look(&mut chef, event(2), 1);
+    let version = day.service.version(event(2)).to_string();
+    let fields = [("version", version.as_str()), ("raison", "no-offence")];
+    chef.post(&format!("/evenement/{}/ecarter", event(2)), &fields)
+        .expect(StatusCode::SEE_OTHER);
+    day.service.rig.advance(120);
+    day.service.rig.app.sweep().expect("settled");
+    // As if the stick could not be written: the answer is fetched here.
+    let returns = day.service.rig.folder.path().join("returns");
+    std::fs::create_dir_all(&returns).expect("a folder");
+    for entry in std::fs::read_dir(day.service.stick.path()).expect("the stick") {
+        let entry = entry.expect("an entry");
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), returns.join(entry.file_name())).expect("copied");
+        }
+    }
+    day
+}
+
+impl Day {
+    /// A route's path with what there is in each of its places.
+    fn filled(&self, path: &str) -> String {
+        let certificate: String = self.service.sql("SELECT max(number) FROM certificate");
+        let returned = std::fs::read_dir(self.service.rig.folder.path().join("returns")).expect("a folder");
+        let returned = returned.map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        });
+        let filled = match path.starts_with("/transmission/") {
+            true => path.replace("{number}", "2026-T-0001"),
+            false => path.replace("{number}", &self.number.to_string()),
+        };
+        filled
+            .replace("{nth}", if path.contains("/plaque/") { "0" } else { "1" })
+            .replace("{place}", "1")
+            .replace("{id}", &event(1).to_string())
+            .replace("{numero}", &certificate)
+            .replace("{section}", "faits")
+            .replace(
+                "/retour/{name}",
+                &format!("/retour/{}", returned.last().expect("a return file")),
+            )
+    }
+}
+
+#[test]
+fn every_file_that_a_browser_takes_away_leaves_a_line_with_who_what_when_and_why() {
+    let day = full();
+    let mut chef = day.browser(Role::Chef, 9);
+    open(&mut chef, event(1));
+    let mut files = Vec::new();
+    for route in routes().filter(|route| route.method == Verb::Get && allowed(Role::Chef, route.act)) {
+        let before = (
+            day.service.lines("downloaded").len(),
+            day.service.lines("viewed").len(),
+        );
+        let page = chef.get(&day.filled(route.path));
+        let media = page.headers["content-type"].to_str().expect("a type").to_owned();
+        if media.starts_with("text/html") || route.act == Right::Enter {
+            continue;
+        }
+        files.push(route.path);
+        let viewed = day.service.lines("viewed");
+        // Made of pictures of an event whose opening, with its motive, is on record with all of them.
+        if route.path.contains("/apercu/") || route.path.contains("/plaque/") {
+            continue;
+        }
+        if route.path.contains("/image/") {
+            assert_eq!(viewed.len(), before.1 + 1);
+            continue;
+        }
+        let lines = day.service.lines("downloaded");
+        assert_eq!(lines.len(), before.0 + 1, "{}", route.path);
+        let line = lines.last().expect("a line");
+        assert_eq!(line["account"], account(9), "{}", route.path);
+        assert_eq!(
+            line["sha256"],
+            Digest::of(&page.bytes).to_string(),
+            "{}",
+            route.path
+        );
+        let names_a_file = route.path.starts_with("/dossier/") || route.path.starts_with("/transmission/");
+        if names_a_file {
+            assert_eq!(line["motive"], "sending", "{}", route.path);
+            assert_eq!(line["infraction"], day.number.to_string(), "{}", route.path);
+        }
+    }
+    files.sort_unstable();
+    let expected = [
+        "/certificats/{numero}/original",
+        "/dossier/{number}/acte/{nth}",
+        "/dossier/{number}/rapport/brouillon.pdf",
+        "/evenement/{id}/apercu/{place}",
+        "/evenement/{id}/image/{place}",
+        "/evenement/{id}/plaque/{place}/{nth}",
+        "/import/retour/{name}",
+        "/transmission/{number}/bordereau.pdf",
+        "/transmission/{number}/contenu.tsq",
+        "/transmission/{number}/paquet.zip",
+    ];
+    assert_eq!(files, expected);
+    assert_eq!(day.service.lines("report_drafted").len(), 1);
+}
+
+#[test]
+fn no_package_is_taken_away_by_somebody_who_has_not_said_why() {
+    let day = full();
+    let mut silent = day.service.agent(3);
+    for file in ["paquet.zip", "contenu.tsq", "bordereau.pdf"] {
+        let page = silent.get(&format!("/transmission/2026-T-0001/{file}"));
+        assert_eq!(page.location(), format!("/dossier/{}", day.number), "{file}");
+    }
+    assert!(day.service.lines("downloaded").is_empty());
+}
+
+#[test]
+fn a_file_that_is_due_and_locked_leaves_by_no_page() {
+    let day = full();
+    let mut agent = day.browser(Role::Agent, 1);
+    {
+        let mut office = day.service.rig.app.office.lock().expect("the desk");
+        let lock = format!(
+            "INSERT INTO locked (class, id, since) VALUES ('record', '{}', '2026-11-22T11:00:00Z')",
+            day.number
+        );
+        let locked = office.store().transaction(|tx| {
+            tx.raw()
+                .execute(&lock, [])
+                .map_err(vigie::vault::store::Error::from)
+        });
+        locked.expect("locked");
+    }
+    for path in [
+        format!("/dossier/{}/rapport", day.number),
+        format!("/dossier/{}/rapport/brouillon.pdf", day.number),
+        format!("/dossier/{}/acte/1", day.number),
+        format!("/dossier/{}/paquet", day.number),
+        "/transmission/2026-T-0001/paquet.zip".to_owned(),
+        "/transmission/2026-T-0001/bordereau.pdf".to_owned(),
+    ] {
+        let page = agent.get(&path);
+        assert_eq!(
+            page.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{path}: {}",
+            page.text()
+        );
+    }
+}
+
+/// What hands out files without [`vigie::desk::web::Download`] writes its own line, in the transaction of what it does.
+#[test]
+fn no_other_page_hands_out_files() {
+    fn walk(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && std::fs::read_to_string(&path)
+                    .expect("text")
+                    .contains("Ok(Answer::File {")
+            {
+                found.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk/web"),
+        &mut found,
+    );
+    found.sort_unstable();
+    assert_eq!(found, ["download.rs", "images.rs", "journal.rs", "releves.rs"]);
+}
+
+/// Chefs de service who have accounts; the sessions of these tests have none.
+fn chefs(day: &Day, count: u8) {
+    use vigie::desk::accounts::derive::Cost;
+    use vigie::desk::accounts::wrapped::Evidence;
+    use vigie::desk::accounts::{Enrolled, Keyring, New, Person, login_salt, totp};
+    let rig = &day.service.rig;
+    let cost = Cost {
+        memory: 64,
+        passes: 1,
+        lanes: 1,
+    };
+    let keyring = Keyring {
+        register: rig.register.clone(),
+        evidence: Some(Evidence {
+            cells: rig.evidence.cells.clone(),
+            index: rig.evidence.index.clone(),
+        }),
+    };
+    let mut office = rig.app.office.lock().expect("the desk");
+    for nth in 0..count {
+        let secret = totp::Secret::draw().expect("drawn");
+        let enrolled = Enrolled::new("tilleul fleuri du quai", secret, 0, cost).expect("enrolled");
+        let login = format!("chef.{nth}");
+        let digest = login_salt(office.desk.store.sql())
+            .expect("a salt")
+            .digest_of_login(&login);
+        let person = Person {
+            name: format!("Chef {nth}"),
+            login,
+        };
+        let new = New {
+            role: Role::Chef,
+            person: &person,
+            login: digest.expect("derived"),
+            sheet: None,
+        };
+        office
+            .store()
+            .transaction(|tx| enrolled.insert(tx, &keyring, &new, rig.now()))
+            .expect("an account");
+    }
+}
+
+#[test]
+fn the_author_of_an_act_signs_it_off_only_where_no_other_chef_could() {
+    let day = Day::new();
+    let path = format!("/dossier/{}/rapport", day.number);
+    let image = day.images[0].to_string();
+    let choice = [
+        ("version", "0"),
+        ("image", image.as_str()),
+        ("lieu_visionnage", "bureau"),
+    ];
+    let mut author = day.browser(Role::Chef, 1);
+    author.post(&path, &choice).expect(StatusCode::SEE_OTHER);
+    chefs(&day, 2);
+    let refused = author.post(&format!("{path}/valider"), &[("version", "1")]);
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text().contains("un autre chef de service"),
+        "{}",
+        refused.text()
+    );
+    day.browser(Role::Chef, 9)
+        .post(&format!("{path}/valider"), &[("version", "1")])
+        .expect(StatusCode::SEE_OTHER);
+
+    let alone = Day::new();
+    chefs(&alone, 1);
+    let path = format!("/dossier/{}/rapport", alone.number);
+    let image = alone.images[0].to_string();
+    let choice = [
+        ("version", "0"),
+        ("image", image.as_str()),
+        ("lieu_visionnage", "bureau"),
+    ];
+    let mut author = alone.browser(Role::Chef, 1);
+    author.post(&path, &choice).expect(StatusCode::SEE_OTHER);
+    author
+        .post(&format!("{path}/valider"), &[("version", "1")])
+        .expect(StatusCode::SEE_OTHER);
+    show(
+        "acte-seul.pdf",
+        &author.get(&format!("/dossier/{}/acte/1", alone.number)),
+    );
+    assert_eq!(alone.service.lines("report_sealed").len(), 1);
+}
+
+#[test]
+fn copies_of_a_package_whose_file_is_destroyed_stand_among_the_deadlines_until_somebody_says_what_became_of_them()
+ {
+    let day = full();
+    let mut chef = day.browser(Role::Chef, 9);
+    let heading = "Copies à détruire";
+    assert!(!chef.get("/echeances").text().contains(heading));
+    let one = "/transmission/2026-T-0001";
+    let version = day.version_of("2026-T-0001");
+    let fields = [
+        ("version", version.as_str()),
+        ("copies", "clé n° 3 effacée le 22/11/2026"),
+    ];
+    let early = chef.post(&format!("{one}/copies"), &fields);
+    assert_eq!(
+        early.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "its file is there"
+    );
+    {
+        let mut office = day.service.rig.app.office.lock().expect("the desk");
+        let gone = office.store().transaction(|tx| {
+            vigie::desk::transmission::destroy(tx, &day.number.to_string()).expect("destroyed");
+            vigie::desk::infraction::ending::destroy(tx, &day.number, "term", day.service.rig.now())
+        });
+        gone.expect("destroyed");
+    }
+    let page = chef.get("/echeances").expect(StatusCode::OK).text();
+    assert!(
+        page.contains(heading) && page.contains("Paquet 2026-T-0001 du dossier"),
+        "{page}"
+    );
+    let page = chef.get(one).expect(StatusCode::OK).text();
+    assert!(page.contains("/copies") && !page.contains("paquet.zip"), "{page}");
+    chef.post(&format!("{one}/copies"), &fields)
+        .expect(StatusCode::SEE_OTHER);
+    assert!(!chef.get("/echeances").text().contains(heading));
+    assert!(chef.get(one).text().contains("clé n° 3 effacée"));
+    assert_eq!(day.service.lines("package_copies_gone").len(), 1);
 }

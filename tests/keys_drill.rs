@@ -112,6 +112,18 @@ fn a_key_that_does_not_fit_its_public_half_is_a_fault_and_told_why() {
 }
 
 #[test]
+fn a_secret_key_is_tried_without_its_public_half_and_a_damaged_public_one_is_not_passed_over() {
+    let (dir, _) = office();
+    let safe = tempfile::tempdir().expect("a folder");
+    fs::copy(dir.path().join("recovery-2026-Q3.key"), safe.path().join("a.key")).expect("copied");
+    let tried = Drill::of_keys(&[safe.path().to_owned()]).expect("tried").keys;
+    let told: Vec<_> = tried.iter().map(|key| (key.epoch, key.state)).collect();
+    assert_eq!(told, [(quarter("2026-Q3"), State::Ok)]);
+    fs::write(safe.path().join("b.pub"), "vigie public key 1\n").expect("written");
+    assert!(Drill::of_keys(&[safe.path().to_owned()]).is_err());
+}
+
+#[test]
 fn every_event_of_a_store_is_opened_or_named() {
     let kit = Kit::new();
     let store = kit.closed_store();
@@ -149,6 +161,24 @@ fn every_event_of_a_store_is_opened_or_named() {
         .collect();
     assert_eq!(unread.len(), 1);
     assert!(unread[0].why.as_deref().expect("why").contains("damaged"));
+
+    // Keys of others that were tried before and after say less than the one that should open it.
+    let why = |folders: &[&Path]| {
+        let folders: Vec<_> = folders.iter().map(|folder| folder.to_path_buf()).collect();
+        let mut drill = Drill::of_keys(&folders).expect("tried");
+        drill.try_store(&store, |_| None).expect("a store");
+        drill.events[0].why.clone().expect("why")
+    };
+    let (own, nobody) = (kit.folder.path(), tempfile::tempdir().expect("a folder"));
+    for folders in [[own, other.path()], [other.path(), own]] {
+        assert!(why(&folders).contains("damaged"), "{}", why(&folders));
+    }
+    assert!(
+        why(&[other.path()]).starts_with("sealed to service 2026-Q4"),
+        "{}",
+        why(&[other.path()])
+    );
+    assert_eq!(why(&[nobody.path()]), "there is no key to try");
 }
 
 #[test]
@@ -274,6 +304,38 @@ fn a_destruction_that_was_cut_off_is_ended_and_certified_by_a_second_run() {
 }
 
 #[test]
+fn the_keys_are_gone_before_the_certificate_says_so() {
+    let (dir, desk) = office();
+    let paths = ["recovery-2026-Q3.key", "service-2026-Q3.key"].map(|name| dir.path().join(name));
+    let before = paths
+        .each_ref()
+        .map(|path| fs::read_to_string(path).expect("text"));
+    let plan = || Plan::of(dir.path(), quarter("2026-Q3"), in_2026_q4()).expect("a plan");
+    let nowhere = dir.path().join("missing/certificat.txt");
+    plan()
+        .carry_out(&desk, in_2026_q4(), &nowhere)
+        .expect_err("no such folder");
+    for (path, before) in paths.iter().zip(before) {
+        let head = before.rsplit_once("key: ").expect("a key").0;
+        let blanked = format!("{head}key: {}\n", "0".repeat(64));
+        assert_eq!(
+            fs::read_to_string(path).expect("text"),
+            blanked,
+            "what it was is still told"
+        );
+    }
+    let out = dir.path().join("certificat.txt");
+    assert_eq!(
+        plan()
+            .carry_out(&desk, in_2026_q4(), &out)
+            .expect("done")
+            .destroyed
+            .len(),
+        2
+    );
+}
+
+#[test]
 fn nothing_is_destroyed_where_the_certificate_could_not_be_written_or_a_key_not_be_read() {
     let (dir, desk) = office();
     let before = secrets(dir.path());
@@ -293,5 +355,9 @@ fn nothing_is_destroyed_where_the_certificate_could_not_be_written_or_a_key_not_
     // One of which only the public half is there is named, not passed over.
     fs::remove_file(dir.path().join("recovery-2026-Q3.key")).expect("removed");
     let plan = Plan::of(dir.path(), quarter("2026-Q3"), in_2026_q4()).expect("a plan");
-    assert_eq!((plan.secrets.len(), plan.not_there.len()), (1, 1));
+    let lost = Recipient::read(&dir.path().join("recovery-2026-Q3.pub")).expect("a key");
+    assert_eq!(
+        (plan.secrets.len(), plan.not_there),
+        (1, vec![lost.fingerprint()])
+    );
 }

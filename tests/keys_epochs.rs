@@ -148,6 +148,14 @@ fn a_folder_gives_all_its_pairs_and_names_what_it_cannot_use() {
             .contains("2027-Q2")
     );
 
+    // Nor is a secret key under the name of a public one passed over.
+    fs::copy(
+        office.join("service-2027-Q2.key"),
+        folder.join("service-2027-Q2.pub"),
+    )
+    .expect("copied");
+    assert_eq!(read().concerns(in_2026_q4()), [Concern::KeyFileUnusable]);
+
     // A secret key that was copied along is the end of "who steals the box opens nothing".
     let secret = office.join("service-2026-Q4.key");
     fs::copy(&secret, folder.join("service-2026-Q4.key")).expect("copied");

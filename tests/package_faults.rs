@@ -3,12 +3,14 @@
 
 mod report_kit;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use report_kit::{Entries, at_name, desk_key, entries, made, small, zipped};
 use vigie::report::contents::{self, Contents};
 use vigie::report::package::Package;
+use vigie::report::timestamp;
 use vigie::vault::{DeviceKey, signed};
 use vigie::verify::package::{Checked, Remark, What};
 use vigie::verify::{self, Error};
@@ -159,6 +161,22 @@ fn what_is_altered_cut_or_lengthened_is_named() {
         swapped.contains(&format!("{IMAGE}: altéré : il a le contenu de {OTHER}")),
         "{swapped:#?}"
     );
+    // Of the two that is all that is said of their sizes, and what is wrong elsewhere is still said.
+    let with_another = case.changed(|e| {
+        let first = at_name(e, IMAGE).clone();
+        let second = std::mem::replace(at_name(e, OTHER), first);
+        *at_name(e, IMAGE) = second;
+        at_name(e, "rapport.pdf").truncate(12);
+    });
+    let sized: Vec<_> = with_another
+        .iter()
+        .filter(|told| told.contains(": tronqué :") || told.contains("plus long que"))
+        .collect();
+    assert_eq!(
+        sized,
+        ["rapport.pdf: tronqué : 12 octets sur 15"],
+        "{with_another:#?}"
+    );
 }
 
 #[test]
@@ -227,6 +245,32 @@ fn a_changed_missing_or_cut_journal_is_named_by_its_line_even_if_the_desk_signed
     only(
         &added,
         "journal.jsonl: journal modifié : quelque chose suit sa fin",
+    );
+}
+
+#[test]
+fn a_journal_is_of_the_box_that_its_name_tells() {
+    let case = Case::new();
+    let named = |name: &str| {
+        let mut entries = case.entries();
+        let journal = entries.iter_mut().find(|(name, _)| name == "journal.jsonl");
+        journal.expect("one").0 = name.to_owned();
+        let text = String::from_utf8(entries[0].1.clone()).expect("text");
+        let mut contents = Contents::read(&text).expect("sound");
+        let listed = contents
+            .files
+            .iter_mut()
+            .find(|file| file.name == "journal.jsonl");
+        listed.expect("listed").name = name.to_owned();
+        entries[0].1 = signed::sign(&contents, &case.key).expect("signed").into_bytes();
+        told(&case.check(&zipped(&entries)))
+    };
+    let desk = case.key.id();
+    assert_eq!(named(&format!("journal-{desk}.jsonl")), [""; 0]);
+    let other = "journal-0000000000000000.jsonl";
+    only(
+        &named(other),
+        &format!("{other}: journal modifié : il est de l'appareil {desk}"),
     );
 }
 
@@ -361,6 +405,36 @@ fn every_finding_is_told_in_both_languages_and_no_english_word_stands_in_the_fre
     }
     let report = checked.report();
     assert!(!report.ok && report.faults.len() == checked.findings.len());
+}
+
+#[test]
+fn each_reason_to_refuse_an_archive_or_a_stamp_has_its_own_words() {
+    let archives = [
+        "it is cut off or damaged",
+        "it has too many entries",
+        "two entries have one name",
+        "its entries lie over one another",
+        "an entry cannot be read",
+        "something stands before its entries or behind them",
+    ];
+    let stamps = [
+        timestamp::Error::Form,
+        timestamp::Error::Refused(2),
+        timestamp::Error::Hash,
+        timestamp::Error::OtherFile,
+    ];
+    let all = archives
+        .map(What::Archive)
+        .into_iter()
+        .chain(stamps.map(What::Stamp));
+    let told: BTreeSet<String> = all.map(|what| what.french()).collect();
+    assert_eq!(told.len(), 10, "{told:#?}");
+    let again = Remark::EncodedAgain(IMAGE.to_owned());
+    for remark in [&again, &Remark::NoOrder] {
+        assert_ne!(remark.french(), remark.english());
+    }
+    assert!(again.french().starts_with(IMAGE) && again.english().starts_with(IMAGE));
+    assert!(Remark::NoOrder.french().contains("ordre") && Remark::NoOrder.english().contains("order"));
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn person(rect: [f32; 4]) -> Person {
 
 /// A person whose body is a column in the middle of the box, from top to bottom.
 fn outlined(rect: [f32; 4], width: f32, sureness: f32) -> Person {
+    standing(rect, width, sureness, 0.0..=1.0)
+}
+
+/// A person whose body is a column in the middle of the box, between these shares of its height.
+fn standing(rect: [f32; 4], width: f32, sureness: f32, height: std::ops::RangeInclusive<f32>) -> Person {
     let body = Rect::from(rect);
     let side = 1.25 * body.w.max(body.h);
     let [x, y] = body.centre();
@@ -56,7 +61,8 @@ fn outlined(rect: [f32; 4], width: f32, sureness: f32) -> Person {
     let cell = |index: usize| {
         let at = |i: usize| (i as f32 + 0.5) / 64.0 * side;
         let point = [square.x + at(index % 64), square.y + at(index / 64)];
-        let inside = body.contains(point) && (point[0] - x).abs() <= width * body.w / 2.0;
+        let inside =
+            height.contains(&((point[1] - body.y) / body.h)) && (point[0] - x).abs() <= width * body.w / 2.0;
         if inside { sureness } else { 0.0 }
     };
     Person {
@@ -155,6 +161,113 @@ fn an_unsure_outline_hides_the_whole_box() {
 }
 
 #[test]
+fn an_outlined_person_is_hidden_with_a_margin_and_the_head_and_shoulders_whole_and_no_more() {
+    // 64 cells of 9.77 px: the body lies 39 px each way of x = 500, and a 25th of its height is its margin.
+    let plan = of_persons(vec![outlined(BOX, 0.4, 0.9)]);
+    assert!(
+        hides(&plan, [441.0, 433.0, 118.0, 380.0]),
+        "the body and its margin"
+    );
+    assert!(
+        hides(&plan, [380.0, 250.0, 240.0, 174.0]),
+        "35 of 100 of its height below the grown box's top"
+    );
+    let beside = [
+        [400.0, 433.0, 31.0, 350.0],
+        [561.0, 433.0, 30.0, 350.0],
+        [300.0, 250.0, 67.0, 174.0],
+        [625.0, 250.0, 67.0, 174.0],
+        [380.0, 200.0, 240.0, 39.0],
+    ];
+    for shown in beside {
+        assert!(!touches(&plan, shown), "{shown:?}");
+    }
+}
+
+#[test]
+fn the_outline_of_a_tall_person_is_coarser() {
+    let coarse = |height: f32| {
+        let mask = of_persons(vec![outlined([424.0, 88.0, 300.0, height], 0.4, 0.9)])
+            .mask()
+            .clone();
+        mask.coarsened(2, 2) == mask
+    };
+    assert!(coarse(1024.0), "a 32nd of its height is two units");
+    assert!(!coarse(512.0), "a 32nd of its height is one unit");
+}
+
+#[test]
+fn an_outline_is_believed_only_where_it_is_a_whole_body_and_surely_one() {
+    let believed = |person: Person| !touches(&of_persons(vec![person]), [400.0, 600.0, 20.0, 190.0]);
+    let faint = |sure: usize| {
+        let mut person = outlined(BOX, 0.4, 0.9);
+        let body = &mut person.silhouette.as_mut().expect("made").body;
+        let (cells, mut seen) = (body.iter().filter(|cell| **cell > 0.0).count(), 0);
+        for cell in body.iter_mut().filter(|cell| **cell > 0.0) {
+            seen += 1;
+            *cell = if seen * 100 <= cells * sure { 0.9 } else { 0.4 };
+        }
+        person
+    };
+    for (why, person, sure) in [
+        ("a quarter of the box", outlined(BOX, 0.3, 0.9), true),
+        ("a tenth of the box", outlined(BOX, 0.14, 0.9), false),
+        ("faint", outlined(BOX, 0.4, 0.51), true),
+        ("fainter than even odds", outlined(BOX, 0.4, 0.5), false),
+        ("surely body in an eighth of the box", faint(33), true),
+        ("surely body in a twelfth of the box", faint(20), false),
+        ("from near the top", standing(BOX, 0.4, 0.9, 0.17..=1.0), true),
+        ("from a quarter down", standing(BOX, 0.4, 0.9, 0.23..=1.0), false),
+        ("to near the bottom", standing(BOX, 0.4, 0.9, 0.0..=0.75), true),
+        ("to two thirds down", standing(BOX, 0.4, 0.9, 0.0..=0.66), false),
+    ] {
+        assert_eq!(believed(person), sure, "{why}");
+    }
+    let small = |height: f32| {
+        let plan = of_persons(vec![outlined([400.0, 304.0, 96.0, height], 0.4, 0.9)]);
+        !touches(&plan, [400.0, 370.0, 15.0, 20.0])
+    };
+    assert!(small(96.0));
+    assert!(
+        !small(95.0),
+        "a smaller person has no outline worth having, nor one wider than tall"
+    );
+}
+
+#[test]
+fn a_part_of_a_surer_person_is_hidden_with_that_person_alone() {
+    let scored = |person: Person, score: f32| Person {
+        seen: Detection { score, ..person.seen },
+        ..person
+    };
+    let with = |whole: Person, part: [f32; 4], score: f32| {
+        let alone = of_persons(vec![whole.clone()]);
+        let both = of_persons(vec![whole, scored(person(part), score)]);
+        let hidden = hides(&both, Rect::from(part).grown(0.1));
+        (both.mask() == alone.mask(), hidden)
+    };
+    let whole = |width| scored(outlined(BOX, width, 0.9), 0.34);
+    let legs = [410.0, 500.0, 180.0, 300.0];
+    assert_eq!(with(whole(0.4), legs, 0.3), (true, false));
+    assert_eq!(with(whole(0.2), legs, 0.3), (true, false), "half of it is hidden");
+    for (why, whole, part, score) in [
+        ("as sure", whole(0.4), legs, 0.34),
+        ("surer", scored(whole(0.4), 0.2), legs, 0.3),
+        ("sure by itself", scored(whole(0.4), 0.9), legs, 0.35),
+        (
+            "mostly hidden and partly beside",
+            whole(0.4),
+            [530.0, 260.0, 150.0, 160.0],
+            0.3,
+        ),
+        ("mostly beside", whole(0.4), [520.0, 500.0, 200.0, 300.0], 0.3),
+        ("mostly shown", whole(0.2), [401.0, 500.0, 198.0, 300.0], 0.3),
+    ] {
+        assert_eq!(with(whole, part, score), (false, true), "{why}");
+    }
+}
+
+#[test]
 fn a_second_box_around_an_outlined_person_hides_its_head_and_any_other_box_all() {
     let again = [405.0, 290.0, 200.0, 500.0];
     let behind = [480.0, 300.0, 200.0, 500.0];
@@ -200,9 +313,19 @@ fn windows_are_hidden_and_plates_never_with_them() {
             ..Seen::default()
         },
     );
-    assert!(hides(&plan, [200.0, 200.0, 600.0, 150.0]));
+    assert!(
+        hides(&plan, [170.0, 180.0, 660.0, 187.0]),
+        "the upper half and a 20th around"
+    );
     assert!(!touches(&plan, [300.0, 380.0, 100.0, 40.0]));
-    assert!(!touches(&plan, [200.0, 440.0, 600.0, 160.0]));
+    for shown in [
+        [200.0, 417.0, 600.0, 183.0],
+        [100.0, 200.0, 59.0, 200.0],
+        [833.0, 200.0, 60.0, 200.0],
+        [200.0, 100.0, 600.0, 75.0],
+    ] {
+        assert!(!touches(&plan, shown), "{shown:?}");
+    }
     assert!(plan.flags().is_empty());
 }
 
@@ -227,6 +350,14 @@ fn a_person_of_the_next_frame_is_hidden_unless_seen_in_this_one() {
     );
     assert!(!touches(&again, [400.0, 600.0, 20.0, 190.0]));
     assert!(again.flags().is_empty());
+    let apart = with(
+        vec![outlined(BOX, 0.4, 0.9)],
+        vec![seen([480.0, 300.0, 200.0, 500.0])],
+    );
+    assert!(hides(&apart, Rect::from([480.0, 300.0, 200.0, 500.0]).grown(0.1)));
+    assert_eq!(apart.flags(), [Flag::NeighbourCovered]);
+    let within = with(vec![person(BOX)], vec![seen([440.0, 400.0, 50.0, 100.0])]);
+    assert!(within.flags().is_empty(), "it is hidden already");
 }
 
 #[test]
@@ -273,15 +404,19 @@ fn all_but_shows_vehicles_plates_and_waste_zone_minus_persons_and_windows() {
         },
     );
     for shown in [
-        [160.0, 330.0, 480.0, 150.0],
-        [40.0, 900.0, 90.0, 30.0],
+        [144.0, 330.0, 512.0, 160.0],
+        [35.5, 898.5, 99.0, 33.0],
         [1200.0, 650.0, 350.0, 500.0],
     ] {
         assert!(!touches(&plan, shown), "{shown:?}");
     }
     for hidden in [
-        [0.0, 0.0, 1600.0, 100.0],
+        [0.0, 0.0, 1600.0, 143.0],
+        [0.0, 0.0, 143.0, 890.0],
+        [657.0, 0.0, 100.0, 1200.0],
         [160.0, 160.0, 480.0, 160.0],
+        [0.0, 945.0, 700.0, 50.0],
+        [145.0, 880.0, 40.0, 60.0],
         [990.0, 670.0, 120.0, 360.0],
         [0.0, 1000.0, 700.0, 200.0],
         [700.0, 0.0, 90.0, 1200.0],

@@ -371,7 +371,11 @@ fn an_item_whose_chunks_do_not_open_is_refused_though_the_box_vouches_for_it() {
         size: bytes.len() as u64,
         digest: vigie::frame::Digest::of(&bytes),
     };
-    let staged = store.staging().take_in(&bytes[..], facts).expect("staged");
+    let staged = store
+        .staging()
+        .take_in(&bytes[..], facts, |_| ())
+        .expect("staged")
+        .0;
     store
         .transaction(|tx| tx.insert_item(at(2), staged))
         .expect("committed");
@@ -487,7 +491,7 @@ fn a_piece_of_journal_that_does_not_go_on_from_the_known_one_is_a_gap() {
     way.out();
     // Another desk, or one that was set back to before it knew the box.
     fs::remove_dir_all(way.path("desk/store")).expect("removed");
-    refused(&way, Reason::Gap, "a bundle is missing");
+    refused(&way, Reason::Gap, "order the box to resend");
 }
 
 #[test]

@@ -87,22 +87,22 @@ fn what_the_desk_signs_must_fit_this_box_all_the_same() {
     type Change = fn(&mut Return);
     let lies: [(Change, Reason, &str); 7] = [
         (
-            |g| g.answer.bundle = 9,
+            |g| g.answer.as_mut().expect("one").bundle = 9,
             Reason::Fork,
             "a bundle 9 that this box did not write",
         ),
         (
-            |g| g.answer.contents = Digest::of(b""),
+            |g| g.answer.as_mut().expect("one").contents = Digest::of(b""),
             Reason::Fork,
             "that this box did not write",
         ),
         (
-            |g| g.answer.drill = Digest::of(b""),
+            |g| g.answer.as_mut().expect("one").drill = Digest::of(b""),
             Reason::CannotOpen,
             "has not opened the drill",
         ),
         (
-            |g| g.answer.opened_by = Fingerprint::from_bytes([7; 8]),
+            |g| g.answer.as_mut().expect("one").opened_by = Fingerprint::from_bytes([7; 8]),
             Reason::CannotOpen,
             "has not opened the drill",
         ),

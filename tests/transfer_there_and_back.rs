@@ -266,12 +266,33 @@ fn a_bundle_is_verified_without_keys() {
     let device = way.kit.device.public();
     let report = verify::path(&way.bundle(), Some(device), None).expect("a bundle");
     assert!(report.ok, "{report:?}");
+    assert!(
+        !report
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("earlier bundle")),
+        "{report:?}"
+    );
     let kept: vigie::vault::journal::Head = report.head.expect("a head").parse().expect("a head");
     way.take_in_well();
     way.back().expect("taken");
     way.out();
     let report = verify::path(&way.bundle(), Some(device), Some(kept)).expect("a bundle");
     assert!(report.ok, "{report:?}");
+    let other = vigie::vault::journal::Head {
+        hash: vigie::frame::Digest::of(b"elsewhere"),
+        ..kept
+    };
+    let report = verify::path(&way.bundle(), Some(device), Some(other)).expect("a bundle");
+    let told = format!("line {} is not the one that was kept", kept.seq);
+    assert!(report.faults.iter().any(|fault| fault.what == told), "{report:?}");
+    // A line that this bundle's journal no longer has.
+    let early = vigie::vault::journal::Head { seq: 1, ..other };
+    let report = verify::path(&way.bundle(), Some(device), Some(early)).expect("a bundle");
+    assert!(
+        report.ok && report.remarks[0].contains("whether it follows from line 1 cannot be told"),
+        "{report:?}"
+    );
     let item = names(&way.bundle())[0].clone();
     assert_eq!(item, CONTENTS, "everything was answered");
     fs::remove_file(way.bundle().join(DRILL)).expect("removed");

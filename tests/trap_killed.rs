@@ -1,4 +1,5 @@
-//! `kill -9` at any moment of a scan, then a second one: the same events, nothing lost, nothing twice.
+//! `kill -9` at any moment of a scan, or of a `watch --until-idle`, then a second one: the same events, nothing lost,
+//! nothing twice.
 #![cfg(feature = "trap")]
 
 mod common;
@@ -21,6 +22,7 @@ use vigie::verify;
 use vigie::vision::Painted;
 
 const FOLDER: &str = "VIGIE_KILLED_SCAN_FOLDER";
+const UNTIL_IDLE: &str = "VIGIE_KILLED_UNTIL_IDLE";
 /// Eight events of four frames, one of each kind in turn; one frame lies there under two names.
 const EVENTS: u32 = 8;
 const FRAMES_OF_EVENT: u32 = 4;
@@ -72,22 +74,32 @@ fn scans_until_it_is_killed() {
     let mut store = Store::open(&config.store, &device, clock()).expect("a store");
     println!("\nSTEP opened");
     let camera = &config.cameras[0];
-    Service {
+    let mut service = Service {
         config: &config,
         store: &mut store,
         recipients: &recipients,
         detector: &mut Painted::new(),
         clock: &clock,
         stop: &AtomicBool::new(false),
+    };
+    if std::env::var_os(UNTIL_IDLE).is_some() {
+        let ended = service.watch(true, &mut Aloud).expect("a whole round");
+        assert!(ended.absent.is_empty());
+    } else {
+        service
+            .scan(camera, &camera.card, &mut Aloud)
+            .expect("a whole round");
     }
-    .scan(camera, &camera.card, &mut Aloud)
-    .expect("a whole round");
     store.close(clock()).expect("closed");
 }
 
 /// Lets a scan go on until it has said `steps` things, and kills it then; how many it said.
-fn kill_after(steps: usize, folder: &Path) -> usize {
-    let mut scan = Command::new(std::env::current_exe().expect("this test"))
+fn kill_after(steps: usize, until_idle: bool, folder: &Path) -> usize {
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    if until_idle {
+        command.env(UNTIL_IDLE, "1");
+    }
+    let mut scan = command
         .args(["scans_until_it_is_killed", "--exact", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
@@ -172,16 +184,16 @@ fn a_killed_scan_that_is_run_again_ends_as_if_it_had_not_been_killed() {
     let steps = 2 + 2 * (EVENTS * FRAMES_OF_EVENT + 1) as usize;
     let mut state = 20_261_120_u64;
     let mut interrupted = 0;
-    for _ in 0..10 {
+    for rigs in 0..10 {
         let rig = Rig::new();
         put_card(&rig);
         rig.prove_keys();
         // Killed twice, then left in peace.
         let mut looked = 0;
-        for _ in 0..2 {
+        for until_idle in [rigs % 2 == 0, true] {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let after = 1 + (state >> 33) as usize % steps;
-            looked += kill_after(after, rig.folder.path());
+            looked += kill_after(after, until_idle, rig.folder.path());
             let report = verify::store(&rig.store(), Some(rig.device().public())).expect("a store");
             assert!(report.ok, "killed after {after}: {report:#?}");
             interrupted += usize::from(!content(&rig.card()).is_empty());

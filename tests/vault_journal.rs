@@ -429,6 +429,25 @@ fn an_export_is_sound_and_so_is_a_part_of_it_which_says_so() {
 }
 
 #[test]
+fn an_export_of_a_store_that_was_cut_off_has_what_lies_in_its_log_alone() {
+    let kit = Kit::new();
+    let left = vault_kit::cut_off(&kit);
+    let out = kit.folder.path().join("journal.jsonl");
+    let (_, head) = verify::write_export(&left, &out, None).expect("written");
+    let told = verify::store(&left, None).expect("a store").head;
+    assert_eq!(Some(head.to_string()), told);
+    sound(&kit, &out);
+}
+
+#[test]
+fn a_store_knows_when_its_last_line_was_written() {
+    let kit = Kit::new();
+    let mut store = open(&kit, at(0));
+    write(&mut store, at(7), &[entry(1)]);
+    assert_eq!(store.last_time().expect("read"), Some(at(7)));
+}
+
+#[test]
 fn whatever_is_done_to_an_export_is_found() {
     let kit = Kit::new();
     let (out, good) = exported(&kit);
@@ -482,7 +501,11 @@ fn whatever_is_done_to_an_export_is_found() {
     );
     check(
         &|l| l[0] = l[0].replace("\"seq\":4", "\"seq\":3"),
-        "its first line: the chain does not begin",
+        "its first line: the chain does not begin where its checkpoint says",
+    );
+    check(
+        &|l| l[0] = l[0].replace("\"seq\":4", "\"seq\":0"),
+        "its first line: the chain does not begin with this box",
     );
     for end in [10, 0] {
         let text = fs::read(&out).expect("text");

@@ -178,6 +178,31 @@ fn a_key_is_not_taken_for_another() {
     for result in wrong {
         assert!(matches!(result, Err(Error::WrongKey { .. })), "{result:?}");
     }
+    let told = |result: Result<(), Error>| result.expect_err("another key").to_string();
+    for (error, said) in [
+        (
+            told(DeviceKey::read(&service.secret).map(drop)),
+            "the secret key of the service of 2026-Q4, where the box's secret key is needed",
+        ),
+        (
+            told(DevicePublic::read_desk(&device.public).map(drop)),
+            "the public key of the box, where the desk's public key is needed",
+        ),
+    ] {
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_key_that_signs_for_everybody_or_has_two_names_is_none() {
+    // RFC 8032 §5.1: the neutral element, under which anybody's signature is good; and y = 3, written as p + 3.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let mut written_otherwise = [0xff; 32];
+    (written_otherwise[0], written_otherwise[31]) = (0xf0, 0x7f);
+    for bytes in [neutral, written_otherwise] {
+        assert!(DevicePublic::from_bytes(&bytes).is_none());
+    }
 }
 
 #[test]

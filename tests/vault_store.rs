@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use vault_kit::{Kit, at, content, copy, entry, files};
 use vigie::frame::EventId;
 use vigie::vault::keys;
-use vigie::vault::store::{Cause, Error, Store};
+use vigie::vault::store::{Cause, Error, Room, Store};
 use vigie::vault::{ItemId, OfficeKey, seal};
 
 #[test]
@@ -233,9 +233,15 @@ fn items_without_their_database_are_not_taken_for_leftovers() {
     let dir = kit.closed_store();
     for name in ["vault.db", "vault.head"] {
         fs::remove_file(dir.join(name)).expect("removed");
-        let refused = kit.try_open().expect_err("no database");
-        assert!(matches!(refused, Error::NotAStore { .. }), "{refused}");
+        let refused = kit.try_open().expect_err("no database").to_string();
+        assert!(refused.contains("vault.db is missing"), "{refused}");
     }
+    // What was closed says so, though it held nothing.
+    fs::rename(dir.join("items"), kit.folder.path().join("items")).expect("moved");
+    fs::write(dir.join("vault.head"), b"").expect("written");
+    let refused = kit.try_open().expect_err("no database").to_string();
+    assert!(refused.contains("vault.db is missing"), "{refused}");
+    fs::rename(kit.folder.path().join("items"), dir.join("items")).expect("moved");
     assert_eq!(files(&dir.join("items")).len(), 4);
 }
 
@@ -248,6 +254,19 @@ fn a_folder_with_other_things_in_it_is_left_alone() {
     assert!(matches!(kit.try_open(), Err(Error::NotAStore { .. })));
     assert_eq!(kit.dir().metadata().expect("there").permissions(), before);
     assert_eq!(files(&kit.dir()).len(), 1);
+}
+
+#[test]
+fn a_store_whose_making_was_cut_off_is_made_by_the_next_opening() {
+    let kit = Kit::new();
+    fs::create_dir_all(kit.dir().join("items")).expect("a folder");
+    fs::set_permissions(kit.dir(), fs::Permissions::from_mode(0o750)).expect("chmod");
+    for name in ["vault.lock", ".new-abc"] {
+        fs::write(kit.dir().join(name), b"").expect("written");
+    }
+    kit.open().close(at(1)).expect("closed");
+    let mode = kit.dir().metadata().expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "nobody else looks into it");
 }
 
 #[test]
@@ -339,4 +358,17 @@ fn an_erasure_that_a_crash_cut_off_is_ended_at_the_next_opening() {
     let store = kit.open();
     assert_eq!(store.recovery().removed, [format!("items/{item}")]);
     assert!(!path.exists());
+}
+
+#[test]
+fn there_is_room_only_for_as_many_bytes_and_as_many_files() {
+    let room = |bytes, files| Room { bytes, files };
+    for (there, enough) in [
+        (room(10, 5), true),
+        (room(11, 6), true),
+        (room(9, 6), false),
+        (room(11, 4), false),
+    ] {
+        assert_eq!(there.holds(room(10, 5)), enough, "{there:?}");
+    }
 }

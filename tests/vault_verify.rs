@@ -413,9 +413,66 @@ fn the_form_of_a_single_item_is_checked() {
     let path = dir.join(FIRST);
     let report = verify::path(&path, None, None).expect("readable");
     assert!(report.ok);
+    let form_alone = "only the form of an item can be checked without a key or its store";
+    assert_eq!(report.remarks, [form_alone]);
     let good = fs::read(&path).expect("bytes");
+    let elsewhere = kit.folder.path().join("0101010101010101-00009.vgi");
+    fs::write(&elsewhere, &good).expect("written");
+    let report = verify::path(&elsewhere, None, None).expect("readable");
+    let renamed = "by its header this is 0101010101010101-00000.vgi: it was renamed";
+    assert_eq!(
+        (report.ok, report.remarks),
+        (true, vec![renamed.to_owned(), form_alone.to_owned()])
+    );
     for bad in [&good[..good.len() - 1], &[&good[..], b"x"].concat(), b"JPEG", b""] {
         fs::write(&path, bad).expect("written");
         assert!(!verify::path(&path, None, None).expect("readable").ok);
     }
+}
+
+#[test]
+fn whatever_does_not_belong_to_a_store_is_named_also_under_a_name_that_does() {
+    let kit = Kit::new();
+    let dir = kit.closed_store();
+    let faults = || told(&check(&dir));
+    fs::write(dir.join("lease-quai"), b"").expect("written");
+    assert_eq!(faults(), [""; 0], "the marker of a card that is lent");
+    for name in ["notes.txt", "lease-pont"] {
+        fs::write(dir.join(name), b"mine").expect("written");
+        assert_eq!(
+            faults(),
+            [format!("{name}: it does not belong to a store: it was added")]
+        );
+        fs::remove_file(dir.join(name)).expect("removed");
+    }
+    let lock = dir.join("vault.lock");
+    fs::write(&lock, b"mine").expect("written");
+    assert_eq!(
+        faults(),
+        ["vault.lock: it does not belong to a store: it was added"]
+    );
+    fs::remove_file(&lock).expect("removed");
+    for name in [
+        "vault.lock",
+        "vault.db-wal",
+        "vault.db-shm",
+        ".new-abc",
+        "lease-pont",
+        "certificates",
+    ] {
+        let path = dir.join(name);
+        fs::create_dir(&path).expect("a folder");
+        let told = faults();
+        let expected = match name {
+            "certificates" => vec![],
+            name => vec![format!("{name}: it does not belong to a store: it was added")],
+        };
+        assert_eq!(told, expected);
+        fs::remove_dir(&path).expect("removed");
+    }
+    fs::write(dir.join(".new-abc"), b"half").expect("written");
+    assert_eq!(
+        faults(),
+        [".new-abc: it was added: the store was closed in good order"]
+    );
 }

@@ -177,6 +177,19 @@ fn every_claim_of_a_manifest_is_checked() {
         &changed(&|m| m["mask"]["runs"] = json!([[0, 0, 2], [0, 1, 1]])),
         "none of a picture of this size",
     );
+    // 20 columns and 38 rows of units of 16 x 8.
+    for beyond in [[38, 0, 1], [0, 20, 1], [0, 19, 2], [0, 0, 0], [0, 0, u32::MAX]] {
+        finds(
+            &changed(&|m| m["mask"]["runs"] = json!([beyond])),
+            "none of a picture of this size",
+        );
+    }
+    for (last, expected) in [
+        ([0, 19, 1], "in column 19, row 0 is not filled"),
+        ([37, 19, 1], "in column 19, row 37 is not filled"),
+    ] {
+        finds(&changed(&|m| m["mask"]["runs"] = json!([last])), expected);
+    }
     // A smaller mask leaves other coefficients to be hashed, a larger one names what is not filled.
     finds(
         &changed(&|m| m["mask"]["runs"] = json!(runs[1..])),
@@ -224,11 +237,61 @@ fn a_frame_made_to_show_what_was_masked_or_something_else_is_found() {
 }
 
 #[test]
+fn a_fill_that_the_manifest_does_not_tell_of_is_found() {
+    let finds = |jpeg: &[u8], manifest: &Value| {
+        let faults = Pair::of(jpeg, manifest).faults();
+        assert!(faults.iter().any(|f| f.contains("is not filled")), "{faults:?}");
+    };
+    for progressive in [false, true] {
+        let redacted = redacted(progressive, Fill::Mosaic);
+        let mut flat = manifest(&redacted);
+        flat["fill"] = json!("flat");
+        finds(redacted.jpeg(), &flat);
+    }
+    // A grey that is none of a mosaic's five, and the manifest's digest made to fit.
+    let redacted = redacted(false, Fill::Mosaic);
+    let jpeg = redacted.jpeg();
+    let layout = Layout::parse(jpeg).expect("sound");
+    let scan = Scan::of(jpeg, &layout).expect("sound").expect("one scan");
+    let index = Index::build(jpeg, scan).expect("sound");
+    let [row, column, _] = redacted.manifest().mask.runs[0];
+    let mcu = (row * index.scan().grid.columns + column) as usize;
+    let mut fills = vec![None; index.mcus()];
+    fills[mcu] = Some(index.dcs(mcu)[0] + 1);
+    let forged = splice(&Head::of(jpeg, &layout), &index, &fills, &[])
+        .expect("spliced")
+        .jpeg;
+    finds(&forged, &of_file(manifest(&redacted), &forged));
+}
+
+#[test]
+fn a_frame_in_memory_is_held_against_its_manifest_as_one_on_disk_is() {
+    let redacted = redacted(false, Fill::Flat);
+    let json = manifest(&redacted).to_string();
+    assert_eq!(verify::mismatches(redacted.jpeg(), json.as_bytes()), []);
+    assert!(!verify::mismatches(&redacted.jpeg()[..99], json.as_bytes()).is_empty());
+}
+
+#[test]
+fn a_manifest_larger_than_any_is_not_read() {
+    let redacted = redacted(false, Fill::Flat);
+    let pair = Pair::of(redacted.jpeg(), &Value::Null);
+    let file = fs::File::create(&pair.manifest).expect("made");
+    file.set_len(1 << 24).expect("its length");
+    assert_eq!(pair.faults().len(), 1);
+    file.set_len((1 << 24) + 1).expect("its length");
+    let error = verify::frame(&pair.frame, &pair.manifest).expect_err("too large");
+    assert!(error.to_string().contains("more than 16777216 bytes"), "{error}");
+}
+
+#[test]
 fn no_manifest_however_damaged_stops_the_check() {
     let redacted = redacted(false, Fill::Flat);
     for text in ["", "{", "[]", "{\"manifest\":1}", "null"] {
         let pair = Pair::of(redacted.jpeg(), &Value::Null);
         fs::write(&pair.manifest, text).expect("written");
+        let report = verify::frame(&pair.frame, &pair.manifest).expect("there");
+        assert_eq!(report.faults[0].place, pair.manifest.display().to_string());
         let faults = pair.faults();
         assert!(
             faults.iter().any(|f| f.contains("no manifest of a frame")),

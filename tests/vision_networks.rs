@@ -123,6 +123,34 @@ fn the_scout_sees_what_the_reference_sees() {
 }
 
 #[test]
+fn the_scout_needs_no_network_but_its_own() {
+    let Some(all) = networks() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = |file: &Path| {
+        let there = folder.path().join(file);
+        std::fs::create_dir_all(there.parent().expect("a folder")).expect("made");
+        std::fs::copy(models().join(file), there).expect("copied");
+    };
+    copy(Path::new("manifest.toml"));
+    let used = all.manifest().used().into_iter();
+    used.filter(|(job, ..)| job.starts_with("scout/"))
+        .for_each(|(_, file, _)| copy(file));
+    let library = all.library().expect("there");
+    let mut scout = Networks::open(folder.path(), Some(&library), 1).expect("a manifest");
+    let picture = scene();
+    let view = View {
+        picture: &picture,
+        frame: FRAME,
+    };
+    assert!(!scout.scout(view).expect("runs").vehicles.is_empty());
+    let mut picture = Picture::of_pixels(picture, vigie::frame::Orientation::default());
+    assert!(matches!(
+        scout.guard(&mut picture),
+        Err(Error::ModelMissing { .. })
+    ));
+}
+
+#[test]
 fn boxes_are_in_pixels_of_the_frame_however_small_the_picture() {
     let Some(mut networks) = networks() else { return };
     let picture = scene();

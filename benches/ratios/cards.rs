@@ -12,7 +12,7 @@ use vigie::jpeg::Facts;
 use vigie::vision::{Networks, Painted};
 
 use crate::common::{EMPTY, Rig, UNLOADING, bare, picture, with_segment};
-use crate::frames::LARGEST;
+use crate::frames::Frame;
 use crate::networks;
 
 /// Frames on a camera's card before it begins a new folder.
@@ -42,7 +42,7 @@ fn put(rig: &Rig, number: usize, jpeg: &[u8]) {
 
 /// Peak resident memory in MB (10^6 bytes).
 pub struct Peaks {
-    /// `vigie scan` over frames of 24 MP, kept ones and discarded ones.
+    /// `vigie scan` over the frames.
     pub scan: f64,
     /// A process that has built every network and run each once on a small picture.
     pub networks: f64,
@@ -51,14 +51,20 @@ pub struct Peaks {
     pub discarded: u64,
 }
 
-pub fn peaks(repository: &Path, frames: &Path, count: usize) -> Result<Peaks, String> {
+/// Of `count` frames of this kind; every other burst shows a van that is unloaded, if any does.
+pub fn peaks(
+    repository: &Path,
+    frames: &Path,
+    (frame, busy_too): (Frame, bool),
+    count: usize,
+) -> Result<Peaks, String> {
     let rig = Rig::new();
     let [empty, busy] = [false, true].map(|busy| {
-        let file = LARGEST.file(frames, busy).expect("made");
+        let file = frame.file(frames, busy).expect("made");
         fs::read(file).expect("readable")
     });
     for number in 0..count {
-        let is_busy = (number / BURST.0) % 2 == 1;
+        let is_busy = busy_too && (number / BURST.0) % 2 == 1;
         put(&rig, number, if is_busy { &busy } else { &empty });
     }
     // One thread, as everything here: two hold a second frame.

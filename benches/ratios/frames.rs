@@ -48,6 +48,9 @@ pub const MAIN: Frame = frame("20mp-422", [5472, 3648], 88, Sampling::S422);
 /// The frame whose memory the targets speak of.
 pub const LARGEST: Frame = frame("24mp-422", [6000, 4000], 88, Sampling::S422);
 
+/// The frame whose memory on a small board the targets speak of.
+pub const SMALL_BOARD: Frame = frame("12mp-420", [4032, 3024], 90, Sampling::S420);
+
 /// Sizes, samplings and restart intervals that trap cameras write; [`MAIN`] first.
 pub const ALL: [Frame; 10] = [
     MAIN,
@@ -61,11 +64,11 @@ pub const ALL: [Frame; 10] = [
     frame("20mp-grey", [5472, 3648], 88, Sampling::Grey),
     LARGEST,
     frame("24mp-420", [6000, 4000], 88, Sampling::S420),
-    frame("12mp-420", [4032, 3024], 90, Sampling::S420),
+    SMALL_BOARD,
     Frame {
         name: "12mp-420-rst",
         restart_interval: 252,
-        ..frame("", [4032, 3024], 90, Sampling::S420)
+        ..SMALL_BOARD
     },
     frame("5mp-422", [2592, 1944], 85, Sampling::S422),
     frame("5mp-grey", [2592, 1944], 85, Sampling::Grey),

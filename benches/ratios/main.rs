@@ -74,6 +74,7 @@ fn main() {
             bench.discarding(&both);
             bench.keeping(&both);
             bench.memory();
+            bench.small_memory();
         }
         Err(missing) => println!("nothing with networks is measured: {missing}"),
     }
@@ -295,7 +296,7 @@ impl Bench {
     fn memory(&mut self) {
         let count = if self.quick { 10 } else { 20 };
         println!("\nmemory of `vigie scan` over {count} frames of 24 MP, MB (10^6 bytes)");
-        match cards::peaks(self.repository, &self.frames(), count) {
+        match cards::peaks(self.repository, &self.frames(), (frames::LARGEST, true), count) {
             Ok(peaks) => {
                 println!(
                     "  {} kept, {} discarded; networks alone {:.1}",
@@ -310,6 +311,23 @@ impl Bench {
             Err(why) => {
                 self.report.missing("peak_rss_mb_24mp", &why);
                 self.report.missing("peak_rss_beside_models_mb", &why);
+            }
+        }
+    }
+
+    /// What a small board must hold, at 12 MP: the scout alone, and every network.
+    fn small_memory(&mut self) {
+        println!("\nmemory of `vigie scan` over 20 frames of 12 MP, MB (10^6 bytes)");
+        for (figure, busy, at_most) in [
+            ("peak_rss_mb_12mp_discarded", false, 110.0),
+            ("peak_rss_mb_12mp", true, 240.0),
+        ] {
+            match cards::peaks(self.repository, &self.frames(), (frames::SMALL_BOARD, busy), 20) {
+                Ok(peaks) => {
+                    println!("  {} kept, {} discarded", peaks.kept, peaks.discarded);
+                    self.report.figure(figure, peaks.scan, Target::AtMost(at_most));
+                }
+                Err(why) => self.report.missing(figure, &why),
             }
         }
     }

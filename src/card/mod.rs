@@ -64,6 +64,14 @@ impl Card {
         })
     }
 
+    /// Has the system write out what it still owes the card's volume. Every erasure was made durable by itself: what is
+    /// missing then is told, and no error.
+    pub fn sync(&self) {
+        if let Err(errno) = rustix::fs::syncfs(&self.folder) {
+            tracing::warn!(card = %self.root.display(), %errno, "the card's volume is not written out");
+        }
+    }
+
     /// The folder it was opened at.
     pub fn root(&self) -> &Path {
         &self.root

@@ -5,10 +5,10 @@ use std::path::Path;
 use jiff::civil::DateTime;
 
 use super::redact::write_new;
-use super::status::reading;
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line};
 use crate::config::{Camera, Trap};
 use crate::frame::CameraTime;
+use crate::trap::health::reading::database;
 use crate::trap::ledger::Ledger;
 use crate::trap::witness::corrected;
 use crate::vault::attestation::{Answer, Attestation, Question, Reading};
@@ -64,7 +64,7 @@ fn attest(
     question: Question,
     device: &DeviceKey,
 ) -> Result<Attestation, Failure> {
-    let Some(db) = reading(&config.store)? else {
+    let Some(db) = database(&config.store)? else {
         return Err(cannot(&format!("{}: no vault is there", config.store.display())));
     };
     let read = || -> rusqlite::Result<_> {

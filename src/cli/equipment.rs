@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Arguments, Exit, Failure, box_time};
 use crate::config::{self, Camera, Threads};
 use crate::transfer::{self, returning};
+use crate::trap::health::reading::database;
 use crate::trap::{orders, recipients};
 use crate::vault::keys::Ring;
 use crate::vault::{DeviceKey, Store};
@@ -15,11 +16,21 @@ use crate::vision::networks::Networks;
 pub fn config(a: &Arguments) -> Result<config::Trap, Failure> {
     let mut config = config_as_written(a)?;
     // A vault that cannot be read is told of when it is opened.
-    if let Ok(Some(db)) = super::status::reading(&config.store)
+    if let Ok(Some(db)) = database(&config.store)
         && let Ok(Some(last)) = returning::last(&db)
     {
         orders::apply(&mut config, &last.orders).map_err(transfer::Error::from)?;
     }
+    Ok(config)
+}
+
+/// The same, with what the command line says of networks and runtime in place of what is written.
+pub fn config_of_rounds(a: &Arguments) -> Result<config::Trap, Failure> {
+    let mut config = config(a)?;
+    if let Some(models) = &a.models {
+        config.models.clone_from(models);
+    }
+    config.runtime = a.runtime.clone().or(config.runtime);
     Ok(config)
 }
 
@@ -31,21 +42,28 @@ pub fn config_as_written(a: &Arguments) -> Result<config::Trap, Failure> {
 /// Finds the networks, and has them checked and loaded when they are first needed. They have all threads.
 pub fn networks(a: &Arguments, config: Option<&config::Trap>) -> Result<Networks, Failure> {
     let threads = config.map_or_else(Threads::of_this_machine, config::Trap::threads);
-    open_networks(a, config, threads.alone())
+    networks_with(a, config, threads.alone())
 }
 
 /// The same, for rounds over cards, which do other things beside.
 pub fn networks_of_rounds(a: &Arguments, config: &config::Trap) -> Result<Networks, Failure> {
-    open_networks(a, Some(config), config.threads().beside())
+    networks_with(a, Some(config), config.threads().beside())
 }
 
-fn open_networks(a: &Arguments, config: Option<&config::Trap>, threads: usize) -> Result<Networks, Failure> {
+/// The networks' folder: given, configured, or `models` where the program was started.
+pub fn models(a: &Arguments, config: Option<&config::Trap>) -> PathBuf {
     let configured = config.map(|config| config.models.clone());
-    let models = a
-        .models
-        .clone()
-        .or(configured)
-        .unwrap_or_else(|| PathBuf::from("models"));
+    let given = a.models.clone();
+    given.or(configured).unwrap_or_else(|| PathBuf::from("models"))
+}
+
+/// The same, with so many threads to one network.
+pub fn networks_with(
+    a: &Arguments,
+    config: Option<&config::Trap>,
+    threads: usize,
+) -> Result<Networks, Failure> {
+    let models = models(a, config);
     let library = a
         .runtime
         .as_deref()

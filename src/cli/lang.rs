@@ -63,6 +63,14 @@ impl Lang {
             ("open", "Ouvre un événement scellé avec une clé du service"),
             ("status", "Dit comment va le boîtier"),
             (
+                "survey",
+                "Établit le relevé d'un nouveau site, à signer avant toute suppression ; n'efface rien",
+            ),
+            (
+                "bench",
+                "Mesure ce que coûte une image sur cette machine, étape par étape",
+            ),
+            (
                 "attest",
                 "Atteste ce que sont devenus les enregistrements d'une caméra à un moment donné",
             ),

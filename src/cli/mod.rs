@@ -6,6 +6,8 @@
 
 #[cfg(feature = "trap")]
 mod attest;
+#[cfg(feature = "trap")]
+mod bench;
 #[cfg(feature = "desk")]
 mod desk;
 #[cfg(feature = "trap")]
@@ -28,6 +30,8 @@ mod report;
 mod scan;
 #[cfg(feature = "trap")]
 mod status;
+#[cfg(feature = "trap")]
+mod survey;
 #[cfg(feature = "trap")]
 mod transfer;
 #[cfg(feature = "trap")]
@@ -99,6 +103,9 @@ enum Command {
         /// Take everything, close every event, sync and end: for boxes that are powered for seconds.
         #[arg(long)]
         until_idle: bool,
+        /// Where to listen for firmware, where neither the configuration nor the service manager says it.
+        #[arg(long, value_name = "FILE", conflicts_with = "until_idle")]
+        socket: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Wipe a whole memory card: process what can be, overwrite everything, certify it.
@@ -156,8 +163,15 @@ enum Command {
         out: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
-    /// Say how the box is doing.
-    Status,
+    /// Say how the box is doing: as its running service says, or else from the vault.
+    Status {
+        /// One line, and exit code 3 where something wants a hand.
+        #[arg(long)]
+        check: bool,
+        /// Where the service listens, where it is not where it is configured.
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
     #[cfg(feature = "trap")]
     /// Attest what became of a camera's recordings of a given time; without personal data.
     Attest {
@@ -173,6 +187,31 @@ enum Command {
         /// Also write the signed attestation here, and its page beside it (.txt).
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    #[cfg(feature = "trap")]
+    /// Write the report on a new site that is signed before anything is erased there; nothing is.
+    Survey {
+        /// The card's folder.
+        card: PathBuf,
+        /// Which camera's card this is, where the configuration names several.
+        #[arg(long, value_name = "ID")]
+        camera: Option<String>,
+        /// The page to write; it must not exist. By default releve-ID.html.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Frames at most, the first ones of the card.
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        frames: usize,
+    },
+    #[cfg(feature = "trap")]
+    /// Measure what a frame costs on this machine, step by step.
+    Bench {
+        /// About how long it may take.
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(5..=3600))]
+        seconds: u32,
+        /// Where to work, as on the disk that is to be measured; by default where temporary files lie.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     #[cfg(feature = "trap")]
     /// Make, show, try, revoke and destroy keys.
@@ -290,7 +329,7 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         #[cfg(feature = "trap")]
         Command::Scan { card, camera } => scan::run(a, card.as_deref(), camera.as_deref(), lang),
         #[cfg(feature = "trap")]
-        Command::Watch { until_idle } => watch::run(a, *until_idle, lang),
+        Command::Watch { until_idle, socket } => watch::run(a, *until_idle, socket.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Wipe {
             card,
@@ -322,7 +361,7 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
             out,
         } => open::run(a, event, key, store.as_deref(), out.as_deref(), lang),
         #[cfg(feature = "trap")]
-        Command::Status => status::run(a, lang),
+        Command::Status { check, socket } => status::run(a, *check, socket.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Attest {
             camera,
@@ -341,6 +380,15 @@ fn dispatch(arguments: &Arguments, lang: Lang) -> Result<Exit, Failure> {
         }
         #[cfg(all(feature = "trap", feature = "verify"))]
         Command::Journal { command } => journal::run(a, command, lang),
+        #[cfg(feature = "trap")]
+        Command::Survey {
+            card,
+            camera,
+            out,
+            frames,
+        } => survey::run(a, card, camera.as_deref(), out.as_deref(), *frames, lang),
+        #[cfg(feature = "trap")]
+        Command::Bench { seconds, dir } => bench::run(a, *seconds, dir.as_deref(), lang),
         #[cfg(feature = "trap")]
         Command::Keys { command } => keys::run(command, a.json, lang),
         #[cfg(feature = "trap")]
@@ -399,12 +447,16 @@ fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Raised by SIGTERM and SIGINT: the frame in hand is finished, then the program ends cleanly.
+/// Raised by SIGTERM and SIGINT: the frame in hand is finished, then the program ends cleanly. The second one ends it
+/// at once: whatever was cut off is taken up at the next start, as after a power cut.
 #[cfg(feature = "trap")]
 fn stop_on_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+    /// As [`Exit::Failed`].
+    const FAILED: i32 = 1;
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        if let Err(error) = signal_hook::flag::register(signal, stop.clone()) {
+        let second = signal_hook::flag::register_conditional_shutdown(signal, FAILED, stop.clone());
+        if let Err(error) = second.and_then(|_| signal_hook::flag::register(signal, stop.clone())) {
             tracing::warn!(%error, signal, "a stop by this signal will not be clean");
         }
     }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::redact::write_new;
-use super::{Arguments, Exit, Failure, Lang, equipment, json_line, line, status};
+use super::{Arguments, Exit, Failure, Lang, equipment, json_line, line};
 use crate::frame::EventId;
 use crate::transfer::desk;
+use crate::trap::health::reading::database;
 use crate::vault::item::{ItemKind, Stanza};
 use crate::vault::{OfficeKey, seal, store};
 
@@ -52,7 +53,7 @@ pub fn run(
     let out = out.map_or_else(|| PathBuf::from(event.to_string()), Path::to_owned);
     fs::create_dir_all(&out).map_err(|why| Failure::file(&out, &why))?;
     // A box's vault has no such table: there, each item's own header says to whom it is sealed.
-    let db = status::reading(&folder)?;
+    let db = database(&folder)?;
     let wrapped = db.and_then(|db| desk::wrapped(&db, event).ok()?);
     let is_mine = |stanza: &Stanza| stanza.fingerprint == key.recipient().fingerprint();
     let wrapped = wrapped.filter(|stanzas| stanzas.iter().any(is_mine));

@@ -1,9 +1,7 @@
 //! What a scan or watch says while it works: a progress bar on a terminal, one JSON line per file, or one line for
 //! each file that needs a person.
 
-use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,8 +15,8 @@ pub struct Reporter {
     json: bool,
     lang: Lang,
     bar: Option<ProgressBar>,
-    /// For a watch: what was said of each file last, so that only news is told.
-    said: Option<HashMap<PathBuf, (Word, String)>>,
+    /// For a watch: each file is told, not only those that need a person.
+    each: bool,
     left: u64,
     /// Files that lay on the cards.
     listed: u64,
@@ -40,19 +38,19 @@ impl Reporter {
             json,
             lang,
             bar,
-            said: None,
+            each: false,
             left: 0,
             listed: 0,
         }
     }
 
-    /// For pass after pass over the same cards.
+    /// For pass after pass over the same cards; it is told news alone (`trap::attendance`).
     pub fn again_and_again(json: bool, lang: Lang) -> Self {
         Self {
             json,
             lang,
             bar: None,
-            said: Some(HashMap::new()),
+            each: true,
             left: 0,
             listed: 0,
         }
@@ -76,19 +74,6 @@ impl Reporter {
             Exit::Done
         }
     }
-
-    fn is_news(&mut self, outcome: &Outcome) -> bool {
-        let Some(said) = &mut self.said else { return true };
-        let now = (outcome.verdict, outcome.reason.clone());
-        match outcome.verdict {
-            // The file goes, or will: the same name may bear another frame tomorrow.
-            Word::Keep | Word::Discard => {
-                said.remove(&outcome.file);
-                true
-            }
-            Word::Held | Word::Left => said.insert(outcome.file.clone(), now.clone()) != Some(now),
-        }
-    }
 }
 
 impl Listener for Reporter {
@@ -109,12 +94,9 @@ impl Listener for Reporter {
     fn outcome(&mut self, outcome: &Outcome) {
         let concerning = outcome.verdict == Word::Left && outcome.reason != "video";
         self.left += u64::from(concerning);
-        if !self.is_news(outcome) {
-            return;
-        }
         if self.json {
             json_line(outcome);
-        } else if concerning || self.said.is_some() {
+        } else if concerning || self.each {
             let text = format!("{}: {}", outcome.file.display(), spoken(self.lang, outcome));
             match &self.bar {
                 Some(bar) => bar.println(text),
@@ -137,6 +119,10 @@ fn spoken(lang: Lang, outcome: &Outcome) -> String {
 /// A reason of docs/commands.md, in words.
 fn reason(lang: Lang, word: &str) -> &str {
     let (english, french) = match word {
+        "stuck" => (
+            "the program was ended over it; not tried again",
+            "le programme a été interrompu sur ce fichier ; il n'est plus traité",
+        ),
         "vehicle-in-zone" => ("a vehicle in the zone", "un véhicule dans la zone"),
         "unsure" => ("in doubt", "dans le doute"),
         "manual" => ("manual sorting", "tri manuel"),

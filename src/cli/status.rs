@@ -1,369 +1,132 @@
-//! `vigie status`: how the box is doing, read from the vault without disturbing who writes to it.
+//! `vigie status`: how the box is doing, by the word of its running service, or else read from the vault without
+//! disturbing who writes to it.
 
 use std::path::Path;
-use std::time::Duration;
-
-use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
-use serde::Serialize;
 
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, keys, line};
-use crate::config::{self, Mode};
-use crate::frame::{BoxTime, Digest, EventId};
-use crate::transfer::{out, returning};
-use crate::trap::ledger::Ledger;
-use crate::trap::recipients;
-use crate::trap::terms::{self, Terms};
-use crate::trap::wiping;
-use crate::triage::deadlines::{Due, Mark, due};
-use crate::vault::journal::Head;
-use crate::vault::keys::ring;
-use crate::vault::store::{self, HEAD_ROOM, Room};
-use crate::vault::{Epoch, Fingerprint};
+use crate::config;
+use crate::trap::health::{CameraHealth, ClockState, Concern, Health};
+use crate::trap::socket::{self, USUAL, asking};
+use crate::vault::keys::Role;
+use crate::vault::{Epoch, store};
 
-/// Below this, soon no event will fit.
-const LITTLE_ROOM: Room = Room {
-    bytes: 4 * HEAD_ROOM.bytes,
-    files: 4 * HEAD_ROOM.files,
-};
-
-#[derive(Serialize)]
-struct Status {
-    mode: &'static str,
-    trial_ends: Option<jiff::civil::Date>,
-    cameras: Vec<CameraStatus>,
-    events: Vec<Event>,
-    journal_lines: u64,
-    journal_head: Option<String>,
-    wipe_due: Option<jiff::civil::Date>,
-    wipe_overdue: bool,
-    #[serde(skip)]
-    wipe_in_part: bool,
-    free_bytes: Option<u64>,
-    free_files: Option<u64>,
-    keys: Keys,
-    last_bundle: Option<u64>,
-    last_return: Option<u64>,
-    degraded: Vec<Concern>,
-}
-
-/// To whom the box seals.
-#[derive(Serialize, Default)]
-struct Keys {
-    quarters: Vec<Epoch>,
-    sealing_to: Vec<keys::Key>,
-    revoked: Vec<Fingerprint>,
-}
-
-#[derive(Serialize)]
-struct CameraStatus {
-    id: String,
-    site: String,
-    card_there: bool,
-    held: u64,
-    waiting_for_erasure: u64,
-    gone: u64,
-    left: u64,
-}
-
-#[derive(Serialize)]
-struct Event {
-    event: EventId,
-    items: u64,
-    sealed: String,
-}
-
-/// Why the box is not as it should be.
-#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-enum Concern {
-    NoVaultYet,
-    CardAbsent,
-    FilesLeft,
-    TrialOver,
-    RegimeNotInForce,
-    WipeOverdue,
-    WipeInPart,
-    LittleRoom,
-    StoreFull,
-    NoReturnFile,
-    #[serde(untagged)]
-    Keys(ring::Concern),
-}
-
-impl Concern {
-    fn told(self, lang: Lang) -> &'static str {
-        match self {
-            Self::NoVaultYet => lang.pick("no frame was taken yet", "aucune image traitée pour l'instant"),
-            Self::CardAbsent => lang.pick("a card is not there", "une carte est absente"),
-            Self::FilesLeft => lang.pick(
+/// A concern in words.
+fn told(concern: Concern, lang: Lang) -> &'static str {
+    use Concern as C;
+    match concern {
+            C::NoVaultYet => lang.pick("no frame was taken yet", "aucune image traitée pour l'instant"),
+            C::CardAbsent => lang.pick("a card is not there", "une carte est absente"),
+            C::FilesLeft => lang.pick(
                 "files on a card cannot be taken",
                 "des fichiers d'une carte sont inutilisables",
             ),
-            Self::TrialOver => lang.pick(
+            C::TrialOver => lang.pick(
                 "the trial is over: set mode = \"enforce\"",
                 "l'essai est terminé : passez à mode = \"enforce\"",
             ),
-            Self::RegimeNotInForce => lang.pick(
+            C::RegimeNotInForce => lang.pick(
                 "a camera's legal regime is not in force today",
                 "le régime juridique d'une caméra n'est pas en vigueur aujourd'hui",
             ),
-            Self::WipeOverdue => lang.pick(
+            C::WipeOverdue => lang.pick(
                 "the card's wipe is overdue",
                 "le vidage de la carte est en retard",
             ),
-            Self::WipeInPart => lang.pick(
+            C::WipeInPart => lang.pick(
                 "a card could not be wiped whole: destroy it",
                 "une carte n'a pu être vidée entièrement : détruisez-la",
             ),
-            Self::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
-            Self::StoreFull => lang.pick(
+            C::LittleRoom => lang.pick("little room on the disk", "peu de place sur le disque"),
+            C::StoreFull => lang.pick(
                 "the disk is full: frames stay on the card until there is room",
                 "le disque est plein : les images restent sur la carte tant qu'il n'y a pas de place",
             ),
-            Self::NoReturnFile => lang.pick(
+            C::NoReturnFile => lang.pick(
                 "frames are not erased: no return file has shown yet that the service opens what this box sealed (vigie transfer out)",
                 "des images ne sont pas effacées : aucun fichier de retour n'a encore montré que le service ouvre ce que ce boîtier a scellé (vigie transfer out)",
             ),
-            Self::Keys(concern) => keys::told(concern, lang),
+            C::FrameStuck => lang.pick(
+                "the program was ended over a file on a card; it is left alone until the wipe",
+                "le programme a été interrompu sur un fichier d'une carte ; ce fichier reste tel quel jusqu'au vidage",
+            ),
+            C::ClockWrong => lang.pick(
+                "the box's clock is not to be believed: set it",
+                "l'horloge du boîtier n'est pas digne de foi : mettez-la à l'heure",
+            ),
+            C::CameraClockWrong => lang.pick(
+                "a camera's clock is not to be believed: set it",
+                "l'horloge d'une caméra n'est pas digne de foi : mettez-la à l'heure",
+            ),
+            C::NetworksMissing => lang.pick(
+                "the networks or ONNX Runtime are not there: run `make models runtime`, or install the package again",
+                "les réseaux de neurones ou ONNX Runtime sont absents : lancez « make models runtime », ou réinstallez le paquet",
+            ),
+            C::Hot => lang.pick("the board is too hot", "la carte électronique est trop chaude"),
+            C::Keys(concern) => keys::told(concern, lang),
         }
-    }
 }
 
-pub fn run(a: &Arguments, lang: Lang) -> Result<Exit, Failure> {
-    let config = equipment::config(a)?;
-    let status = status(&config, box_time())?;
+pub fn run(a: &Arguments, check: bool, socket: Option<&Path>, lang: Lang) -> Result<Exit, Failure> {
+    let config = equipment::config_of_rounds(a)?;
+    let health = health(&config, socket)?;
     if a.json {
-        json_line(&status);
+        json_line(&health);
     } else {
-        tell(&status, lang);
-    }
-    Ok(Exit::Done)
-}
-
-fn status(config: &config::Trap, now: BoxTime) -> Result<Status, Failure> {
-    let today = now.0.to_zoned(TimeZone::UTC).date();
-    let room = room(&config.store);
-    let mut status = Status {
-        mode: match config.mode {
-            Mode::Trial { .. } => "trial",
-            Mode::Enforce => "enforce",
-        },
-        trial_ends: match config.mode {
-            Mode::Trial { until, .. } => Some(until),
-            Mode::Enforce => None,
-        },
-        cameras: Vec::new(),
-        events: Vec::new(),
-        journal_lines: 0,
-        journal_head: None,
-        wipe_due: None,
-        wipe_overdue: false,
-        wipe_in_part: false,
-        free_bytes: room.map(|room| room.bytes),
-        free_files: room.map(|room| room.files).filter(|files| *files != u64::MAX),
-        keys: Keys::default(),
-        last_bundle: None,
-        last_return: None,
-        degraded: Vec::new(),
-    };
-    let db = reading(&config.store)?;
-    for camera in &config.cameras {
-        let [held, decided, erasing, gone] = match &db {
-            Some(db) => Ledger::of(db, &camera.id).counts().unwrap_or_default(),
-            None => [0; 4],
-        };
-        let left = db
-            .as_ref()
-            .and_then(|db| Ledger::of(db, &camera.id).left_count().ok());
-        status.cameras.push(CameraStatus {
-            id: camera.id.to_string(),
-            site: camera.site.clone(),
-            card_there: camera.card.is_dir(),
-            held,
-            waiting_for_erasure: decided + erasing,
-            gone,
-            left: left.unwrap_or(0),
-        });
-    }
-    if let Some(db) = &db {
-        read_vault(db, config, now, &mut status)?;
-    }
-    let concerns = [
-        (db.is_none(), Concern::NoVaultYet),
-        (status.cameras.iter().any(|c| !c.card_there), Concern::CardAbsent),
-        (status.cameras.iter().any(|c| c.left > 0), Concern::FilesLeft),
-        (config.mode.trial_is_over(today), Concern::TrialOver),
-        (
-            config.cameras.iter().any(|c| !c.regime.covers(today)),
-            Concern::RegimeNotInForce,
-        ),
-        (status.wipe_overdue, Concern::WipeOverdue),
-        (status.wipe_in_part, Concern::WipeInPart),
-        (
-            room.is_some_and(|room| room.holds(HEAD_ROOM) && !room.holds(LITTLE_ROOM)),
-            Concern::LittleRoom,
-        ),
-        (
-            room.is_some_and(|room| !room.holds(HEAD_ROOM)),
-            Concern::StoreFull,
-        ),
-    ];
-    status.degraded.extend(
-        concerns
-            .into_iter()
-            .filter(|(so, _)| *so)
-            .map(|(_, concern)| concern),
-    );
-    read_keys(config, db.as_ref(), now, &mut status);
-    Ok(status)
-}
-
-/// Keys that cannot be read are told like any other trouble: everything else is still worth knowing.
-fn read_keys(config: &config::Trap, db: Option<&Connection>, now: BoxTime, status: &mut Status) {
-    let ring = match recipients::read(config) {
-        Ok(ring) => ring,
-        Err(trouble) => {
-            tracing::warn!(%trouble, "no key to seal to");
-            status.degraded.push(Concern::Keys(ring::Concern::NoRecipient));
-            return;
+        line(&in_one_line(&health, lang));
+        if !check {
+            tell(&health, lang);
         }
-    };
-    for trouble in ring.oddities() {
-        tracing::warn!(%trouble, "a file among the recipients has no effect");
     }
-    let sealing = db.and_then(|db| terms::sealing_time(db, now).ok()).unwrap_or(now);
-    let sealing_to = ring.choose(sealing).recipients;
-    let proven = |db: &Connection| -> rusqlite::Result<bool> {
-        let mut proven = returning::proven(db, &sealing_to)?;
-        for camera in &config.cameras {
-            for event in Ledger::of(db, &camera.id).waiting_events()? {
-                proven &= returning::event_proven(db, &config.store, event)?;
-            }
-        }
-        Ok(proven)
-    };
-    if config.mode == Mode::Enforce && !db.is_some_and(|db| proven(db).unwrap_or(false)) {
-        status.degraded.push(Concern::NoReturnFile);
-    }
-    status.keys = Keys {
-        quarters: ring.quarters().into_iter().collect(),
-        sealing_to: sealing_to.iter().map(keys::Key::of).collect(),
-        revoked: ring.revoked().collect(),
-    };
-    status
-        .degraded
-        .extend(ring.concerns(now).into_iter().map(Concern::Keys));
+    Ok(match check && !health.degraded.is_empty() {
+        true => Exit::InPart,
+        false => Exit::Done,
+    })
 }
 
-/// The vault's database, for reading only; `None` where there is none yet.
-pub(super) fn reading(store: &Path) -> Result<Option<Connection>, Failure> {
-    let path = store.join(store::DATABASE);
-    if !path.exists() {
-        return Ok(None);
+/// As the running service says; else as the vault does.
+fn health(config: &config::Trap, socket: Option<&Path>) -> Result<Health, store::Error> {
+    let place = socket::place(socket, config).unwrap_or_else(|| USUAL.into());
+    match asking::health(&place, &config.store) {
+        Some(health) => Ok(health),
+        None => Health::read(config, box_time(), None),
     }
-    // Without a write-ahead log nobody writes, and SQLite must be told so, or it would make one to read.
-    let quiet = !store.join(format!("{}-wal", store::DATABASE)).exists();
-    let uri = format!(
-        "file:{}?mode=ro{}",
-        escaped(&path),
-        if quiet { "&immutable=1" } else { "" }
+}
+
+/// Whether something wants a hand, and what.
+fn in_one_line(health: &Health, lang: Lang) -> String {
+    let waiting: u64 = health
+        .cameras
+        .iter()
+        .map(|c| c.held + c.backlog.unwrap_or(0))
+        .sum();
+    let waiting = lang.count(
+        waiting,
+        ["frame waits", "frames wait"],
+        ["image en attente", "images en attente"],
     );
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags)
-        .map(Some)
-        .map_err(|e| store::Error::from(e).into())
-}
-
-/// What SQLite's URIs give a meaning to (sqlite.org/uri.html §3.1).
-fn escaped(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
-}
-
-fn read_vault(
-    db: &Connection,
-    config: &config::Trap,
-    now: BoxTime,
-    status: &mut Status,
-) -> Result<(), Failure> {
-    let events = || -> rusqlite::Result<Vec<Event>> {
-        let mut query = db.prepare(
-            "SELECT item.event, COUNT(*), MIN(journal.time) FROM item JOIN journal ON journal.seq = item.line
-             GROUP BY item.event ORDER BY MIN(item.line)",
-        )?;
-        let rows = query.query_map([], |row| {
-            let event: String = row.get(0)?;
-            let event = event.parse().map_err(|e: crate::frame::Error| {
-                rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into())
-            })?;
-            Ok(Event {
-                event,
-                items: row.get(1)?,
-                sealed: row.get(2)?,
-            })
-        })?;
-        rows.collect()
-    };
-    status.events = events().map_err(store::Error::from)?;
-    let (lines, first): (u64, Option<String>) = db
-        .query_row("SELECT COUNT(*), MIN(time) FROM journal", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .map_err(store::Error::from)?;
-    status.journal_lines = lines;
-    status.last_bundle = out::last_number(db).map_err(store::Error::from)?;
-    status.last_return = returning::last(db)?.map(|last| last.number);
-    status.journal_head = db
-        .query_row("SELECT seq, hash FROM head", [], |row| {
-            Ok(Head {
-                seq: row.get(0)?,
-                hash: Digest::from_bytes(row.get(1)?),
-            })
-        })
-        .optional()
-        .map_err(store::Error::from)?
-        .map(|head| head.to_string());
-    let first = first.and_then(|time| time.parse().ok()).map(BoxTime);
-    for camera in &config.cameras {
-        read_wipe(db, config, camera, first, now, status);
+    let last = health.cameras.iter().filter_map(|c| c.last_frame).max();
+    let last = last.map_or_else(
+        || lang.pick("none", "aucune").to_owned(),
+        |last| last.0.to_string(),
+    );
+    let colon = lang.pick(":", " :");
+    let text = format!(
+        "{waiting} ; {}{colon} {last}",
+        lang.pick("last one taken", "dernière traitée")
+    );
+    let text = lang.pick(text.replace(" ;", ";"), text.clone());
+    if health.degraded.is_empty() {
+        return format!("{}{colon} {text}", lang.pick("well", "tout va bien"));
     }
-    Ok(())
+    let concerns: Vec<_> = health.degraded.iter().map(|c| told(*c, lang)).collect();
+    format!(
+        "{}{colon} {}. {text}",
+        lang.pick("WANTS A HAND", "À VOIR"),
+        concerns.join(lang.pick("; ", " ; "))
+    )
 }
 
-/// When a camera's card must be wiped: counted from its last wipe or first use, and in a vault that knows neither yet
-/// from its `first` line.
-fn read_wipe(
-    db: &Connection,
-    config: &config::Trap,
-    camera: &config::Camera,
-    first: Option<BoxTime>,
-    now: BoxTime,
-    status: &mut Status,
-) {
-    // A vault of an earlier version has no such tables.
-    let term = Terms::of(db, &camera.id).wipe().ok().flatten();
-    let mark = terms::mark(db, now)
-        .unwrap_or_else(|_| Mark::new(now))
-        .look(now, Duration::ZERO);
-    status.wipe_in_part |= term.as_ref().is_some_and(|term| !term.whole);
-    let Some(since) = term.map(|term| term.since).or(first) else {
-        return;
-    };
-    let period: Duration = config.wipe_period.into();
-    status.wipe_overdue |= due(since, mark, period) == Due::Now;
-    let day = wiping::later(since, period).0.to_zoned(TimeZone::UTC).date();
-    status.wipe_due = Some(status.wipe_due.map_or(day, |before| before.min(day)));
-}
-
-fn room(store: &Path) -> Option<Room> {
-    let there = store.ancestors().find(|folder| folder.exists())?;
-    Room::of(there).ok()
-}
-
-fn tell(status: &Status, lang: Lang) {
+fn tell(status: &Health, lang: Lang) {
     let colon = lang.pick(":", " :");
     match status.trial_ends {
         Some(until) => line(&lang.pick(
@@ -373,30 +136,7 @@ fn tell(status: &Status, lang: Lang) {
         None => line(lang.pick("mode: enforce", "mode : effacement en vigueur")),
     }
     for camera in &status.cameras {
-        let card = match camera.card_there {
-            true => lang.pick("card there", "carte présente"),
-            false => lang.pick("no card", "pas de carte"),
-        };
-        line(&format!("{} ({}){colon} {card}", camera.id, camera.site));
-        let row = |english, french, value: u64| {
-            line(&format!("  {:<34}{value}", lang.pick(english, french)));
-        };
-        row("taken and gone", "traitées et effacées", camera.gone);
-        row(
-            "waiting for their event",
-            "en attente de leur événement",
-            camera.held,
-        );
-        row(
-            "decided, still on the card",
-            "décidées, encore sur la carte",
-            camera.waiting_for_erasure,
-        );
-        row(
-            "files that cannot be taken",
-            "fichiers inutilisables",
-            camera.left,
-        );
+        tell_camera(camera, lang);
     }
     let events = lang.count(
         status.events.len() as u64,
@@ -432,7 +172,12 @@ fn tell(status: &Status, lang: Lang) {
         }
     ));
     for key in &status.keys.sealing_to {
-        line(&format!("  {}", key.told(lang)));
+        line(&format!(
+            "  {} {}  {}",
+            kind(key.kind, lang),
+            key.epoch,
+            key.fingerprint
+        ));
     }
     if let Some(due) = status.wipe_due {
         line(&format!(
@@ -440,7 +185,97 @@ fn tell(status: &Status, lang: Lang) {
             lang.pick("next wipe of the card by", "prochain vidage de la carte avant le")
         ));
     }
+    tell_box(status, lang);
     for concern in &status.degraded {
-        line(&format!("! {}", concern.told(lang)));
+        line(&format!("! {}", told(*concern, lang)));
     }
+}
+
+fn kind(role: Role, lang: Lang) -> &'static str {
+    match role {
+        Role::Service => "service",
+        Role::Recovery => lang.pick("recovery", "secours"),
+    }
+}
+
+fn tell_camera(camera: &CameraHealth, lang: Lang) {
+    let colon = lang.pick(":", " :");
+    let card = match camera.card_there {
+        true => lang.pick("card there", "carte présente"),
+        false => lang.pick("no card", "pas de carte"),
+    };
+    line(&format!("{} ({}){colon} {card}", camera.id, camera.site));
+    let row = |english, french, value: u64| {
+        line(&format!("  {:<34}{value}", lang.pick(english, french)));
+    };
+    row("taken and gone", "traitées et effacées", camera.gone);
+    row(
+        "waiting for their event",
+        "en attente de leur événement",
+        camera.held,
+    );
+    row(
+        "decided, still on the card",
+        "décidées, encore sur la carte",
+        camera.waiting_for_erasure,
+    );
+    row(
+        "files that cannot be taken",
+        "fichiers inutilisables",
+        camera.left,
+    );
+    if camera.set_aside > 0 {
+        row("of these, not tried again", "dont abandonnés", camera.set_aside);
+    }
+    if let Some(backlog) = camera.backlog {
+        row("not got to yet", "pas encore examinés", backlog);
+    }
+    let clock = &camera.clock;
+    if let Some(ahead) = clock.ahead_seconds {
+        let text = lang.pick(
+            "clock, ahead of the box by (s)",
+            "horloge, avance sur le boîtier (s)",
+        );
+        line(&format!("  {text:<34}{ahead}"));
+    }
+}
+
+/// The board, its clock, its networks, its service.
+fn tell_box(status: &Health, lang: Lang) {
+    let colon = lang.pick(":", " :");
+    let clock = match status.clock.state {
+        ClockState::InStep => lang.pick("in step", "juste à notre connaissance"),
+        ClockState::Behind => lang.pick("behind what was written", "en retard sur le journal"),
+        ClockState::Ahead => lang.pick("leapt ahead", "en avance soudaine"),
+        ClockState::Unset => lang.pick("never set", "jamais mise à l'heure"),
+    };
+    line(&format!(
+        "{}{colon} {clock}",
+        lang.pick("the box's clock", "horloge du boîtier")
+    ));
+    if let Some(runtime) = &status.runtime {
+        let networks = status.networks.len() as u64;
+        let networks = lang.count(networks, ["network", "networks"], ["réseau", "réseaux"]);
+        line(&format!("ONNX Runtime {}, {networks}", runtime.version));
+    }
+    if let Some(degrees) = status.temperature {
+        let degrees = format!("{degrees:.1} °C");
+        let degrees = lang.pick(degrees.clone(), degrees.replace('.', ","));
+        line(&format!(
+            "{}{colon} {degrees}",
+            lang.pick("temperature", "température")
+        ));
+    }
+    let Some(service) = &status.service else { return };
+    let doing = match (service.at_work, service.resting) {
+        (true, _) => lang.pick("at work", "au travail"),
+        (false, true) => lang.pick(
+            "at rest, the power may go",
+            "au repos, l'alimentation peut être coupée",
+        ),
+        (false, false) => lang.pick("waiting", "en attente"),
+    };
+    let restarts = service.restarts.unwrap_or(0);
+    let restarts = lang.count(restarts, ["restart", "restarts"], ["redémarrage", "redémarrages"]);
+    line(&format!("service{colon} {doing}, {restarts}"));
 }

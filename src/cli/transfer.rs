@@ -11,7 +11,7 @@ use crate::transfer::returning::{self, Taken};
 use crate::transfer::taking_in::{self, Outcome};
 use crate::transfer::{Desk, Error, Folder, Refusal, out};
 use crate::trap::{orders, terms};
-use crate::vault::{DeviceKey, DevicePublic, Store};
+use crate::vault::{DeviceId, DeviceKey, DevicePublic, Store};
 
 #[derive(Debug, Subcommand)]
 pub enum TransferCommand {
@@ -28,10 +28,21 @@ pub enum TransferCommand {
         #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
         desk: PathBuf,
     },
+    /// At a desk that was restored from a backup: order a box to tell its journal anew, and write the order onto a stick.
+    Resend {
+        /// The box's id, as its bundles bear it.
+        device: String,
+        /// The stick's folder.
+        dir: PathBuf,
+        /// The desk's folder.
+        #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
+        desk: PathBuf,
+    },
 }
 
 pub fn run(a: &Arguments, command: &TransferCommand, lang: Lang) -> Result<Exit, Failure> {
     match command {
+        TransferCommand::Resend { device, dir, desk } => order_resend(a, device, dir, desk, lang),
         TransferCommand::Out { dir } => write_out(a, dir, lang),
         TransferCommand::In { dir, desk } => take_in(a, dir, desk, lang),
     }
@@ -210,7 +221,9 @@ fn reason(word: &'static str, lang: Lang) -> &'static str {
         "other-device" => "c'est celui d'un autre boîtier",
         "replay" => "plus ancien que ce qui a déjà été reçu",
         "fork" => "le journal n'est pas celui qui est connu ici",
-        "gap" => "il manque un lot entre celui-ci et le dernier reçu",
+        "gap" => {
+            "un poste qui en savait davantage a déjà répondu au boîtier : s'il a été restauré, « vigie transfer resend » à ce poste"
+        }
         "cannot-open" => "aucune clé détenue ici ne l'ouvre",
         _ => "un ordre du service ne peut être exécuté",
     };
@@ -220,7 +233,9 @@ fn reason(word: &'static str, lang: Lang) -> &'static str {
         "other-device" => "it is another box's",
         "replay" => "it is older than what was taken already",
         "fork" => "its journal is not the one that is known here",
-        "gap" => "a bundle between this one and the last is missing",
+        "gap" => {
+            "the box was answered by a desk that knew more: if it was restored, `vigie transfer resend` at this desk"
+        }
         "cannot-open" => "no key held here opens it",
         _ => "an order of the service cannot be carried out",
     };
@@ -246,6 +261,10 @@ fn take_in(a: &Arguments, dir: &Path, desk: &Path, lang: Lang) -> Result<Exit, F
         return Err(no_bundle(dir));
     }
     let mut desk = Desk::open(desk, box_time())?;
+    if let Some(refused) = super::keys::keyring_alone(&desk)? {
+        desk.store.close(box_time())?;
+        return Err(refused);
+    }
     let mut exit = Exit::Done;
     let mut failed = None;
     for name in bundles {
@@ -295,6 +314,42 @@ fn take_in(a: &Arguments, dir: &Path, desk: &Path, lang: Lang) -> Result<Exit, F
         Some(error) => Err(error.into()),
         None => Ok(exit),
     }
+}
+
+fn order_resend(a: &Arguments, device: &str, dir: &Path, desk: &Path, lang: Lang) -> Result<Exit, Failure> {
+    let Ok(fingerprint) = device.parse() else {
+        return Err(Failure::wrong_use(
+            device,
+            [
+                "this is no box's id",
+                "name the 16 digits that stand in its bundles' names",
+            ],
+            [
+                "ce n'est pas l'identifiant d'un boîtier",
+                "indiquez les 16 chiffres qui figurent dans le nom de ses lots",
+            ],
+        ));
+    };
+    let mut desk = Desk::open(desk, box_time())?;
+    let written = returning::order_resend(&mut desk, DeviceId(fingerprint), None, dir, box_time());
+    desk.store.close(box_time())?;
+    let written = written?;
+    #[derive(Serialize)]
+    struct Ordered {
+        device: DeviceId,
+        order: String,
+    }
+    let order = written.to_string();
+    let device = written.device;
+    if a.json {
+        json_line(&Ordered { device, order });
+    } else {
+        line(&lang.pick(
+            format!("{order}: carry it to the box; `vigie transfer out` there writes a bundle that goes on from what this desk has"),
+            format!("{order} : à porter au boîtier ; « vigie transfer out » y écrira un lot qui reprend là où ce poste en est"),
+        ));
+    }
+    Ok(Exit::Done)
 }
 
 fn tell_in(told: &TakenIn, lang: Lang) {

@@ -325,6 +325,18 @@ impl From<trap::Error> for Failure {
                     "relancez la commande et signalez-le",
                 ],
             ),
+            trap::Error::Stopped => Self::new(
+                Exit::InPart,
+                error,
+                [
+                    "told to stop before this card was reached",
+                    "run the command again: everything is still there",
+                ],
+                [
+                    "arrêté avant d'avoir traité cette carte",
+                    "relancez la commande : tout est encore là",
+                ],
+            ),
             trap::Error::Vanished(_) | trap::Error::Changed(_) => Self::new(
                 Exit::Failed,
                 error,
@@ -374,6 +386,48 @@ impl From<card::wipe::Error> for Failure {
                 [
                     "le système ne fournit pas de nombres aléatoires",
                     "redémarrez la machine",
+                ],
+            ),
+        };
+        Self::new(exit, error, english, french)
+    }
+}
+
+impl From<trap::socket::Error> for Failure {
+    fn from(error: trap::socket::Error) -> Self {
+        use trap::socket::Error as E;
+        let (exit, english, french) = match &error {
+            E::InUse(_) | E::NotOurs(_) => (
+                Exit::Failed,
+                [
+                    "the socket for firmware cannot be made: its place is taken",
+                    "stop the program that listens there, or set `socket` to another path",
+                ],
+                [
+                    "l'interface de commande ne peut être ouverte : sa place est prise",
+                    "arrêtez le programme qui l'occupe, ou réglez « socket » sur un autre chemin",
+                ],
+            ),
+            E::NoGroup(_) => (
+                Exit::WrongUse,
+                [
+                    "the group that may speak to the service is not there",
+                    "make it (groupadd), or mend `socket_group`",
+                ],
+                [
+                    "le groupe autorisé à s'adresser au service n'existe pas",
+                    "créez-le (groupadd), ou corrigez « socket_group »",
+                ],
+            ),
+            E::Io { .. } => (
+                Exit::Failed,
+                [
+                    "the socket for firmware cannot be made",
+                    "its folder must be there and be the service's, its user a member of `socket_group`, and its path short",
+                ],
+                [
+                    "l'interface de commande ne peut être ouverte",
+                    "son dossier doit exister et appartenir au service, dont l'utilisateur est membre de « socket_group » ; le chemin doit être court",
                 ],
             ),
         };

@@ -8,28 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line, scan, stop_on_signals};
-use crate::card::wipe::{self, Phase, Progress};
+use crate::card::wipe::{Phase, Progress};
 use crate::frame::CameraId;
 use crate::trap::service::Service;
 use crate::trap::terms;
-use crate::trap::wiping::{self, Wiped};
+use crate::trap::wiping::{self, Plan, Wiped};
 use crate::vault::certificate::Reason;
-
-/// What a wipe would do.
-#[derive(Serialize)]
-struct Plan<'a> {
-    card: &'a Path,
-    camera: &'a CameraId,
-    file_system: &'a str,
-    serial: Option<&'a str>,
-    card_bytes: u64,
-    free_bytes: u64,
-    frames: u64,
-    videos: u64,
-    others: u64,
-    links: u64,
-    bytes: u64,
-}
 
 /// What a wipe did.
 #[derive(Serialize)]
@@ -53,21 +37,7 @@ struct Done<'a> {
 pub fn plan(a: &Arguments, card: &Path, camera: Option<&str>, lang: Lang) -> Result<Exit, Failure> {
     let config = equipment::config(a)?;
     let camera = scan::which(&config, card, camera)?;
-    let (open, volume) = wiping::open(&config, card)?;
-    let files = wipe::plan(&open).map_err(crate::trap::Error::from)?;
-    let plan = Plan {
-        card,
-        camera: &camera.id,
-        file_system: &volume.file_system,
-        serial: volume.serial.as_deref(),
-        card_bytes: volume.bytes,
-        free_bytes: volume.free,
-        frames: files.frames,
-        videos: files.videos,
-        others: files.others,
-        links: files.links,
-        bytes: files.bytes,
-    };
+    let plan = wiping::plan(&config, camera, card)?;
     if a.json {
         json_line(&plan);
     } else {
@@ -76,7 +46,7 @@ pub fn plan(a: &Arguments, card: &Path, camera: Option<&str>, lang: Lang) -> Res
     Ok(Exit::Done)
 }
 
-fn tell_plan(plan: &Plan<'_>, lang: Lang) {
+fn tell_plan(plan: &Plan, lang: Lang) {
     let colon = lang.pick(":", " :");
     line(&format!(
         "{}{colon} {}, {}",

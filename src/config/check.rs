@@ -123,6 +123,12 @@ impl Check<'_> {
             threads: self
                 .count("threads", raw.threads, (64, "64"))?
                 .map(NonZeroUsize::from),
+            socket: raw.socket.as_ref().map(|p| self.path("socket", p)).transpose()?,
+            socket_group: raw
+                .socket_group
+                .as_ref()
+                .map(|g| self.line("socket_group", g))
+                .transpose()?,
             cameras: self.cameras(raw.camera)?,
         })
     }

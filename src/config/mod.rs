@@ -121,6 +121,10 @@ pub struct Trap {
     pub video: Video,
     /// Threads that work at once: 1 to 64; by default, as many as the machine has cores.
     pub threads: Option<NonZeroUsize>,
+    /// Where the service listens for firmware.
+    pub socket: Option<PathBuf>,
+    /// The group of those who may speak to it there.
+    pub socket_group: Option<String>,
     /// The cameras of this box, at least one, each with its own id and card.
     pub cameras: Vec<Camera>,
 }

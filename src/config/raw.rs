@@ -27,6 +27,8 @@ pub(super) struct Trap {
     pub attempts: Option<Spanned<i64>>,
     pub video: Option<Video>,
     pub threads: Option<Spanned<i64>>,
+    pub socket: Option<Spanned<String>>,
+    pub socket_group: Option<Spanned<String>>,
     pub triage: Triage,
     pub mask: Option<Mask>,
     pub camera: Spanned<Vec<Spanned<Camera>>>,

@@ -14,7 +14,10 @@ use serde::Deserialize;
 
 use crate::config::{Regime, RegimeKind};
 use crate::frame::CameraId;
+use crate::vault::checkpoint::TERM_YEARS;
 
+/// Years for which the journal is kept, by the store itself.
+const JOURNAL_YEARS: u8 = TERM_YEARS as u8;
 /// A configuration is a page or two; a file beyond this is something else.
 const LONGEST: u64 = 1 << 20;
 
@@ -75,8 +78,23 @@ pub struct Office {
     /// Minutes without a page asked for after which somebody is logged out (1 to 15).
     #[serde(default = "a_quarter")]
     pub idle_minutes: u8,
+    /// What the city has on file about the processing; stands in section 3 of each report.
+    #[serde(default)]
+    pub processing: Processing,
     /// Each camera whose events come here.
     pub camera: Vec<Camera>,
+}
+
+/// References about the processing; an empty one stands on no document.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Processing {
+    /// The entry in the register of processing (RGPD art. 30).
+    pub register: String,
+    /// The impact assessment (AIPD, RGPD art. 35): reference and day.
+    pub impact_assessment: String,
+    /// How the public is told: signs, the city's site.
+    pub public_notice: String,
 }
 
 /// How somebody is reached.
@@ -109,7 +127,7 @@ pub struct Terms {
     pub undecided_days: u8,
     /// Years after the facts for which an infraction file is kept (1 to 2: the public promise).
     pub infraction_years: u8,
-    /// Years for which the journal is kept (1 to 3).
+    /// Years for which the journal is kept: three, for the store itself lets no line go before.
     pub journal_years: u8,
     /// Whether a file goes at once when the court acquits.
     pub erase_on_acquittal: bool,
@@ -122,7 +140,7 @@ impl Default for Terms {
         Self {
             undecided_days: 30,
             infraction_years: 2,
-            journal_years: 3,
+            journal_years: JOURNAL_YEARS,
             erase_on_acquittal: true,
             erase_on_dismissal: true,
         }
@@ -308,12 +326,21 @@ impl Terms {
         let bounds = [
             ("undecided_days", self.undecided_days, 30),
             ("infraction_years", self.infraction_years, 2),
-            ("journal_years", self.journal_years, 3),
+            ("journal_years", self.journal_years, JOURNAL_YEARS),
         ];
         let wrong = bounds
             .iter()
             .find(|(_, value, most)| !(1..=*most).contains(value));
-        wrong.map(|(key, value, most)| format!("terms.{key} is {value}; it is from 1 to {most}"))
+        if let Some((key, value, most)) = wrong {
+            return Some(format!("terms.{key} is {value}; it is from 1 to {most}"));
+        }
+        (self.journal_years != JOURNAL_YEARS).then(|| {
+            format!(
+                "terms.journal_years is {}; the journal is kept for {JOURNAL_YEARS} years and lets no line go before: \
+                 write {JOURNAL_YEARS}, or leave it out",
+                self.journal_years
+            )
+        })
     }
 }
 
@@ -340,6 +367,7 @@ mod tests {
             ("[terms]\nundecided_days = 31", "undecided_days"),
             ("[terms]\ninfraction_years = 3", "infraction_years"),
             ("[terms]\njournal_years = 4", "journal_years"),
+            ("[terms]\njournal_years = 2", "lets no line go before"),
             ("[terms]\nundecided_days = 0", "undecided_days"),
             ("[terms]\nforever = true", "forever"),
         ] {

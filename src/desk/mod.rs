@@ -11,6 +11,7 @@
 //! | [`rights`] | who may do what: one table |
 //! | [`config`] | what the city decided: `desk.toml` |
 //! | [`office`] | the one open desk |
+//! | [`incoming`] | what browsers send, while it lies on the disk |
 //! | [`events`], [`review`] | what the bundles brought; opening, masking more, deciding |
 //! | [`transmission`] | what leaves: final reports, packages, their register |
 //! | [`session`] | who is logged in |
@@ -29,6 +30,7 @@ pub mod cell;
 pub mod config;
 pub mod daily;
 pub mod events;
+pub mod incoming;
 pub mod infraction;
 pub mod keyring;
 pub mod law;

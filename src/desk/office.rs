@@ -6,16 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use super::review::dismissal::Whose;
-use super::{accounts, backup, config, events, infraction, retention, review, transmission};
+use super::{accounts, backup, config, events, incoming, infraction, retention, review, transmission};
 use crate::frame::BoxTime;
 use crate::transfer::{self, Desk};
 use crate::vault::Store;
 
 /// The configuration's name in the desk's folder.
 pub const CONFIG: &str = "desk.toml";
-
-/// The folder, in the desk's, in which what browsers send lies until it is taken.
-pub const INCOMING: &str = "incoming";
 
 /// Why the desk does not open.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +52,9 @@ impl Office {
     pub fn open(folder: &Path, now: BoxTime) -> Result<Self, Error> {
         let config = config::Office::read(&folder.join(CONFIG))?;
         let mut desk = Desk::open(folder, now)?;
-        // What was being sent when it stopped, sealed as it came, is sent again.
-        match std::fs::remove_dir_all(folder.join(INCOMING)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "what was being sent when the desk stopped is not removed");
-            }
-            _ => {}
+        // What was being sent when it stopped is sent again.
+        if let Err(error) = incoming::clear(folder) {
+            tracing::warn!(%error, "what was being sent when the desk stopped is not removed");
         }
         desk.store.ensure(&events::OBJECTS, events::SCHEMA)?;
         desk.store.ensure(&review::OBJECTS, review::SCHEMA)?;
@@ -68,6 +62,7 @@ impl Office {
         desk.store.ensure(&backup::OBJECTS, backup::SCHEMA)?;
         review::dismissal::settle(&mut desk.store, Whose::All, now)?;
         accounts::ensure(&mut desk.store)?;
+        retention::past_keys::finish(&mut desk.store, now)?;
         infraction::ensure(&mut desk.store)?;
         desk.store.ensure(&transmission::OBJECTS, transmission::SCHEMA)?;
         Ok(Self {

@@ -87,6 +87,8 @@ pub enum Act {
     ManageSheets,
     /// Take the service's keys of a new quarter into the keyring.
     ManageKeys,
+    /// Propose the destruction of a past quarter's keys, or take that back.
+    DoomKeys,
     /// Deadlines, holds, certificates, elimination agreements: read.
     SeeDeadlines,
     /// Put or lift a hold, write down a ruling or an agreement.
@@ -105,7 +107,7 @@ pub enum Act {
 
 impl Act {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Enter,
         Self::Own,
         Self::Import,
@@ -123,6 +125,7 @@ impl Act {
         Self::ManageAccounts,
         Self::ManageSheets,
         Self::ManageKeys,
+        Self::DoomKeys,
         Self::SeeDeadlines,
         Self::WriteDeadlines,
         Self::RunRetention,
@@ -168,8 +171,7 @@ pub const fn allowed(role: Role, act: Act) -> bool {
         }
         Act::SeeTransmissions | Act::SeeJournal => matches!(role, Chef | Dpd),
         Act::SeeDeadlines => matches!(role, Agent | Chef | Dpd),
-        Act::RunRetention => matches!(role, Chef | Admin),
-        Act::ManageAccounts => matches!(role, Chef | Admin),
+        Act::RunRetention | Act::ManageAccounts | Act::DoomKeys => matches!(role, Chef | Admin),
         Act::SeeMachine | Act::BackUp => matches!(role, Admin),
         Act::TakeNote => matches!(role, Dpd),
     }
@@ -196,7 +198,8 @@ mod tests {
         // Agent, Chef, Dpd, Admin, in the order of Act::ALL.
         let expected = [
             "xxxx", "xxxx", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", "xx..", ".x..", ".x..",
-            ".xx.", "xx..", ".x.x", ".x..", ".x..", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x", "..x.",
+            ".xx.", "xx..", ".x.x", ".x..", ".x..", ".x.x", "xxx.", ".x..", ".x.x", ".xx.", "...x", "...x",
+            "..x.",
         ];
         assert_eq!(table, expected);
     }

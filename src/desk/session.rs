@@ -1,12 +1,13 @@
 //! Who is logged in, in memory alone: nothing of a session outlives the process.
 //!
 //! Promises: a session is found by the digest of its token only, so neither memory order nor timing tells tokens apart;
-//! it ends when idle too long, when too old, when a newer one of the same account begins, or when it is told to, and
-//! whoever comes back with its token learns why; the keys that it holds are wiped when its last page is answered.
+//! it ends when idle too long, when too old, by the clock or by the time that really passed, whatever is done to the clock,
+//! when a newer one of the same account begins, or when it is told to, and whoever comes back with its token learns why; the keys that it holds are wiped when its last page is answered.
 //! Leaves who may begin one to [`super::accounts`], and writing ends down to whoever calls [`Sessions::take_ended`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -64,6 +65,8 @@ pub enum End {
     Account,
     /// The clock was set back.
     Clock,
+    /// The program stopped.
+    Stopped,
 }
 
 impl End {
@@ -77,6 +80,7 @@ impl End {
             Self::Sheet => "sheet",
             Self::Account => "account",
             Self::Clock => "clock",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -95,14 +99,26 @@ pub struct Ended {
 struct Entry {
     session: Arc<Session>,
     seen: BoxTime,
+    /// The same two moments by a clock that nobody sets. It stands still while the machine sleeps; the other does not.
+    began_at: Instant,
+    seen_at: Instant,
 }
 
 impl Entry {
-    fn over(&self, now: BoxTime, idle: SignedDuration) -> Option<End> {
+    fn over(&self, now: BoxTime, at: Instant, idle: SignedDuration) -> Option<End> {
+        let since = |then: Instant| {
+            let passed = at.saturating_duration_since(then);
+            SignedDuration::try_from(passed).unwrap_or(SignedDuration::MAX)
+        };
         let unseen = now.0.duration_since(self.seen.0);
-        if now.0.duration_since(self.session.began.0) > LONGEST {
+        if now
+            .0
+            .duration_since(self.session.began.0)
+            .max(since(self.began_at))
+            > LONGEST
+        {
             Some(End::TooLong)
-        } else if unseen > idle {
+        } else if unseen.max(since(self.seen_at)) > idle {
             Some(End::Idle)
         } else if unseen < -CLOCK_PLAY {
             Some(End::Clock)
@@ -158,9 +174,12 @@ impl Sessions {
         let mut all = self.lock();
         let same = |entry: &Entry| (entry.session.account == session.account).then_some(End::Replaced);
         let replaced = all.end(now, same) > 0;
+        let at = Instant::now();
         let entry = Entry {
             session: Arc::new(session),
             seen: now,
+            began_at: at,
+            seen_at: at,
         };
         all.by_token.insert(Digest::of(token.as_bytes()), entry);
         Ok((token, replaced))
@@ -175,16 +194,18 @@ impl Sessions {
 
     /// The session of that token, if it still lasts; it was seen now.
     pub fn find(&self, token: &str, now: BoxTime, idle: SignedDuration) -> Option<Arc<Session>> {
-        let mut all = self.lock();
-        all.end(now, |entry| entry.over(now, idle));
+        let (mut all, at) = (self.lock(), Instant::now());
+        all.end(now, |entry| entry.over(now, at, idle));
         let entry = all.by_token.get_mut(&Digest::of(token.as_bytes()))?;
         entry.seen = entry.seen.max(now);
+        entry.seen_at = at;
         Some(entry.session.clone())
     }
 
     /// Ends those that are over at `now`, though nobody asks for their pages: their keys go too.
     pub fn sweep(&self, now: BoxTime, idle: SignedDuration) {
-        self.lock().end(now, |entry| entry.over(now, idle));
+        let at = Instant::now();
+        self.lock().end(now, |entry| entry.over(now, at, idle));
     }
 
     /// Ends the session of that token: its owner logged out.
@@ -209,6 +230,11 @@ impl Sessions {
     /// Why the session of that token is over, if it was one.
     pub fn ended(&self, token: &str) -> Option<Ended> {
         self.lock().over.get(&Digest::of(token.as_bytes())).cloned()
+    }
+
+    /// Ends all of them: the program stops.
+    pub fn end_all(&self, why: End, now: BoxTime) {
+        self.lock().end(now, |_| Some(why));
     }
 
     /// The ends that nobody has written down yet.
@@ -339,6 +365,32 @@ mod tests {
         assert!(sessions.find(&token, at(59), IDLE).is_some());
         assert!(sessions.find(&token, at(57), IDLE).is_none());
         assert_eq!(sessions.ended(&token).map(|ended| ended.why), Some(End::Clock));
+    }
+
+    #[test]
+    fn a_clock_that_is_held_makes_no_session_longer() {
+        let at_once = Instant::now();
+        let entry = Entry {
+            session: Arc::new(session("a", at(0))),
+            seen: at(0),
+            began_at: at_once,
+            seen_at: at_once,
+        };
+        let over = |minutes: u64| {
+            entry.over(
+                at(0),
+                at_once + std::time::Duration::from_secs(60 * minutes),
+                IDLE,
+            )
+        };
+        assert_eq!(over(15), None);
+        assert_eq!(over(16), Some(End::Idle));
+        let busy = Entry {
+            seen_at: at_once + std::time::Duration::from_secs(601 * 60),
+            ..entry
+        };
+        let later = at_once + std::time::Duration::from_secs(601 * 60);
+        assert_eq!(busy.over(at(0), later, IDLE), Some(End::TooLong));
     }
 
     #[test]

@@ -119,3 +119,123 @@ fn rounded(mean: u64) -> u8 {
     let step = mean.min(255) * LEVELS / 256;
     ((2 * step + 1) * 256 / (2 * LEVELS)) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Canvas, Evidence, Occupants, Person, Policy, Rules, Seen};
+    use super::*;
+    use crate::frame::FrameSize;
+    use crate::jpeg::Grid;
+    use crate::vision::Detection;
+
+    /// Of a picture of 96 x 64 with a person of this height in its upper left corner.
+    fn plan(height: f32) -> Plan {
+        let seen = Detection {
+            rect: [0.0, 0.0, 10.0, height].into(),
+            score: 0.9,
+        };
+        let person = Person {
+            seen,
+            silhouette: None,
+        };
+        let rules = Rules {
+            policy: Policy::Persons,
+            occupants: Occupants::Leave,
+            privacy: &[],
+            waste: None,
+        };
+        let stored = FrameSize {
+            width: 96,
+            height: 64,
+        };
+        let canvas = Canvas {
+            stored,
+            orientation: Default::default(),
+            grid: Grid::covering(stored, [16, 8]),
+        };
+        let persons = vec![person];
+        Plan::new(
+            canvas,
+            &rules,
+            &Evidence::Seen(Seen {
+                persons,
+                ..Seen::default()
+            }),
+        )
+    }
+
+    #[test]
+    fn a_mosaic_knows_five_greys() {
+        let greys = |means: &[u64]| means.iter().map(|mean| rounded(*mean)).collect::<Vec<_>>();
+        assert_eq!(greys(&[0, 51, 52, 102, 103, 127]), [25, 25, 76, 76, 128, 128]);
+        assert_eq!(
+            greys(&[153, 154, 204, 205, 255, 256]),
+            [128, 179, 179, 230, 230, 230]
+        );
+    }
+
+    #[test]
+    fn a_grey_is_the_nearest_that_the_quantiser_can_say() {
+        let said = [
+            (128, 16),
+            (25, 16),
+            (230, 16),
+            (129, 3),
+            (127, 3),
+            (129, 20),
+            (25, 1),
+            (129, 0),
+        ];
+        let levels = said.map(|(grey, step)| level_of(grey, step));
+        assert_eq!(levels, [0, -52, 51, 3, -3, 0, -824, 8]);
+    }
+
+    #[test]
+    fn a_cell_is_48_pixels_of_the_picture_whatever_the_scale_and_has_their_mean_brightness() {
+        for scale in [1, 8] {
+            let quarters = RgbImage::from_fn(96 / scale, 64 / scale, |x, y| {
+                match (x * scale < 48, y * scale < 48) {
+                    (true, true) => Rgb([255, 0, 0]),
+                    (false, true) => Rgb([0, 255, 0]),
+                    (true, false) => Rgb([0, 0, 255]),
+                    // Dark and bright in turn.
+                    (false, false) => Rgb([if x % 2 == 0 { 20 } else { 220 }; 3]),
+                }
+            });
+            let cells = Cells::of(&quarters, scale, &plan(64.0));
+            let at = |places: [(u32, u32); 4]| places.map(|(column, row)| cells.grey(column, row));
+            assert_eq!(
+                at([(0, 0), (3, 0), (0, 6), (3, 6)]),
+                [76, 128, 25, 128],
+                "{scale}"
+            );
+            assert_eq!(
+                at([(2, 5), (5, 5), (2, 7), (5, 7)]),
+                [76, 128, 25, 128],
+                "{scale}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cell_is_a_twelfth_of_a_tall_person() {
+        let halves = RgbImage::from_fn(96, 64, |x, _| Rgb([if x < 64 { 255 } else { 0 }; 3]));
+        let cells = Cells::of(&halves, 1, &plan(12.0 * 60.0));
+        assert_eq!(
+            [0, 3, 4, 5].map(|column| cells.grey(column, 7)),
+            [230, 230, 25, 25]
+        );
+    }
+
+    #[test]
+    fn only_persons_are_filled_with_a_mosaic() {
+        let plan = plan(30.0);
+        let white = RgbImage::from_pixel(96, 64, Rgb([255; 3]));
+        let of = |fill| Greys::of(&plan, fill, || Cells::of(&white, 1, &plan));
+        assert_eq!(
+            (of(Fill::Mosaic).at(0, 0), of(Fill::Mosaic).at(5, 7)),
+            (230, FLAT)
+        );
+        assert_eq!(of(Fill::Flat).at(0, 0), FLAT);
+    }
+}

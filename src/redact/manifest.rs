@@ -166,3 +166,27 @@ pub struct Network {
     /// Of its file.
     pub sha256: Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cameras_time_is_corrected_as_the_city_measured_it_or_not_at_all() {
+        let at = |text: &str| CameraTime(text.parse().expect("a time"));
+        let corrected = |camera, correction| {
+            let redacted = BoxTime(jiff::Timestamp::UNIX_EPOCH);
+            Times {
+                camera,
+                redacted,
+                correction,
+            }
+            .corrected()
+        };
+        let said = Some(at("2026-11-03T00:01:00"));
+        assert_eq!(corrected(said, -125), Some(at("2026-11-02T23:58:55")));
+        assert_eq!(corrected(said, 3600), Some(at("2026-11-03T01:01:00")));
+        assert_eq!(corrected(said, i64::MAX), None);
+        assert_eq!(corrected(None, 60), None);
+    }
+}

@@ -145,7 +145,7 @@ fn likeness(one: &RgbImage, other: &RgbImage, mask: &Mask) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Evidence, Occupants, Original, Person, Policy, Rules, Seen};
+    use super::super::{Evidence, Occupants, Original, Person, Policy, Rules, Seen, mask};
     use super::*;
     use crate::jpeg::Facts;
     use crate::vision::Detection;
@@ -203,6 +203,14 @@ mod tests {
         let mut commented = sound.clone();
         commented.splice(2..2, *b"\xFF\xFE\0\x04hi");
         assert_eq!(fault(&commented), Some(Fault::Extra));
+        for header in [
+            &b"\xFF\xE0\0\x13JFIF\0\x01\x01\0\0\x01\0\x01\x01\x01\0\0\0"[..],
+            b"\xFF\xE0\0\x10JFXX\0\x01\x01\0\0\x01\0\x01\0\0",
+        ] {
+            let mut headed = sound.clone();
+            headed.splice(2..2, header.iter().copied());
+            assert_eq!(fault(&headed), Some(Fault::Extra), "a thumbnail");
+        }
         let smaller = image::imageops::crop_imm(&painted, 0, 0, 56, 48).to_image();
         assert_eq!(
             fault(&encode(&smaller, false, &[]).expect("encoded")),
@@ -214,6 +222,39 @@ mod tests {
         assert_eq!(
             fault(&encode(&other, false, &[]).expect("encoded")),
             Some(Fault::Unlike)
+        );
+    }
+
+    #[test]
+    fn likeness_is_that_of_what_is_shown() {
+        let grid = Grid {
+            unit: [8, 16],
+            columns: 4,
+            rows: 1,
+        };
+        let mut mask = Mask::none(grid);
+        mask.unite(
+            &mask::Runs {
+                unit: [8, 16],
+                runs: vec![[0, 1, 2]],
+            }
+            .on(crate::frame::FrameSize {
+                width: 32,
+                height: 16,
+            })
+            .expect("a mask"),
+        );
+        let grey = |shown: u8, hidden: u8| {
+            RgbImage::from_fn(32, 16, |x, _| {
+                Rgb([if (8..24).contains(&x) { hidden } else { shown }; 3])
+            })
+        };
+        let decibels = likeness(&grey(100, 0), &grey(110, 255), &mask);
+        assert!((decibels - 28.13).abs() < 0.01, "{decibels}");
+        assert_eq!(likeness(&grey(9, 0), &grey(9, 255), &mask), f64::INFINITY);
+        assert_eq!(
+            likeness(&grey(0, 0), &grey(255, 0), &Mask::all(grid)),
+            f64::INFINITY
         );
     }
 }

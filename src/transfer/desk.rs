@@ -28,7 +28,7 @@ use crate::vault::item::{ItemId, STANZA, Stanza};
 use crate::vault::journal::{Head, canonical};
 use crate::vault::keys::revocation::{EXTENSION, Revocation};
 use crate::vault::keys::{Fingerprint, Ring, Role};
-use crate::vault::store::sealed_body;
+use crate::vault::store::{Tx, sealed_body};
 use crate::vault::{DeviceId, DeviceKey, DevicePublic, Epoch, Kind, OfficeKey, Recipient, Store, signed};
 
 /// Bytes of a key file or of orders at most.
@@ -212,6 +212,16 @@ impl Desk {
             .collect()
     }
 
+    /// The boxes that are enrolled.
+    pub fn boxes(&self) -> impl Iterator<Item = DeviceId> {
+        self.traps.keys().copied()
+    }
+
+    /// Whether a secret key is at hand.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Does `work` with these secret keys too: on a desk that is served they lie in no file, and are there only
     /// while somebody entitled is logged in.
     pub fn with_keys<T>(&mut self, lent: &[OfficeKey], work: impl FnOnce(&mut Self) -> T) -> T {
@@ -286,6 +296,26 @@ impl Desk {
     }
 }
 
+/// Lets go of the lines of the boxes' journals that are older than `before`: of each box the oldest ones, up to the first
+/// that is younger; what a box wrote before its clock was ever set goes with what follows it. The last line that went,
+/// of each box.
+pub fn forget_lines(tx: &Tx<'_>, before: BoxTime) -> Result<Vec<(String, u64)>, Error> {
+    let last = "SELECT device, max(seq) FROM trap_line AS line WHERE time >= '2020' AND time < ?1
+                AND NOT EXISTS (SELECT 1 FROM trap_line AS young WHERE young.device = line.device
+                                AND young.seq < line.seq AND young.time >= ?1)
+                GROUP BY device";
+    let found = {
+        let mut last = tx.raw().prepare_cached(last)?;
+        let rows = last.query_map([before.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<Result<Vec<(String, u64)>, _>>()?
+    };
+    for (device, seq) in &found {
+        let old = "DELETE FROM trap_line WHERE device = ? AND seq <= ?";
+        tx.raw().execute(old, params![device, seq])?;
+    }
+    Ok(found)
+}
+
 /// The key that opens what was sealed to these recipients; the service's before the recovery's.
 pub fn choose_key<'k>(keys: &'k [OfficeKey], stanzas: &[Stanza]) -> Option<&'k OfficeKey> {
     let fits = |stanza: &Stanza| {
@@ -311,6 +341,27 @@ pub fn wrapped(sql: &Connection, event: EventId) -> Result<Option<Vec<Stanza>>, 
     let (stanzas, _) = bytes.as_chunks::<STANZA>();
     let stanzas = stanzas.iter().map(Stanza::from_bytes).collect::<Result<_, _>>();
     Ok(Some(stanzas.map_err(crate::vault::seal::Error::from)?))
+}
+
+/// The service's secret keys that lie in the keyring of a desk that is served (docs/formats.md §16), by fingerprint and
+/// quarter: whoever logs in there opens them, nothing here does.
+pub fn in_keyring(sql: &Connection) -> Result<Vec<(Fingerprint, Epoch)>, Error> {
+    if !sql.table_exists(None, "office_key")? {
+        return Ok(Vec::new());
+    }
+    let mut query =
+        sql.prepare_cached("SELECT fingerprint, epoch FROM office_key ORDER BY epoch, fingerprint")?;
+    let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut keys = Vec::new();
+    for row in rows {
+        let (fingerprint, epoch) = row?;
+        let damaged = || signed::Error::Damaged("the keyring's list of keys was changed");
+        keys.push((
+            fingerprint.parse().map_err(|_| damaged())?,
+            epoch.parse().map_err(|_| damaged())?,
+        ));
+    }
+    Ok(keys)
 }
 
 /// The files of a folder by name; none if it is not there.

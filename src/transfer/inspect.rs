@@ -4,7 +4,8 @@
 //! length and SHA-256, each item with the header of that very item; nothing else there; and a piece of journal
 //! that is whole from end to end and tells of exactly these items. Sizes are looked at before files are read,
 //! memory is bounded whatever the files say, nothing is written. Leaves to the desk whether it knows the box,
-//! where its journal must go on, and opening ([`super::taking_in`]).
+//! where its journal must go on, and opening; the desk checks the items while it copies them ([`super::taking_in`]), and
+//! all else by [`papers`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Read, Seek as _};
@@ -78,17 +79,17 @@ pub fn inspect(
     signer: impl FnOnce(&Contents) -> Option<DevicePublic>,
     line: u64,
 ) -> Inspection {
-    inspect_watched(folder, name, signer, line, &mut |_, _| true)
+    let mut found = papers(folder, name, signer, line);
+    items(folder, &mut found);
+    found
 }
 
-/// The same; `watch` is told the bytes of items that are checked, of how many, and says whether to go on: if not,
-/// what was found is not all.
-pub(super) fn inspect_watched(
+/// The same for all but the items.
+pub(super) fn papers(
     folder: &Folder,
     name: Option<BundleName>,
     signer: impl FnOnce(&Contents) -> Option<DevicePublic>,
     line: u64,
-    watch: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Inspection {
     let mut found = Inspection::default();
     let names = match folder.names() {
@@ -128,7 +129,9 @@ pub(super) fn inspect_watched(
     }
     if found.faults.is_empty() {
         names_against(&contents, names, &mut found);
-        files_against(folder, &contents, &mut found, watch);
+        let FileFacts { sha256, size } = contents.drill;
+        let own = |header: &Header| header.device == contents.device && header.kind == ItemKind::Record;
+        found.unless_missing(DRILL, item_file(folder, DRILL, size, sha256, own));
         journal_against(folder, &contents, line, &mut found);
     }
     found.contents = Some((contents, text));
@@ -150,32 +153,29 @@ fn names_against(contents: &Contents, names: Vec<String>, found: &mut Inspection
     }
 }
 
-fn files_against(
-    folder: &Folder,
-    contents: &Contents,
-    found: &mut Inspection,
-    watch: &mut dyn FnMut(u64, u64) -> bool,
-) {
-    let of = (contents.items.iter().map(|item| item.size)).fold(0, u64::saturating_add);
-    let mut done = 0u64;
-    let check = |item: &Listed| {
-        let facts = item.facts(contents.device);
-        let own =
-            |header: &Header| (header.device, header.id, header.kind) == (facts.device, facts.id, facts.kind);
-        item_file(folder, &item.id().to_string(), facts.size, facts.digest, own)
+/// Every item, of contents that list nothing impossible.
+pub(super) fn items(folder: &Folder, found: &mut Inspection) {
+    let Some((contents, _)) = &found.contents else {
+        return;
     };
-    let checked = several::each(&contents.items, check, |item, _| {
-        done = done.saturating_add(item.size);
-        watch(done, of)
-    });
-    for (item, checked) in contents.items.iter().zip(checked) {
-        if let Some(checked) = checked {
-            found.unless_missing(&item.id().to_string(), checked);
-        }
+    if !contents.faults().is_empty() {
+        return;
     }
-    let FileFacts { sha256, size } = contents.drill;
-    let own = |header: &Header| header.device == contents.device && header.kind == ItemKind::Record;
-    found.unless_missing(DRILL, item_file(folder, DRILL, size, sha256, own));
+    let check = |item: &Listed| as_listed(folder, contents, item);
+    let checked = several::each(&contents.items, check, |_, _| true);
+    let names = contents.items.iter().map(|item| item.id().to_string());
+    let checked: Vec<_> = names.zip(checked.into_iter().flatten()).collect();
+    for (name, checked) in checked {
+        found.unless_missing(&name, checked);
+    }
+}
+
+/// Whether a file is the item that the contents list.
+pub(super) fn as_listed(folder: &Folder, contents: &Contents, item: &Listed) -> io::Result<()> {
+    let facts = item.facts(contents.device);
+    let own =
+        |header: &Header| (header.device, header.id, header.kind) == (facts.device, facts.id, facts.kind);
+    item_file(folder, &item.id().to_string(), facts.size, facts.digest, own)
 }
 
 fn item_file(

@@ -9,7 +9,9 @@
 //!   key of the service to which the box seals is not proven, the box destroys no original ([`proven`]), and
 //!   none of an event whose items were sealed to another that is not ([`event_proven`]);
 //! - what the desk has erased meanwhile is answered as erased: the box erases it too, and nobody takes it
-//!   again.
+//!   again;
+//! - a desk that was restored from a backup knows less than the box was answered: its order to resend, signed and
+//!   numbered as every answer, lets the box tell its journal anew from the line that the desk has, and erases nothing.
 //!
 //! Leaves its orders to the trap.
 
@@ -39,8 +41,8 @@ use crate::vault::{DeviceId, DevicePublic, Entry, Kind, Recipient, Store};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Return {
-    /// Which bundle it answers.
-    pub answer: Answer,
+    /// Which bundle it answers; none if the desk has taken none and orders to resend from the first line.
+    pub answer: Option<Answer>,
     /// The desk.
     pub desk: DevicePublic,
     /// The box.
@@ -59,6 +61,9 @@ pub struct Return {
     pub program: String,
     /// Public keys, as key files have them, to which it is to seal in this quarter and the coming ones.
     pub recipients: Vec<String>,
+    /// Whether the box is to tell its journal anew from `head`, whatever it was answered before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resend: bool,
     /// Signed revocations.
     pub revocations: Vec<String>,
 }
@@ -111,19 +116,84 @@ pub fn write(desk: &mut Desk, device: DeviceId, target: &Path, now: BoxTime) -> 
         let what = format!("no bundle of the box {device} was taken");
         return Err(Refusal::new(Reason::OtherDevice, what).into());
     };
-    let number = desk.store.transaction(|tx| {
-        let next = "INSERT INTO trap (device, returned) VALUES (?1, 1)
-                    ON CONFLICT (device) DO UPDATE SET returned = returned + 1 RETURNING returned";
-        let next = tx
-            .raw()
-            .query_row(next, [device.to_string()], |row| row.get::<_, u64>(0));
-        Ok::<_, Error>(next?)
-    })?;
+    let number = desk
+        .store
+        .transaction(|tx| Ok::<_, Error>(next_number(tx, device)?))?;
     let answer = answer_to(desk, &last, number, now)?;
-    let text = signed::sign(&answer, &desk.key)?;
-    let name = ReturnName { device, number };
+    signed_out(desk, &answer, target)
+}
+
+/// Orders a box to tell its journal anew, from the line that this desk has, and to bring all that is not answered since:
+/// what the desk asks for that was restored from a backup. `by` is the account that asked, if one did.
+pub fn order_resend(
+    desk: &mut Desk,
+    device: DeviceId,
+    by: Option<&str>,
+    target: &Path,
+    now: BoxTime,
+) -> Result<ReturnName, Error> {
+    let Some(public) = desk.traps.get(&device).cloned() else {
+        let what = format!("the box {device} is not enrolled at this desk");
+        return Err(Refusal::new(Reason::UnknownSigner, what).into());
+    };
+    let last = desk.last_bundle(device)?;
+    let head = desk.pinned(&public)?;
+    let number = desk.store.transaction(|tx| {
+        let number = next_number(tx, device)?;
+        let body = json!({"account": by, "device": device, "from": head, "number": number});
+        let kind = Kind::ResendOrdered;
+        tx.journal(now, &Entry { kind, body })?;
+        Ok::<_, Error>(number)
+    })?;
+    let order = Return {
+        answer: last.as_ref().map(Answer::to),
+        desk: desk.key.public().clone(),
+        device,
+        head,
+        items: Vec::new(),
+        made: now,
+        number,
+        orders: desk.orders.get(&device).cloned().unwrap_or_default(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        recipients: desk.to_seal_to(now),
+        resend: true,
+        revocations: desk.revocations.clone(),
+    };
+    signed_out(desk, &order, target)
+}
+
+/// By so much a restored desk's numbers of return files leap ahead: more than it can have given since its backup.
+pub const LEAP: u64 = 10_000;
+
+/// The next number of a return file for this box. A box that a restored desk does not know yet may have been answered by
+/// the one that was lost.
+fn next_number(tx: &Tx<'_>, device: DeviceId) -> rusqlite::Result<u64> {
+    let next = "INSERT INTO trap (device, returned)
+                VALUES (?1, 1 + ?2 * (SELECT count(*) FROM journal WHERE kind = ?3))
+                ON CONFLICT (device) DO UPDATE SET returned = returned + 1 RETURNING returned";
+    let values = params![device.to_string(), LEAP, Kind::Restored.as_str()];
+    tx.raw().query_row(next, values, |row| row.get(0))
+}
+
+fn signed_out(desk: &Desk, given: &Return, target: &Path) -> Result<ReturnName, Error> {
+    let text = signed::sign(given, &desk.key)?;
+    let name = ReturnName {
+        device: given.device,
+        number: given.number,
+    };
     write_alone(target, name, &text).map_err(io_at(target))?;
     Ok(name)
+}
+
+impl Answer {
+    fn to(last: &LastBundle) -> Self {
+        Self {
+            bundle: last.contents.bundle,
+            contents: signed::digest(&last.text),
+            drill: last.drill,
+            opened_by: last.opened_by,
+        }
+    }
 }
 
 fn answer_to(desk: &Desk, last: &LastBundle, number: u64, now: BoxTime) -> Result<Return, Error> {
@@ -141,12 +211,7 @@ fn answer_to(desk: &Desk, last: &LastBundle, number: u64, now: BoxTime) -> Resul
         });
     }
     Ok(Return {
-        answer: Answer {
-            bundle: contents.bundle,
-            contents: signed::digest(&last.text),
-            drill: last.drill,
-            opened_by: last.opened_by,
-        },
+        answer: Some(Answer::to(last)),
         desk: desk.key.public().clone(),
         device: contents.device,
         head: contents.journal.head,
@@ -156,6 +221,7 @@ fn answer_to(desk: &Desk, last: &LastBundle, number: u64, now: BoxTime) -> Resul
         orders: desk.orders.get(&contents.device).cloned().unwrap_or_default(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
         recipients: desk.to_seal_to(now),
+        resend: false,
         revocations: desk.revocations.clone(),
     })
 }
@@ -265,7 +331,13 @@ fn read(
             format!("number {} was taken already", last.number),
         );
     }
-    if let Some(last) = last.filter(|last| given.head.seq < last.head.seq) {
+    if given.resend && !given.items.is_empty() {
+        return refuse(
+            Reason::Damaged,
+            "an order to resend answers for no item".to_owned(),
+        );
+    }
+    if let Some(last) = last.filter(|last| given.head.seq < last.head.seq && !given.resend) {
         let what = format!("the desk knew line {} of the journal before", last.head.seq);
         return refuse(Reason::Replay, what);
     }
@@ -275,25 +347,10 @@ fn read(
 /// Whether it answers what this box wrote.
 fn answers_us(given: &Return, store: &Store) -> Result<(), Error> {
     let refuse = |reason, what: String| Err(Refusal::new(reason, what).into());
-    let Answer {
-        bundle,
-        contents,
-        drill,
-        opened_by,
-    } = given.answer;
-    let row = "SELECT contents, answer, keys FROM bundle WHERE number = ?";
-    let row = store.sql().query_row(row, [bundle], |row| {
-        Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?])
-    });
-    let ours = row.optional()?.filter(|[ours, ..]| *ours == contents.to_string());
-    let Some([_, answer, keys]) = ours else {
-        return refuse(
-            Reason::Fork,
-            format!("it answers a bundle {bundle} that this box did not write"),
-        );
-    };
-    if answer != drill.to_string() || !keys.split(' ').any(|key| key == opened_by.to_string()) {
-        return refuse(Reason::CannotOpen, "the desk has not opened the drill".to_owned());
+    match given.answer {
+        Some(answer) => answers_bundle(&answer, store)?,
+        None if given.resend && given.head.seq == 0 => {}
+        None => return refuse(Reason::Damaged, "it answers no bundle".to_owned()),
     }
     let hash = match given.head.seq {
         0 => Some(genesis_of(store)?),
@@ -310,6 +367,32 @@ fn answers_us(given: &Return, store: &Store) -> Result<(), Error> {
             refuse(Reason::Fork, what)
         }
     }
+}
+
+/// Whether the desk has opened a bundle that this box wrote.
+fn answers_bundle(answer: &Answer, store: &Store) -> Result<(), Error> {
+    let refuse = |reason, what: String| Err(Refusal::new(reason, what).into());
+    let Answer {
+        bundle,
+        contents,
+        drill,
+        opened_by,
+    } = *answer;
+    let row = "SELECT contents, answer, keys FROM bundle WHERE number = ?";
+    let row = store.sql().query_row(row, [bundle], |row| {
+        Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?])
+    });
+    let ours = row.optional()?.filter(|[ours, ..]| *ours == contents.to_string());
+    let Some([_, answer, keys]) = ours else {
+        return refuse(
+            Reason::Fork,
+            format!("it answers a bundle {bundle} that this box did not write"),
+        );
+    };
+    if answer != drill.to_string() || !keys.split(' ').any(|key| key == opened_by.to_string()) {
+        return refuse(Reason::CannotOpen, "the desk has not opened the drill".to_owned());
+    }
+    Ok(())
 }
 
 fn genesis_of(store: &Store) -> Result<Digest, Error> {
@@ -364,20 +447,23 @@ fn commit(
     )?;
     let handed_out = keys.iter().filter(|key| key.role() == Role::Service);
     let handed_out = handed_out.map(Recipient::fingerprint);
-    for key in handed_out.chain([given.answer.opened_by]) {
+    for key in handed_out.chain(given.answer.map(|answer| answer.opened_by)) {
         sql.execute(
             "INSERT OR IGNORE INTO proven_key (fingerprint) VALUES (?)",
             [key.to_string()],
         )?;
     }
-    let body = json!({
-        "bundle": given.answer.bundle,
+    let mut body = json!({
+        "bundle": given.answer.map(|answer| answer.bundle),
         "head": given.head,
         "items": erased,
         "kept": kept,
         "number": given.number,
         "return": signed::digest(text),
     });
+    if given.resend {
+        body["resend"] = true.into();
+    }
     let kind = Kind::Returned;
     tx.journal(now, &Entry { kind, body })?;
     Ok(Taken {

@@ -1,16 +1,18 @@
-//! The desk's half of the way out: a bundle is checked whole, then taken whole.
+//! The desk's half of the way out: a bundle is checked whole, and taken whole or not at all.
 //!
 //! Promises: nothing is taken but what an enrolled box has signed, what no bundle brought before, what goes on
 //! from where the box's journal ended last time, and what a key of the office opens, to the last byte.
 //! Everything is taken in one transaction: a crash before leaves nothing, a crash after is done. A refused
-//! bundle changes nothing here. Files are streamed into the store's own staging under names of its own making,
-//! never extracted, never under a name that the bundle gives. What was here before is not taken again, be it
-//! in the store or erased since.
+//! bundle changes nothing here. Each item is read once: the bytes that are hashed against what the box signed are those
+//! that are copied and opened. Files are streamed into the store's own staging under names of its own making,
+//! never extracted, never under a name that the bundle gives; nothing of them is shown before all of the bundle has
+//! stood its check. What was here before is not taken again, be it in the store or erased since.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, BufReader, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::params;
 use serde_json::json;
@@ -18,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::contents::{Contents, Listed};
 use super::desk::{Desk, choose_key};
-use super::inspect::{Inspection, inspect_watched, walk};
+use super::inspect::{self, Inspection, as_listed, papers, walk};
 use super::{
     BundleName, CONTENTS, DRILL, Error, Folder, LONGEST_DOCUMENT, Reason, Refusal, drill, io_at, several,
 };
@@ -54,24 +56,13 @@ pub fn bundles(on_stick: &Folder) -> Result<Vec<BundleName>, Error> {
     Ok(found)
 }
 
-/// How far a bundle has been looked at, or taken; what is told while it lasts.
+/// How far a bundle has been checked, copied and opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
-    pub step: Step,
-    /// Bytes done in this step.
+    /// Bytes done.
     pub done: u64,
-    /// Bytes of this step.
+    /// Of how many.
     pub of: u64,
-}
-
-/// The two long steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Every file is held against what the box signed.
-    Checking,
-    /// Every item is copied and opened.
-    Taking,
 }
 
 /// Is told how far it is, and says whether to go on.
@@ -83,14 +74,14 @@ pub fn import(desk: &mut Desk, on_stick: &Folder, name: BundleName, now: BoxTime
     let Some(bundle) = begin(desk, on_stick, name)? else {
         return Ok(Outcome::AlreadyImported);
     };
-    let chosen = bundle.check(watch)?.choose(desk, now)?;
+    let chosen = bundle.check()?.choose(desk, now)?;
     let opened = chosen.open(&desk.keys, watch)?;
     opened.commit(desk, now)
 }
 
 /// A bundle that has come, and what the desk knows of its box. The steps from here to [`Opened::commit`] are those
-/// of [`import`]; the long ones, [`check`](Bundle::check) and [`open`](Chosen::open), need no desk: others work at it
-/// meanwhile. What was true of the box when they began is asked again at the end.
+/// of [`import`]; [`check`](Bundle::check), and [`open`](Chosen::open), which is the long one, need no desk: others work at
+/// it meanwhile. What was true of the box when they began is asked again at the end.
 pub struct Bundle {
     folder: Folder,
     name: BundleName,
@@ -101,8 +92,8 @@ pub struct Bundle {
     pinned: Head,
 }
 
-/// A bundle that is what its box signed, and follows from what is known.
-pub struct Whole {
+/// A bundle whose papers are what its box signed, and follow from what is known.
+pub struct Followed {
     bundle: Bundle,
     contents: Contents,
     text: String,
@@ -111,7 +102,7 @@ pub struct Whole {
 
 /// The same, and what of it is new here.
 pub struct Chosen {
-    whole: Whole,
+    followed: Followed,
     new: Vec<Listed>,
     erased_before: u64,
     /// What the content keys of events of which something is here already are wrapped as.
@@ -122,7 +113,7 @@ pub struct Chosen {
 
 /// What is durable here, opened, and has no row yet.
 pub struct Opened {
-    whole: Whole,
+    followed: Followed,
     items: Vec<Staged>,
     wraps: BTreeMap<EventId, Vec<Stanza>>,
     drill: Digest,
@@ -161,25 +152,16 @@ pub fn begin(desk: &Desk, on_stick: &Folder, name: BundleName) -> Result<Option<
 }
 
 impl Bundle {
-    /// Looks at it whole.
-    pub fn check(self, watch: Watch<'_>) -> Result<Whole, Error> {
+    /// Looks at all of it but the items; if that has a fault, at these too, to name what else has one.
+    pub fn check(self) -> Result<Followed, Error> {
         let own = |contents: &Contents| self.enrolled.get(&contents.device).cloned();
-        let mut go_on = true;
-        let watch = &mut |done, of| {
-            go_on = watch(Progress {
-                step: Step::Checking,
-                done,
-                of,
-            });
-            go_on
-        };
-        let found = inspect_watched(&self.folder, Some(self.name), own, self.pinned.seq, watch);
-        if !go_on {
-            return Err(Error::Stopped);
+        let mut found = papers(&self.folder, Some(self.name), own, self.pinned.seq);
+        if !found.faults.is_empty() {
+            inspect::items(&self.folder, &mut found);
         }
-        let (contents, text) = whole(&found)?;
+        let (contents, text) = sound(&found)?;
         follows(contents, self.last, self.pinned, &found)?;
-        Ok(Whole {
+        Ok(Followed {
             contents: contents.clone(),
             text: text.clone(),
             told_earlier: found.told_earlier,
@@ -188,7 +170,7 @@ impl Bundle {
     }
 }
 
-impl Whole {
+impl Followed {
     /// Finds out what of it was never here, and to whom its content keys are to be wrapped.
     pub fn choose(self, desk: &Desk, now: BoxTime) -> Result<Chosen, Error> {
         let new = new_items(desk, &self.contents, &self.told_earlier)?;
@@ -208,7 +190,7 @@ impl Whole {
             }
         }
         Ok(Chosen {
-            whole: self,
+            followed: self,
             new,
             erased_before,
             wrapped,
@@ -219,7 +201,7 @@ impl Whole {
 }
 
 /// The contents of a bundle without a fault.
-fn whole(found: &Inspection) -> Result<(&Contents, &String), Refusal> {
+fn sound(found: &Inspection) -> Result<(&Contents, &String), Refusal> {
     match &found.contents {
         Some((contents, text)) if found.faults.is_empty() => Ok((contents, text)),
         _ => Err(Refusal {
@@ -253,7 +235,8 @@ fn follows(contents: &Contents, last: Option<u64>, pinned: Head, found: &Inspect
     }
     if excerpt.after.seq > pinned.seq {
         let what = format!(
-            "its journal begins behind line {}; the last one known here is {}: a bundle is missing",
+            "its journal begins behind line {}; the last one known here is {}: the box was answered by a desk that knew \
+             more; if this desk was restored from a backup, order the box to resend",
             excerpt.after.seq, pinned.seq
         );
         return refuse(Reason::Gap, what);
@@ -317,31 +300,37 @@ fn refuse_without_room(desk: &Desk, new: &[Listed]) -> Result<(), Error> {
 }
 
 impl Chosen {
-    /// Copies the new items into the staging, and opens each copy, and the drill, with one of `keys`.
+    /// Holds each item against what the box signed, copies those that are new into the staging, and opens these, and the
+    /// drill, with one of `keys`.
     pub fn open(self, keys: &[OfficeKey], watch: Watch<'_>) -> Result<Opened, Error> {
-        let Whole { bundle, contents, .. } = &self.whole;
-        let (drill, opened_by) = open_drill(keys, &bundle.folder, contents)?;
-        let of = self.new.iter().map(|item| item.size).fold(0, u64::saturating_add);
-        let (step, mut done) = (Step::Taking, 0u64);
-        if !watch(Progress { step, done, of }) {
+        let Followed { bundle, contents, .. } = &self.followed;
+        let of = (contents.items.iter().map(|item| item.size)).fold(0, u64::saturating_add);
+        let mut done = 0u64;
+        if !watch(Progress { done, of }) {
             return Err(Error::Stopped);
         }
-        let take = |item: &Listed| self.take(item, keys);
+        let refused = AtomicBool::new(false);
+        let look = |item: &Listed| {
+            let looked = self.look(item, keys, &refused);
+            refused.fetch_or(looked.is_err(), Ordering::Relaxed);
+            looked
+        };
         let mut go_on = true;
-        let taken = several::each(&self.new, take, |item, taken| {
+        let looked = several::each(&contents.items, look, |item, looked| {
             done = done.saturating_add(item.size);
-            go_on = watch(Progress { step, done, of });
-            go_on && taken.is_ok()
+            go_on = watch(Progress { done, of });
+            // What is refused is looked at to its end: every fault is named.
+            go_on && matches!(looked, Ok(_) | Err(Error::Refused(_)))
         });
         if !go_on {
             return Err(Error::Stopped);
         }
+        let taken = all_or_why(looked)?;
+        let (drill, opened_by) = open_drill(keys, &bundle.folder, contents)?;
         let mut items = Vec::with_capacity(self.new.len());
         let mut wraps = BTreeMap::new();
         let mut sealed_to: BTreeMap<EventId, Vec<Stanza>> = BTreeMap::new();
-        // What was not begun stands behind the item that failed.
-        for (item, taken) in self.new.iter().zip(taken.into_iter().flatten()) {
-            let (staged, header) = taken?;
+        for (item, (staged, header)) in self.new.iter().zip(taken) {
             // One content key is wrapped for the whole event: it must be that of each of its items.
             let first = sealed_to
                 .entry(item.event)
@@ -362,24 +351,77 @@ impl Chosen {
             drill,
             opened_by,
             erased_before: self.erased_before,
-            whole: self.whole,
+            followed: self.followed,
         })
     }
 
-    /// Copies one item, and opens the copy.
-    fn take(&self, item: &Listed, keys: &[OfficeKey]) -> Result<(Staged, Header), Error> {
-        let Whole { bundle, contents, .. } = &self.whole;
+    /// One item of the bundle, taken if it is new; once the bundle is `refused`, none is taken any more.
+    fn look(&self, item: &Listed, keys: &[OfficeKey], refused: &AtomicBool) -> Result<Option<Taken>, Error> {
+        let Followed { bundle, contents, .. } = &self.followed;
+        let is_new = self.new.binary_search_by_key(&item.id(), Listed::id).is_ok();
+        let taken = match is_new && !refused.load(Ordering::Relaxed) {
+            true => self.take(item, keys).map(Some),
+            false => Ok(None),
+        };
+        match taken {
+            Ok(Some(_)) => taken,
+            Err(Error::Refused(Refusal { reason, .. })) if reason != Reason::Damaged => taken,
+            Ok(None) | Err(Error::Refused(_)) => {
+                let name = item.id().to_string();
+                let fault = |error| Refusal::new(Reason::Damaged, format!("{name}: {error}"));
+                as_listed(&bundle.folder, contents, item).map_err(fault)?;
+                taken
+            }
+            Err(_) => taken,
+        }
+    }
+
+    /// Copies one item, and opens what is copied.
+    fn take(&self, item: &Listed, keys: &[OfficeKey]) -> Result<Taken, Error> {
+        let Followed { bundle, contents, .. } = &self.followed;
         let name = item.id().to_string();
         let (file, _) = bundle.folder.file(&name).map_err(|error| changed(&name, error))?;
-        let staged =
-            self.staging
-                .take_in(file, item.facts(contents.device))
-                .map_err(|error| match error {
-                    store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
-                    error => error.into(),
-                })?;
-        let header = open_one(keys, &staged, self.wrapped.get(&item.event))?;
+        let facts = item.facts(contents.device);
+        let taken = self
+            .staging
+            .take_in(file, facts, |source| open_one(keys, &name, source));
+        let (staged, opened) = taken.map_err(|error| match error {
+            store::Error::NotAsListed { .. } => Error::from(changed(&name, error)),
+            error => error.into(),
+        })?;
+        let header = opened?;
+        if let Some(stanzas) = self.wrapped.get(&item.event) {
+            opens_with(keys, &staged, stanzas)?;
+        }
         Ok((staged, header))
+    }
+}
+
+/// An item that is durable here and has no row, and what it says of itself.
+type Taken = (Staged, Header);
+
+/// What was taken of each item that was looked at; if something stands against the bundle, all of that.
+fn all_or_why(looked: Vec<Option<Result<Option<Taken>, Error>>>) -> Result<Vec<Taken>, Error> {
+    let (mut taken, mut details, mut other) = (Vec::new(), Vec::new(), None);
+    for looked in looked.into_iter().flatten() {
+        match looked {
+            Ok(new) => taken.extend(new),
+            Err(Error::Refused(Refusal {
+                reason: Reason::Damaged,
+                details: found,
+            })) => details.extend(found),
+            Err(error) => other = other.or(Some(error)),
+        }
+    }
+    let damaged = (!details.is_empty()).then_some(Refusal {
+        reason: Reason::Damaged,
+        details,
+    });
+    match (damaged, other) {
+        // What the desk itself failed at says nothing of the bundle.
+        (Some(damaged), None | Some(Error::Refused(_))) => Err(damaged.into()),
+        (_, Some(error)) => Err(error),
+        (None, None) => Ok(taken),
     }
 }
 
@@ -410,26 +452,25 @@ fn key_for<'k>(keys: &'k [OfficeKey], name: &str, header: &Header) -> Result<&'k
     })
 }
 
-/// Opens a staged copy to its last byte: a box that seals to nobody is found out before its originals go.
-/// An item that comes after others of its event must open with the key that was wrapped for these.
-fn open_one(keys: &[OfficeKey], staged: &Staged, wrapped: Option<&Vec<Stanza>>) -> Result<Header, Error> {
-    let name = staged.id().to_string();
-    let file = File::open(staged.path()).map_err(io_at(staged.path()))?;
-    let mut source = BufReader::new(file);
+/// Opens an item to its last byte: a box that seals to nobody is found out before its originals go.
+fn open_one(keys: &[OfficeKey], name: &str, mut source: &mut dyn Read) -> Result<Header, Error> {
     let header = Header::read(&mut source).map_err(seal::Error::from)?;
-    let key = key_for(keys, &name, &header)?;
-    let whole = File::open(staged.path()).map_err(io_at(staged.path()))?;
-    let opened = seal::open(BufReader::new(whole), key).map_err(|error| cannot_open(&name, error))?;
+    let key = key_for(keys, name, &header)?;
+    let opened = seal::open_behind(header, source, key).map_err(|error| cannot_open(name, error))?;
     drop(Zeroizing::new(opened.plaintext));
-    if let Some(stanzas) = wrapped
-        && let Some(key) = choose_key(keys, stanzas)
-    {
-        let again = File::open(staged.path()).map_err(io_at(staged.path()))?;
-        let opened = seal::open_with(BufReader::new(again), stanzas, key);
-        let opened = opened.map_err(|_| other_key(&name))?;
-        drop(Zeroizing::new(opened.plaintext));
-    }
-    Ok(header)
+    Ok(opened.header)
+}
+
+/// An item that comes after others of its event must open with the key that was wrapped for these.
+fn opens_with(keys: &[OfficeKey], staged: &Staged, stanzas: &Vec<Stanza>) -> Result<(), Error> {
+    let Some(key) = choose_key(keys, stanzas) else {
+        return Ok(());
+    };
+    let again = File::open(staged.path()).map_err(io_at(staged.path()))?;
+    let opened = seal::open_with(BufReader::new(again), stanzas, key);
+    let opened = opened.map_err(|_| other_key(&staged.id().to_string()))?;
+    drop(Zeroizing::new(opened.plaintext));
+    Ok(())
 }
 
 fn open_drill(
@@ -454,13 +495,15 @@ fn open_drill(
 impl Opened {
     /// Takes it, in one transaction.
     pub fn commit(self, desk: &mut Desk, now: BoxTime) -> Result<Outcome, Error> {
-        let Self { whole, mut items, .. } = self;
-        let Whole {
+        let Self {
+            followed, mut items, ..
+        } = self;
+        let Followed {
             bundle,
             contents,
             text,
             ..
-        } = whole;
+        } = followed;
         // What was erased at the desk since it was chosen is not taken again, nor is what follows from another line
         // than the journal has by now.
         let known = desk

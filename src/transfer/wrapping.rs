@@ -12,13 +12,13 @@ use std::path::Path;
 use rusqlite::params;
 use serde_json::json;
 
-use super::desk::{Desk, choose_key, wrapped};
+use super::desk::{Desk, choose_key, in_keyring, wrapped};
 use super::{Error, io_at};
 use crate::frame::{BoxTime, EventId};
 use crate::vault::item::{Header, ItemId, Stanza};
 use crate::vault::seal::{self, open_with};
 use crate::vault::store::{DATABASE, ITEMS};
-use crate::vault::{DeviceKey, Entry, Epoch, Kind, OfficeKey, Recipient, Store};
+use crate::vault::{DeviceKey, Entry, Epoch, Fingerprint, Kind, OfficeKey, Recipient, Store};
 
 /// What became of an event's content key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,17 +146,28 @@ impl Hanging {
             });
         }
         let store = Store::open(&store, &key, now)?;
-        let mut others = other_keys(&folder.join("keys"))?;
-        others.retain(|key| key.recipient().epoch() != epoch);
-        let mut events = Vec::new();
-        for item in smallest_items(&store)? {
-            if hangs(&store, item, epoch, &others)? {
-                events.push(item.event);
-            }
-        }
+        let events = hanging(&store, epoch, &other_keys(&folder.join("keys"))?)?;
         let _store = Some(store);
         Ok(Self { events, _store })
     }
+}
+
+/// The events in a desk's store that nothing opens but the keys of `epoch`: none of `keys`, which are at hand, and
+/// nothing in the desk's keyring to which the desk itself has wrapped them anew.
+pub fn hanging(store: &Store, epoch: Epoch, keys: &[OfficeKey]) -> Result<Vec<EventId>, Error> {
+    let others: Vec<_> = keys
+        .iter()
+        .filter(|key| key.recipient().epoch() != epoch)
+        .collect();
+    let mut kept = in_keyring(store.sql())?;
+    kept.retain(|(_, of)| *of != epoch);
+    let mut events = Vec::new();
+    for item in smallest_items(store)? {
+        if hangs(store, item, epoch, &others, &kept)? {
+            events.push(item.event);
+        }
+    }
+    Ok(events)
 }
 
 fn other_keys(folder: &Path) -> Result<Vec<OfficeKey>, Error> {
@@ -173,7 +184,13 @@ fn other_keys(folder: &Path) -> Result<Vec<OfficeKey>, Error> {
     Ok(keys)
 }
 
-fn hangs(store: &Store, item: ItemId, epoch: Epoch, others: &[OfficeKey]) -> Result<bool, Error> {
+fn hangs(
+    store: &Store,
+    item: ItemId,
+    epoch: Epoch,
+    others: &[&OfficeKey],
+    kept: &[(Fingerprint, Epoch)],
+) -> Result<bool, Error> {
     let header = match header(&store.dir().join(ITEMS).join(item.to_string())) {
         Ok(header) => header,
         Err(error) => {
@@ -191,6 +208,11 @@ fn hangs(store: &Store, item: ItemId, epoch: Epoch, others: &[OfficeKey]) -> Res
         .copied()
         .flatten()
         .any(|stanza| stanza.epoch == epoch);
-    let unwraps = |key: &OfficeKey| known.iter().any(|stanzas| seal::unwraps(&header, stanzas, key));
-    Ok(names_it && !others.iter().any(unwraps))
+    let unwraps = |key: &&OfficeKey| known.iter().any(|stanzas| seal::unwraps(&header, stanzas, key));
+    // What the desk wrapped itself had opened before; who may try it again is only known when he logs in.
+    let goes_to = |(kept, _): &(Fingerprint, Epoch)| {
+        let mut anew = wrapped.iter().flatten();
+        anew.any(|stanza| stanza.fingerprint == *kept)
+    };
+    Ok(names_it && !others.iter().any(unwraps) && !kept.iter().any(goes_to))
 }

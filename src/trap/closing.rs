@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Error;
 use super::ahead::one_beside;
+use super::in_hand::{self, Hand};
 use super::ledger::{Ledger, Row, State};
 use super::outcome::word;
 use super::round::Run;
@@ -66,7 +67,7 @@ pub(super) fn choice(choice: config::Choice) -> triage::Choice {
     }
 }
 
-fn rules(config: &config::Trap, camera: &Camera) -> Rules {
+pub(super) fn rules(config: &config::Trap, camera: &Camera) -> Rules {
     Rules {
         choice: choice(config.triage.choice),
         zone: camera.zone.clone(),
@@ -132,6 +133,9 @@ impl Run<'_, '_> {
             until_idle: self.round.until_idle,
         };
         for span in timeline.undecided(&rules) {
+            if self.called_off() {
+                break;
+            }
             let Some(id) = span.id(&self.round.camera.id, timeline.frames()) else {
                 continue;
             };
@@ -222,6 +226,11 @@ impl Run<'_, '_> {
                 self.leave_unsealed(&event, "no-recipient");
                 return Ok(false);
             }
+            // The event begins anew in the next round.
+            Err(Error::Stopped) => {
+                self.let_go();
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         if !items.is_empty() {
@@ -257,6 +266,7 @@ impl Run<'_, '_> {
                 ledger.redacted(frame, redaction)?;
             }
             ledger.set_scene(&memory)?;
+            in_hand::let_go(tx.raw(), camera)?;
             Ok::<_, Error>(())
         })?;
         let on_card = |frame: &&triage::FrameVerdict| self.under_way.contains_key(&frame.id);
@@ -273,6 +283,7 @@ impl Run<'_, '_> {
     }
 
     fn leave_unsealed(&mut self, event: &Complete<'_>, reason: &'static str) {
+        self.let_go();
         self.unsealed.insert(event.id);
         let frames = event.frames.iter().map(|frame| (frame.id, reason));
         self.waiting_for.extend(frames);
@@ -292,6 +303,11 @@ impl Run<'_, '_> {
         let kept = event.verdict.frames.iter().enumerate();
         let kept = kept.filter(|(_, frame)| frame.keep);
         let looked_at = kept.map(|(index, frame)| {
+            if self.called_off() {
+                return Err(Error::Stopped);
+            }
+            self.listener.alive();
+            let hand = self.witness_in_hand(&frame.id)?;
             let witness = Witness {
                 original: Original::read_named(self.read_again(&frame.id)?, frame.id)
                     .map_err(witness::Error::from)?,
@@ -299,15 +315,17 @@ impl Run<'_, '_> {
                 now: self.now(),
             };
             let looked_at = LookedAt::new(witness, &site, None, self.round.detector)?;
-            Ok::<_, Error>((frame.id, looked_at))
+            Ok((frame.id, hand, looked_at))
         });
         let sealing = Sealing {
             sealer,
             staging,
             made: Made::default(),
         };
-        let mut sealing = one_beside(sealing, looked_at, overlap, |sealing, (id, looked_at)| {
-            sealing.seal(id, looked_at)
+        let mut sealing = one_beside(sealing, looked_at, overlap, |sealing, (id, hand, looked_at)| {
+            let sealed = sealing.seal(id, looked_at);
+            drop(hand);
+            sealed
         })?;
         let record = Record {
             record: 1,
@@ -353,6 +371,14 @@ impl Run<'_, '_> {
         Ok(EventSealer::new(device, event, &choice.recipients)?)
     }
 
+    /// Takes the file of a held frame in hand, to look at it in full.
+    fn witness_in_hand(&mut self, digest: &Digest) -> Result<Hand, Error> {
+        let known = self.under_way.get(digest).and_then(|names| names.first());
+        let file = known.ok_or(Error::Vanished(*digest))?.file.clone();
+        self.take_in_hand(std::iter::once(&file))?;
+        Ok(Hand::on(&self.round.camera.id, &file.path))
+    }
+
     /// The bytes of a frame that was looked at before. The card may have changed since: only the same bytes will do.
     fn read_again(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let known = self.under_way.get(digest).and_then(|names| names.first());
@@ -367,7 +393,7 @@ impl Run<'_, '_> {
 
 /// Persons that the scout saw in one frame and in those of a burst around it. The guard usually sees them too; where it
 /// does not, they are masked all the same: nobody who was seen is shown.
-fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
+pub(super) fn neighbours(frames: &[Facts], index: usize) -> Vec<Detection> {
     let here = &frames[index];
     let near = |frame: &&Facts| match (here.taken, frame.taken) {
         (Some(here), Some(there)) => there.0.duration_since(here.0).abs() <= BURST,

@@ -144,8 +144,9 @@ CREATE TABLE IF NOT EXISTS left_file (
 ";
 
 /// What [`prepare`] makes.
-const OBJECTS: [&str; 8] = [
+const OBJECTS: [&str; 9] = [
     "erasing_video",
+    "in_hand",
     "frame",
     "frame_on_card",
     "frame_undecided",
@@ -161,7 +162,7 @@ pub fn prepare(store: &mut Store) -> Result<(), store::Error> {
 }
 
 fn schema() -> String {
-    [SCHEMA, super::videos::SCHEMA].concat()
+    [SCHEMA, super::videos::SCHEMA, super::in_hand::SCHEMA].concat()
 }
 
 /// The ledger of one camera, inside one transaction or over a plain connection.
@@ -306,6 +307,27 @@ impl<'a> Ledger<'a> {
         query
             .query_map(params![self.camera.as_str(), recently.to_string()], read_row)?
             .collect()
+    }
+
+    /// What the camera's clock said of the frames that arrived last, and when each did: at most so many of those that
+    /// have an event, and all that have none yet.
+    pub fn latest(&self, most: u32) -> rusqlite::Result<Vec<(Option<CameraTime>, BoxTime)>> {
+        let sql = format!(
+            "SELECT taken, arrived FROM (SELECT taken, arrived FROM frame INDEXED BY frame_arrived
+                WHERE camera = ?1 AND event IS NOT NULL ORDER BY arrived DESC LIMIT ?2)
+             UNION ALL SELECT taken, arrived FROM {UNDECIDED}"
+        );
+        let mut query = self.db.prepare_cached(&sql)?;
+        let rows = query.query_map(params![self.camera.as_str(), most], |row| {
+            let taken: Option<String> = row.get(0)?;
+            let arrived: String = row.get(1)?;
+            let arrived = arrived.parse().map_err(|e| unreadable(1, e))?;
+            Ok((
+                taken.and_then(|t| t.parse().ok()).map(CameraTime),
+                BoxTime(arrived),
+            ))
+        })?;
+        rows.collect()
     }
 
     /// What the last decided event left before this camera, as JSON.

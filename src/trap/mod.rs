@@ -1,21 +1,29 @@
 //! The trap: carries each frame from the card to the vault, or to nothing.
 //!
 //! Promises: what [`round`] says of one pass over a card, [`taking`] of one file, [`closing`] of one event, [`erasing`] of
-//! what leaves the card, [`ageing`] of what grows too old there, [`wiping`] of a whole card. Here the clock is read
+//! what leaves the card, [`ageing`] of what grows too old there, [`wiping`] of a whole card, [`in_hand`] of what stops the
+//! program, [`notify`], [`socket`] and [`health`] of who asks how it is. Here the clock is read
 //! and the disk is touched; every decision is made by the pure modules above. Leaves printing to `cli`.
 
 mod ageing;
 mod ahead;
+pub mod attendance;
+pub mod bench;
 mod closing;
 mod erasing;
+pub mod health;
+pub mod in_hand;
 pub mod ledger;
 pub mod look;
+pub mod notify;
 pub mod orders;
 pub mod outcome;
 pub mod recipients;
 pub mod round;
 pub mod service;
 pub mod settling;
+pub mod socket;
+pub mod survey;
 mod taking;
 pub mod terms;
 mod timeline;
@@ -76,6 +84,9 @@ pub enum Error {
     /// A held frame is no longer on the card.
     #[error("frame {0} was held on the card and is not there any more")]
     Vanished(Digest),
+    /// Told to stop: what was begun and is not on record begins anew.
+    #[error("stopped; it is taken up again")]
+    Stopped,
     /// A held frame's file holds other bytes now.
     #[error("{}: the file changed while its event was open", .0.display())]
     Changed(PathBuf),

@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::Error;
+use super::in_hand;
 use super::ledger::{self, Ledger, State};
 use super::outcome::{Outcome, Summary, Word, odd_reason};
 use super::settling::Settlings;
@@ -23,7 +24,7 @@ use super::unreviewed;
 use crate::card::settle::State as Settled;
 use crate::card::{self, Card, CardFile, CardPath, Listing};
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, Digest, EventId};
+use crate::frame::{BoxTime, CameraId, Digest, EventId};
 use crate::transfer::returning;
 use crate::triage::by_place;
 use crate::triage::deadlines::Mark;
@@ -57,7 +58,7 @@ pub struct Round<'a> {
     pub until_idle: bool,
 }
 
-/// Whom a round tells what it does.
+/// Whom a round tells what it does, and who may have wishes meanwhile.
 pub trait Listener {
     /// The card holds this many files to account for.
     fn begin(&mut self, files: u64);
@@ -65,6 +66,22 @@ pub trait Listener {
     fn step(&mut self);
     /// A file's outcome is known.
     fn outcome(&mut self, outcome: &Outcome);
+    /// The card of this camera is next.
+    fn card(&mut self, _camera: &CameraId) {}
+    /// Something smaller than a file was finished: a witness, a piece of a wipe.
+    fn alive(&mut self) {}
+    /// What begins, or has ended, is made of steps that may take as long as the card needs.
+    fn slow(&mut self, _begins: bool) {}
+    /// Between two rounds: nothing is in hand, and everything that was taken is durable.
+    fn at_rest(&mut self) {}
+    /// Whether the card is to be let go after the frame in hand, and no round begun.
+    fn rest_asked(&self) -> bool {
+        false
+    }
+    /// Whether the next round is to begin now; asked between two rounds, and forgotten then.
+    fn look_asked(&mut self) -> bool {
+        false
+    }
 }
 
 /// A round under way.
@@ -91,6 +108,8 @@ pub(super) struct Run<'r, 'a> {
     pub mark: Mark,
     /// Files that lie on the card for too long.
     pub aged: HashSet<CardPath>,
+    /// Files that were in hand when a session ended badly: each is taken alone.
+    pub alone: HashSet<CardPath>,
 }
 
 /// A file of this round, under one of its frame's names.
@@ -137,6 +156,7 @@ impl Round<'_> {
             unsealed: BTreeSet::new(),
             waiting_for: HashMap::new(),
             aged: HashSet::new(),
+            alone: HashSet::new(),
         };
         // Before anything is asked for room: it makes some.
         run.expire()?;
@@ -145,9 +165,12 @@ impl Round<'_> {
         run.finish_erasures()?;
         run.finish_videos()?;
         run.finish_ageing()?;
+        run.reckon()?;
         let listing = card::list(run.round.card, &card::Limits::default())?;
         run.note_files(&listing)?;
-        match run.pass(&listing) {
+        let passed = run.pass(&listing);
+        run.let_go();
+        match passed {
             Err(failure @ (Error::Vision(_) | Error::Witness(_))) => {
                 run.age_regardless(&listing)?;
                 return Err(failure);
@@ -210,8 +233,12 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn stopped(&self) -> bool {
-        self.round.stop.load(Ordering::Relaxed)
-            || self.round.until.is_some_and(|until| Instant::now() >= until)
+        self.called_off() || self.round.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Whether whatever is begun and can be begun anew is to end now.
+    pub(super) fn called_off(&self) -> bool {
+        self.round.stop.load(Ordering::Relaxed) || self.listener.rest_asked()
     }
 
     pub(super) fn now(&self) -> BoxTime {
@@ -274,7 +301,9 @@ impl Run<'_, '_> {
         left.retain(|path| !names.contains(path));
         let mut known = self.ledger().known_paths()?;
         known.retain(|path| !names.contains(path));
-        if rows.is_empty() && left.is_empty() && known.is_empty() {
+        let suspects = self.alone.iter().filter(|path| !names.contains(*path));
+        let suspects: Vec<_> = suspects.cloned().collect();
+        if rows.is_empty() && left.is_empty() && known.is_empty() && suspects.is_empty() {
             return Ok(());
         }
         if !rows.is_empty() {
@@ -287,6 +316,9 @@ impl Run<'_, '_> {
             }
             for path in &known {
                 Ledger::of(tx.raw(), camera).unknow(path)?;
+            }
+            for path in &suspects {
+                in_hand::forget(tx.raw(), camera, path)?;
             }
             rows.iter().try_for_each(|row| {
                 Ledger::of(tx.raw(), camera).forget(&row.digest)?;

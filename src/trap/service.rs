@@ -2,7 +2,8 @@
 //!
 //! Promises: the rescan on a timer works alone, `notify` only shortens the wait; a card that is taken out and put back
 //! is taken up again; a borrowed card is given back after each round, also after an error; one camera's trouble does
-//! not stop another's; a card whose wipe is due is wiped after its round. Leaves one round to [`super::round`], the wipe
+//! not stop another's; a card whose wipe is due is wiped after its round; told to stop or to rest, it
+//! does so after the frame in hand. Leaves one round to [`super::round`], the wipe
 //! to [`super::wiping`].
 
 use std::collections::BTreeMap;
@@ -76,6 +77,10 @@ impl Service<'_> {
         } = *self;
         terms::look(self.store, (self.clock)(), Duration::ZERO)?;
         for camera in &config.cameras {
+            if self.stop.load(Ordering::Relaxed) {
+                ended.absent.push((camera.id.clone(), Error::Stopped));
+                continue;
+            }
             match self.lend(camera, recipients, None, true, listener) {
                 Ok(summary) => {
                     ended.rounds.insert(camera.id.clone(), summary);
@@ -95,12 +100,11 @@ impl Service<'_> {
         }
         if until_idle {
             let ended = self.scan_all(listener)?;
-            let taken = |camera: &&Camera| ended.rounds.contains_key(&camera.id);
-            config
-                .cameras
-                .iter()
-                .filter(taken)
-                .for_each(|camera| self.wipe_if_due(camera, self.recipients));
+            for camera in &config.cameras {
+                if ended.rounds.contains_key(&camera.id) {
+                    self.wipe_if_due(camera, self.recipients, listener);
+                }
+            }
             return Ok(ended);
         }
         let mut ended = Ended::default();
@@ -123,11 +127,14 @@ impl Service<'_> {
                 looked = Instant::now();
             }
             for camera in &config.cameras {
+                if self.stop.load(Ordering::Relaxed) || listener.rest_asked() {
+                    break;
+                }
                 let settling = settlings.get_mut(&camera.id);
                 match self.lend(camera, recipients, settling, false, listener) {
                     Ok(summary) => {
                         ended.rounds.insert(camera.id.clone(), summary);
-                        self.wipe_if_due(camera, recipients);
+                        self.wipe_if_due(camera, recipients, listener);
                     }
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.
                     // So is a full disk: frames wait on their card until there is room again.
@@ -148,7 +155,7 @@ impl Service<'_> {
                 .filter_map(Settlings::next)
                 .min()
                 .unwrap_or(RESCAN);
-            let closed = self.wait(&mut hints, rest);
+            let closed = self.wait(&mut hints, rest, listener);
             for settling in settlings.values_mut() {
                 settling.closed(closed.clone());
             }
@@ -156,17 +163,24 @@ impl Service<'_> {
         Ok(ended)
     }
 
-    /// Waits for a hint or the timer, in steps short enough to hear a stop.
-    fn wait(&self, hints: &mut Watch, at_most: Duration) -> Vec<PathBuf> {
+    /// Waits for a hint, the timer or a wish, in steps short enough to hear a stop; where rest is asked for, until it is
+    /// over. The files that their writers closed meanwhile.
+    fn wait(&self, hints: &mut Watch, at_most: Duration, listener: &mut dyn Listener) -> Vec<PathBuf> {
         const STEP: Duration = Duration::from_millis(250);
         let end = Instant::now() + at_most;
-        while !self.stop.load(Ordering::Relaxed) && Instant::now() < end {
-            let wake = hints.wait(STEP.min(end.saturating_duration_since(Instant::now())));
-            if wake.changed {
-                return wake.closed;
+        let (mut closed, mut changed) = (Vec::new(), false);
+        while !self.stop.load(Ordering::Relaxed) {
+            listener.at_rest();
+            let resting = listener.rest_asked();
+            let left = end.saturating_duration_since(Instant::now());
+            if !resting && (changed || left.is_zero() || listener.look_asked()) {
+                break;
             }
+            let wake = hints.wait(if resting { STEP } else { STEP.min(left) });
+            changed |= wake.changed;
+            closed.extend(wake.closed);
         }
-        Vec::new()
+        closed
     }
 
     /// Borrows a camera's card for one round.
@@ -178,6 +192,7 @@ impl Service<'_> {
         until_idle: bool,
         listener: &mut dyn Listener,
     ) -> Result<Summary, Error> {
+        listener.card(&camera.id);
         let lent = CardLease::take(camera, self.store.dir(), Instant::now())?;
         let until = lent.remaining(Instant::now()).map(|rest| Instant::now() + rest);
         card::apart(&camera.card, self.store.dir())?;
@@ -185,6 +200,10 @@ impl Service<'_> {
         let summary = self
             .round(camera, &card, recipients, until, settling, until_idle)
             .run(listener);
+        if until_idle {
+            // The power may go as soon as the program has ended.
+            card.sync();
+        }
         drop(card);
         lent.give()?;
         summary

@@ -5,7 +5,7 @@
 //! bytes; what holds other bytes than was thought is taken once more in the same round. Leaves erasing to
 //! [`super::erasing`], closing events to [`super::closing`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::Error;
 use super::ahead::{Next, Reader, ahead};
 use super::closing::{choice, facts_of};
+use super::in_hand::{self, Hand, SET_ASIDE};
 use super::ledger::{KnownFile, Ledger, LeftFile, Row, State};
 use super::look;
 use super::outcome::{jpeg_reason, read_reason, word};
@@ -24,7 +25,7 @@ use crate::triage::deadlines::{Attempt, Attempts};
 use crate::triage::{FirstLook, first_look};
 use crate::vault::{Entry, Kind, Tx};
 
-/// Frames looked at between two commits: each commit waits for the disk (`synchronous = FULL`), and what a crash can
+/// Frames looked at between two commits, at most: each commit waits for the disk (`synchronous = FULL`), and what a crash can
 /// cost is looking at this many frames again.
 const BATCH: usize = 16;
 
@@ -70,20 +71,31 @@ impl Run<'_, '_> {
         } else {
             self.ledger().on_card()?
         };
-        let mut queue = files.into_iter().zip(fates).peekable();
+        let mut queue: VecDeque<_> = files.into_iter().zip(fates).collect();
         let reader = Reader::new(self.round.card, &known);
         let overlap = self.round.config.threads().overlap();
         ahead(reader, &unread, overlap, |next| {
-            while queue.peek().is_some() && !self.stopped() {
-                self.take_batch(queue.by_ref().take(BATCH), next)?;
+            // The first verdict is not to wait for a whole batch: a box may be powered for seconds only.
+            let mut at_most = 1;
+            while !queue.is_empty() && !self.stopped() {
+                let batch = self.batch(&queue, at_most);
+                self.take_batch(queue.drain(..batch).collect(), next)?;
+                at_most = (2 * at_most).min(BATCH);
                 self.close_events(true)?;
-                if let (Some(timeline), Some((file, _))) = (&mut self.timeline, queue.peek()) {
+                if let (Some(timeline), Some((file, _))) = (&mut self.timeline, queue.front()) {
                     let [folder, name] = place(file);
                     timeline.drop_before([&folder, &name]);
                 }
             }
             Ok(())
         })
+    }
+
+    /// How many of the next files are taken with one commit: a file that a session ended badly over is taken alone.
+    fn batch(&self, queue: &VecDeque<(CardFile, Fate)>, at_most: usize) -> usize {
+        let alone = |(file, _): &&(CardFile, Fate)| self.alone.contains(&file.path);
+        let together = queue.iter().take(at_most).take_while(|next| !alone(next)).count();
+        together.max(1)
     }
 
     /// What is to be done with a file, from the ledger alone.
@@ -98,6 +110,7 @@ impl Run<'_, '_> {
         let made = before.as_ref().map_or(0, |left| left.attempts);
         let allowed = u32::from(self.round.config.attempts.get());
         Ok(match (before, Attempts { made, allowed }.next()) {
+            (Some(left), _) if left.reason == SET_ASIDE => Fate::Leave(left),
             (Some(left), Attempt::Leave) => Fate::Leave(left),
             _ => Fate::Read(made),
         })
@@ -113,11 +126,9 @@ impl Run<'_, '_> {
     }
 
     /// Takes some frames: looks at each, then commits all of them at once, then erases those that are empty.
-    fn take_batch(
-        &mut self,
-        files: impl Iterator<Item = (CardFile, Fate)>,
-        next: &mut Next<'_>,
-    ) -> Result<(), Error> {
+    fn take_batch(&mut self, files: Vec<(CardFile, Fate)>, next: &mut Next<'_>) -> Result<(), Error> {
+        let read = files.iter().filter(|(_, fate)| matches!(fate, Fate::Read(_)));
+        self.take_in_hand(read.map(|(file, _)| file))?;
         let mut taken = Vec::with_capacity(BATCH);
         for (file, fate) in files {
             if self.stopped() {
@@ -132,7 +143,8 @@ impl Run<'_, '_> {
         self.round.store.transaction(|tx| {
             taken
                 .iter()
-                .try_for_each(|(file, taken)| record(tx, now, camera, enforcing, file, taken))
+                .try_for_each(|(file, taken)| record(tx, now, camera, enforcing, file, taken))?;
+            in_hand::let_go(tx.raw(), camera).map_err(Error::from)
         })?;
         let mut decided = Vec::new();
         for (file, taken) in taken {
@@ -171,6 +183,7 @@ impl Run<'_, '_> {
             Fate::Leave(left) => return Ok(Taken::Left(left)),
             Fate::Read(made) => made,
         };
+        let _in_hand = Hand::on(&self.round.camera.id, &file.path);
         let left = |reason: &str| {
             Taken::Left(LeftFile {
                 path: file.path.clone(),
@@ -240,6 +253,7 @@ impl Run<'_, '_> {
             let mut there = Vec::with_capacity(names.len());
             for mut met in names.drain(..) {
                 if !met.read {
+                    self.listener.alive();
                     met.read = match card::digest(self.round.card, &met.file.path) {
                         Ok(found) => found == digest,
                         Err(refusal) if read_reason(&refusal).is_some() => false,

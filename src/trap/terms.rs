@@ -229,6 +229,7 @@ impl<'a> Terms<'a> {
             "UPDATE frame SET state = 'gone' WHERE camera = ?1 AND state NOT IN ('erasing', 'gone')",
             "DELETE FROM known_file WHERE camera = ?1",
             "DELETE FROM left_file WHERE camera = ?1",
+            "DELETE FROM in_hand WHERE camera = ?1",
             "DELETE FROM card_file WHERE camera = ?1 AND token IS NULL",
         ] {
             self.db.execute(sql, [self.camera.as_str()])?;

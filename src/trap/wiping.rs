@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::json;
 
 use super::ledger::{Ledger, State};
@@ -59,9 +60,20 @@ impl Progress for Unwatched {
     }
 }
 
+/// Nobody listens.
+#[derive(Debug)]
+struct Unheard;
+
+impl Listener for Unheard {
+    fn begin(&mut self, _: u64) {}
+    fn step(&mut self) {}
+    fn outcome(&mut self, _: &Outcome) {}
+}
+
 /// Passes progress on, until told to stop.
 struct Stoppable<'a> {
     inner: &'a mut dyn Progress,
+    listener: &'a mut dyn Listener,
     stop: &'a AtomicBool,
 }
 
@@ -70,20 +82,30 @@ impl Progress for Stoppable<'_> {
         self.inner.begin(phase, bytes);
     }
     fn advance(&mut self, bytes: u64) -> bool {
-        self.inner.advance(bytes) && !self.stop.load(Ordering::Relaxed)
+        self.listener.alive();
+        let called_off = self.stop.load(Ordering::Relaxed) || self.listener.rest_asked();
+        self.inner.advance(bytes) && !called_off
     }
 }
 
 /// What the rounds before a wipe told of the files.
-#[derive(Default)]
-struct Tally {
+struct Tally<'a> {
     left: HashMap<PathBuf, String>,
     held: BTreeMap<String, u64>,
+    listener: &'a mut dyn Listener,
 }
 
-impl Listener for Tally {
+impl Listener for Tally<'_> {
     fn begin(&mut self, _: u64) {}
-    fn step(&mut self) {}
+    fn step(&mut self) {
+        self.listener.alive();
+    }
+    fn alive(&mut self) {
+        self.listener.alive();
+    }
+    fn rest_asked(&self) -> bool {
+        self.listener.rest_asked()
+    }
     fn outcome(&mut self, outcome: &Outcome) {
         match outcome.verdict {
             Word::Left => drop(self.left.insert(outcome.file.clone(), outcome.reason.clone())),
@@ -93,7 +115,7 @@ impl Listener for Tally {
     }
 }
 
-impl Tally {
+impl Tally<'_> {
     /// Why this file can never be processed; `None` if it still can.
     fn unusable(&self, path: &CardPath) -> Option<&str> {
         let reason = self.left.get(path.as_path())?;
@@ -125,6 +147,84 @@ pub fn ours(config: &config::Trap) -> Vec<PathBuf> {
     ours
 }
 
+/// What a wipe of one card would do.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The folder in which it is mounted.
+    pub card: PathBuf,
+    /// Whose it is.
+    pub camera: CameraId,
+    /// The volume's file system.
+    pub file_system: String,
+    /// Its serial number, where the system tells.
+    pub serial: Option<String>,
+    /// Bytes in all, and free; 0 where its driver does not tell.
+    pub card_bytes: u64,
+    /// Free bytes, filled at the end.
+    pub free_bytes: u64,
+    /// Photographs, processed first.
+    pub frames: u64,
+    /// Videos.
+    pub videos: u64,
+    /// Other files.
+    pub others: u64,
+    /// Links and the like.
+    pub links: u64,
+    /// Bytes that are overwritten.
+    pub bytes: u64,
+}
+
+/// The plan of one camera's card, or why there is none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Planned {
+    /// What would be done.
+    Plan(Plan),
+    /// Why it would be refused.
+    Refused {
+        /// Whose card.
+        camera: CameraId,
+        /// `handover`: the camera has it; else in words.
+        refused: String,
+    },
+}
+
+/// Counts what lies on a card, and says whether it may be wiped; touches nothing.
+pub fn plan(config: &config::Trap, camera: &Camera, card: &Path) -> Result<Plan, Error> {
+    let (open, volume) = open(config, card)?;
+    let files = wipe::plan(&open)?;
+    Ok(Plan {
+        card: card.to_owned(),
+        camera: camera.id.clone(),
+        file_system: volume.file_system,
+        serial: volume.serial,
+        card_bytes: volume.bytes,
+        free_bytes: volume.free,
+        frames: files.frames,
+        videos: files.videos,
+        others: files.others,
+        links: files.links,
+        bytes: files.bytes,
+    })
+}
+
+/// The plans of all cards that lie still. One that is borrowed from its camera is not looked at meanwhile: it may have
+/// to be given back at any moment.
+pub fn plans(config: &config::Trap) -> Vec<Planned> {
+    let of = |camera: &Camera| {
+        let refused = |why: String| Planned::Refused {
+            camera: camera.id.clone(),
+            refused: why,
+        };
+        match camera.access {
+            config::Access::Handover { .. } => refused("handover".to_owned()),
+            config::Access::Mounted => plan(config, camera, &camera.card)
+                .map_or_else(|error| refused(error.to_string()), Planned::Plan),
+        }
+    };
+    config.cameras.iter().map(of).collect()
+}
+
 /// Opens a card that is to be wiped, and refuses what is none.
 pub fn open(config: &config::Trap, card: &Path) -> Result<(Card, Volume), Error> {
     if matches!(config.mode, config::Mode::Trial { .. }) {
@@ -146,7 +246,7 @@ impl Service<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Wiped, Error> {
         let Self { recipients, .. } = *self;
-        self.wipe_after_sealing(camera, card, recipients, reason, progress)
+        self.wipe_after_sealing(camera, card, recipients, reason, progress, &mut Unheard)
     }
 
     fn wipe_after_sealing(
@@ -156,12 +256,14 @@ impl Service<'_> {
         recipients: &Ring,
         reason: Reason,
         progress: &mut dyn Progress,
+        listener: &mut dyn Listener,
     ) -> Result<Wiped, Error> {
         let (card, volume) = open(self.config, card)?;
-        let unusable = self.process(camera, &card, recipients)?;
+        let unusable = self.process(camera, &card, recipients, listener)?;
         let (term, intent) = self.intend_wipe(camera, &volume, reason)?;
         let mut progress = Stoppable {
             inner: progress,
+            listener,
             stop: self.stop,
         };
         let goes = |path: &CardPath, size, mtime| unusable.files.get(path) == Some(&(size, mtime));
@@ -190,9 +292,9 @@ impl Service<'_> {
 
     /// Wipes a camera's own card if it is time to, borrowed where it must be; whether it was. An error is told and
     /// tried again.
-    pub(super) fn wipe_if_due(&mut self, camera: &Camera, recipients: &Ring) {
+    pub(super) fn wipe_if_due(&mut self, camera: &Camera, recipients: &Ring, listener: &mut dyn Listener) {
         let done = self.is_wipe_due(camera).and_then(|is_due| match is_due {
-            true => self.lend_and_wipe(camera, recipients).map(Some),
+            true => self.lend_and_wipe(camera, recipients, listener).map(Some),
             false => Ok(None),
         });
         match done {
@@ -210,10 +312,18 @@ impl Service<'_> {
         }
     }
 
-    fn lend_and_wipe(&mut self, camera: &Camera, recipients: &Ring) -> Result<Wiped, Error> {
+    fn lend_and_wipe(
+        &mut self,
+        camera: &Camera,
+        recipients: &Ring,
+        listener: &mut dyn Listener,
+    ) -> Result<Wiped, Error> {
         let lent = CardLease::take(camera, self.store.dir(), Instant::now())?;
         let card = &camera.card;
-        let wiped = self.wipe_after_sealing(camera, card, recipients, Reason::Due, &mut Unwatched);
+        listener.slow(true);
+        let (reason, unwatched) = (Reason::Due, &mut Unwatched);
+        let wiped = self.wipe_after_sealing(camera, card, recipients, reason, unwatched, listener);
+        listener.slow(false);
         lent.give()?;
         wiped
     }
@@ -253,14 +363,24 @@ impl Service<'_> {
 
     /// Takes everything off the card that can be taken. What is left can never be; a file that the card does not give
     /// is tried as often as everywhere.
-    fn process(&mut self, camera: &Camera, card: &Card, recipients: &Ring) -> Result<Unusable, Error> {
+    fn process(
+        &mut self,
+        camera: &Camera,
+        card: &Card,
+        recipients: &Ring,
+        listener: &mut dyn Listener,
+    ) -> Result<Unusable, Error> {
         let mut tries = self.config.attempts.get();
         for _ in 0..MOST_ROUNDS {
-            let mut tally = Tally::default();
+            let mut tally = Tally {
+                left: HashMap::new(),
+                held: BTreeMap::new(),
+                listener: &mut *listener,
+            };
             let summary = self
                 .round(camera, card, recipients, None, None, true)
                 .run(&mut tally)?;
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.load(Ordering::Relaxed) || tally.rest_asked() {
                 return Err(wipe::Error::Stopped.into());
             }
             let listing = card::list(card, &Limits::default())?;

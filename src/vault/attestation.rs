@@ -391,7 +391,11 @@ mod tests {
     #[test]
     fn a_wipe_counts_once_that_time_was_over_everywhere() {
         let wiped = |time| (Kind::Wiped, time, json!({"camera": "quai"}));
-        let attestation = attested(&[wiped("2026-10-20T10:00:00Z"), wiped("2026-12-31T03:00:00Z")]);
+        let attestation = attested(&[
+            wiped("2026-10-20T10:00:00Z"),
+            wiped("2026-10-21T09:00:00Z"),
+            wiped("2026-12-31T03:00:00Z"),
+        ]);
         assert_eq!(attestation.wiped.as_deref(), Some("2026-12-31T03:00:00Z"));
         // The first one after it is told; what is only intended is none.
         let intended = (

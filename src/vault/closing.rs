@@ -248,7 +248,18 @@ mod tests {
         assert_eq!(then.differences(&then), []);
         let now = fixed(&[1, 9, 9, 4], 16_000);
         assert_eq!(then.differences(&now), [(4096, 12_287)]);
+        let now = fixed(&[9, 2, 9, 4], 16_000);
+        assert_eq!(then.differences(&now), [(0, 4095), (8192, 12_287)]);
         let grown = fixed(&[1, 2, 3, 4, 5], 17_000);
         assert_eq!(then.differences(&grown), [(16_384, 16_999)]);
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_read_is_told_from_one_that_is_not_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(matches!(Closing::read(folder.path()), Ok(None)));
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"").expect("written");
+        assert!(matches!(Closing::read(&file), Err(Error::Io(_))), "no folder");
     }
 }

@@ -124,4 +124,37 @@ mod tests {
             assert!(!is_full(&kind.into()), "{kind}");
         }
     }
+
+    #[test]
+    fn an_erased_file_is_overwritten_to_its_last_byte_and_its_name_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, kept) = (folder.path().join("item"), folder.path().join("kept"));
+        for length in [0, 5, PIECE, 2 * PIECE + 5] {
+            std::fs::write(&path, vec![0x5a; length]).expect("written");
+            std::fs::hard_link(&path, &kept).expect("a second name");
+            erase(&path).expect("erased");
+            assert!(!path.exists());
+            let bytes = std::fs::read(&kept).expect("under its second name");
+            assert_eq!(bytes.len(), length);
+            assert!(!bytes.windows(5).any(|bytes| bytes == [0x5a; 5]), "{length}");
+            std::fs::remove_file(&kept).expect("removed");
+        }
+    }
+
+    #[test]
+    fn of_a_link_the_name_alone_is_erased() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("item"), folder.path().join("link"));
+        std::fs::write(&path, b"kept").expect("written");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        erase(&link).expect("erased");
+        assert!(link.symlink_metadata().is_err());
+        assert_eq!(std::fs::read(&path).expect("still there"), b"kept");
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_folder_one_is_in() {
+        let folders = ["item", "a/item", "/item"].map(|path| folder_of(Path::new(path)));
+        assert_eq!(folders, [".", "a", "/"].map(Path::new));
+    }
 }

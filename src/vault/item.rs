@@ -436,6 +436,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_item_that_says_it_is_longer_than_any_is_refused() {
+        for (length, refused) in [
+            (LONGEST - 1, false),
+            (LONGEST, false),
+            (LONGEST + 1, true),
+            (u64::MAX, true),
+        ] {
+            let bytes = Header { length, ..header() }.encode();
+            let read = Header::read(&mut &bytes[..]);
+            assert_eq!(
+                matches!(read, Err(Error::Header("longer than any item"))),
+                refused,
+                "{length}"
+            );
+        }
+    }
+
+    /// Gives one byte at a time and is interrupted before each; fails at its end.
+    struct Halting<'b>(&'b [u8], bool);
+
+    impl Read for Halting<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            match (self.1, self.0) {
+                (true, _) => Err(io::ErrorKind::Interrupted.into()),
+                (false, []) => Err(io::ErrorKind::Other.into()),
+                (false, [first, rest @ ..]) => {
+                    (buffer[0], self.0) = (*first, rest);
+                    Ok(1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_that_is_interrupted_goes_on_and_one_that_fails_does_not() {
+        let mut buffer = [0; 3];
+        let found = read_as_much_as_there_is(&mut Halting(b"abcd", false), &mut buffer).expect("read");
+        assert_eq!((found, &buffer), (3, b"abc"));
+        let failed = read_as_much_as_there_is(&mut Halting(b"ab", false), &mut buffer).expect_err("it fails");
+        assert_eq!(failed.kind(), io::ErrorKind::Other);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic_or_two_encodings_of_one_header(

@@ -34,14 +34,6 @@ pub enum Kind {
     Closed,
     /// An item was sealed and is durable (written by the store).
     Sealed,
-    /// The configuration in force.
-    Config,
-    /// A card was found or put back.
-    CardIn,
-    /// A card was given back or went away.
-    CardOut,
-    /// A frame was looked at.
-    FrameSeen,
     /// An event was decided on.
     Verdict,
     /// A frame is about to be erased.
@@ -62,6 +54,8 @@ pub enum Kind {
     Transferred,
     /// The desk's return file was taken.
     Returned,
+    /// A box was ordered to tell its journal anew, at the desk.
+    ResendOrdered,
     /// A box's bundle was taken, at the desk.
     Imported,
     /// An event was opened to look at it, at the desk: by whom, with which motive, with which images.
@@ -104,8 +98,10 @@ pub enum Kind {
     Restored,
     /// Somebody looked for one account or one object in the journal.
     JournalConsulted,
-    /// Somebody exported the journal.
+    /// Somebody exported the journal, with which motive.
     JournalExported,
+    /// A file left the desk through somebody's browser: which, with which motive.
+    Downloaded,
     /// Somebody logged in, at the desk.
     SessionOpened,
     /// A session ended, and why.
@@ -116,6 +112,14 @@ pub enum Kind {
     AccountChanged,
     /// A secret key of the service went into the keyring, or its file was destroyed.
     KeyTaken,
+    /// The desk's keys were sealed to keys of the safe.
+    Escrowed,
+    /// They were opened with a key of the safe, to let somebody in again.
+    EscrowOpened,
+    /// The destruction of a past quarter's keys in the keyring was proposed.
+    KeyDoomed,
+    /// They were destroyed.
+    KeyDestroyed,
     /// An infraction file was opened, from which event, by whom.
     InfractionOpened,
     /// An infraction file was looked at, by whom, with which motive.
@@ -132,6 +136,8 @@ pub enum Kind {
     InfractionExported,
     /// Infraction files were taken over from the former register.
     InfractionImported,
+    /// The choices of a report's author were kept: which images, by whom.
+    ReportDrafted,
     /// A report was signed off, and is never changed again.
     ReportSealed,
     /// Somebody asked for a package: of which report, which images.
@@ -148,6 +154,8 @@ pub enum Kind {
     PackageSent,
     /// Its recipient acknowledged it.
     PackageReceived,
+    /// Its file was destroyed, and the service's own copies of it too.
+    PackageCopiesGone,
 }
 
 impl Kind {
@@ -159,10 +167,6 @@ impl Kind {
             Self::Recovered => "recovered",
             Self::Closed => "closed",
             Self::Sealed => "sealed",
-            Self::Config => "config",
-            Self::CardIn => "card_in",
-            Self::CardOut => "card_out",
-            Self::FrameSeen => "frame_seen",
             Self::Verdict => "verdict",
             Self::DiscardIntended => "discard_intended",
             Self::Discarded => "discarded",
@@ -173,6 +177,7 @@ impl Kind {
             Self::Expired => "expired",
             Self::Transferred => "transferred",
             Self::Returned => "returned",
+            Self::ResendOrdered => "resend_ordered",
             Self::Imported => "imported",
             Self::Consulted => "consulted",
             Self::Viewed => "viewed",
@@ -195,11 +200,16 @@ impl Kind {
             Self::Restored => "restored",
             Self::JournalConsulted => "journal_consulted",
             Self::JournalExported => "journal_exported",
+            Self::Downloaded => "downloaded",
             Self::SessionOpened => "session_opened",
             Self::SessionEnded => "session_ended",
             Self::SessionRefused => "session_refused",
             Self::AccountChanged => "account_changed",
             Self::KeyTaken => "key_taken",
+            Self::Escrowed => "escrowed",
+            Self::EscrowOpened => "escrow_opened",
+            Self::KeyDoomed => "key_doomed",
+            Self::KeyDestroyed => "key_destroyed",
             Self::InfractionOpened => "infraction_opened",
             Self::InfractionViewed => "infraction_viewed",
             Self::InfractionChanged => "infraction_changed",
@@ -208,6 +218,7 @@ impl Kind {
             Self::InfractionSearched => "infraction_searched",
             Self::InfractionExported => "infraction_exported",
             Self::InfractionImported => "infraction_imported",
+            Self::ReportDrafted => "report_drafted",
             Self::ReportSealed => "report_sealed",
             Self::PackageAsked => "package_asked",
             Self::PackageApproved => "package_approved",
@@ -216,13 +227,8 @@ impl Kind {
             Self::PackageStamped => "package_stamped",
             Self::PackageSent => "package_sent",
             Self::PackageReceived => "package_received",
+            Self::PackageCopiesGone => "package_copies_gone",
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -438,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_name_in_the_table_is_the_name_in_json() {
-        for kind in [Kind::DiscardIntended, Kind::CardIn, Kind::Wiped] {
+        for kind in [Kind::DiscardIntended, Kind::Left, Kind::Wiped] {
             assert_eq!(json!(kind), json!(kind.as_str()));
         }
     }

@@ -214,6 +214,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_header_that_cannot_be_is_damage_once_a_frame_was_written() {
+        let header = |page: u32| {
+            let mut header = log_header();
+            header[8..12].copy_from_slice(&page.to_be_bytes());
+            let mut sum = Sum {
+                little_endian: false,
+                value: (0, 0),
+            };
+            sum.add(&header[..24]);
+            header[24..28].copy_from_slice(&sum.value.0.to_be_bytes());
+            header[28..].copy_from_slice(&sum.value.1.to_be_bytes());
+            header
+        };
+        let mut decayed = header(512);
+        decayed[31] ^= 1;
+        for bad in [
+            header(0),
+            header(256),
+            header(513),
+            header(768),
+            header(131_072),
+            decayed,
+        ] {
+            assert_eq!(damage(&bad), None, "nothing was written behind it yet");
+            assert_eq!(damage(&[&bad[..], &[0]].concat()), Some(0));
+        }
+        for good in [header(512), header(4096), header(65_536)] {
+            assert_eq!(damage(&[&good[..], &[0]].concat()), None);
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_told_from_one_that_is_not_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        assert_eq!(damaged_frame(&file).expect("not there"), None);
+        std::fs::write(&file, b"").expect("written");
+        assert!(damaged_frame(&file.join("log")).is_err(), "no folder");
+        std::fs::write(&file, [&[0; HEADER][..], &[1]].concat()).expect("written");
+        assert_eq!(damaged_frame(&file).expect("readable"), Some(0));
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes: Vec<u8>) {

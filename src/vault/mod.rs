@@ -18,6 +18,8 @@ pub mod certificate;
 pub mod checkpoint;
 pub mod closing;
 pub(crate) mod durable;
+#[cfg(feature = "desk")]
+pub mod escrow;
 pub mod export;
 pub mod item;
 pub mod journal;

@@ -29,8 +29,8 @@ use super::item::{
 use super::keys::{DeviceId, Fingerprint, Kem, OfficeKey, Recipient};
 use crate::frame::{Digest, EventId};
 
-type WrapAead = hpke::aead::ChaCha20Poly1305;
-type WrapKdf = hpke::kdf::HkdfSha256;
+pub(super) type WrapAead = hpke::aead::ChaCha20Poly1305;
+pub(super) type WrapKdf = hpke::kdf::HkdfSha256;
 
 /// HPKE's `info`: no ciphertext made for another purpose opens as a content key.
 const WRAP_INFO: &[u8] = b"vigie content key 1";
@@ -357,6 +357,11 @@ pub struct Opened {
 /// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
 pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let header = Header::read(&mut source)?;
+    open_behind(header, source, key)
+}
+
+/// The same, of an item whose header was read already.
+pub fn open_behind(header: Header, source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let content_key = unwrap(&header, &header.stanzas, key)?;
     open_body(source, header, &content_key)
 }
@@ -545,10 +550,19 @@ mod tests {
         let office = Office::new();
         let sealed = office.sealer().seal(ItemKind::Frame, &content(2 * CHUNK));
         let mut bytes = sealed.expect("sealed").bytes;
-        for end in [bytes.len() - 1, bytes.len() - CHUNK - TAG, 300, 10] {
-            let error = open(&bytes[..end], &office.keys[0]).expect_err("cut");
-            let truncated = matches!(error, Error::Item(item::Error::Truncated { .. }));
-            assert!(truncated, "{end}: {error}");
+        let whole = bytes.len();
+        for (end, promised) in [
+            (whole - 1, whole),
+            (whole - CHUNK - TAG, whole),
+            (300, whole),
+            (10, item::FIXED),
+        ] {
+            match open(&bytes[..end], &office.keys[0]).expect_err("cut") {
+                Error::Item(item::Error::Truncated { expected, found }) => {
+                    assert_eq!((expected, found), (promised as u64, end as u64));
+                }
+                error => panic!("{end}: {error}"),
+            }
         }
         bytes.push(0);
         let error = open(&bytes[..], &office.keys[0]).expect_err("lengthened");
@@ -580,7 +594,11 @@ mod tests {
     fn another_key_is_told_for_whom_the_item_was_sealed() {
         let (office, other) = (Office::new(), Office::new());
         let sealed = office.sealer().seal(ItemKind::Record, b"{}").expect("sealed");
-        match open(sealed.bytes(), &other.keys[0]).expect_err("other key") {
+        let error = open(sealed.bytes(), &other.keys[0]).expect_err("other key");
+        let [service, recovery] = office.keys.each_ref().map(|key| key.recipient().fingerprint());
+        let named = format!("service 2026-Q4 ({service}), recovery 2026-Q4 ({recovery})");
+        assert!(error.to_string().contains(&named), "{error}");
+        match error {
             Error::OtherKey { key, recipients } => {
                 assert_eq!(key, other.keys[0].recipient().fingerprint());
                 let roles = recipients.iter().map(|stanza| stanza.role);

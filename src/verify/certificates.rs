@@ -13,6 +13,7 @@ use crate::vault::DevicePublic;
 use crate::vault::certificate::erasure::ErasureCertificate;
 use crate::vault::certificate::{Certificate, Paged};
 use crate::vault::checkpoint::Checkpoint;
+use crate::vault::keys::Destruction;
 use crate::vault::signed::{self, Document as _};
 use crate::vault::store::{CERTIFICATES, Filed, certificates};
 
@@ -35,10 +36,13 @@ pub(super) fn in_database(sql: &Connection, device: &DevicePublic, report: &mut 
     };
     for certificate in &filed {
         let here = format!("certificate {}", certificate.number);
-        let is_erasure = certificate.text.starts_with(ErasureCertificate::TITLE);
-        let last = match is_erasure {
-            true => held_against::<ErasureCertificate>(certificate, device, &here, report),
-            false => held_against::<Certificate>(certificate, device, &here, report),
+        let is = |title: &str| certificate.text.starts_with(title);
+        let last = if is(ErasureCertificate::TITLE) {
+            held_against::<ErasureCertificate>(certificate, device, &here, report)
+        } else if is(Destruction::TITLE) {
+            of_keys(certificate, device, &here, report)
+        } else {
+            held_against::<Certificate>(certificate, device, &here, report)
         };
         if !named.remove(&certificate.digest()) && !is_pruned(last) {
             report.fault(&here, "no journal line names it: it was added or changed");
@@ -68,6 +72,26 @@ fn held_against<C: Paged>(
                 report.fault(here, "its page is not the one that was signed");
             }
             Some(read.journal().seq)
+        }
+        Err(error) => {
+            report.fault(here, error.to_string());
+            None
+        }
+    }
+}
+
+/// The same for one of keys, which has its page and its place in the journal from its own content and its number.
+fn of_keys(filed: &Filed, device: &DevicePublic, here: &str, report: &mut Report) -> Option<u64> {
+    match signed::read::<Destruction>(&filed.text, device, "the desk") {
+        Ok(read) => {
+            let number = filed.number.strip_prefix(&read.series());
+            let seq = number.and_then(|seq| seq.parse::<u64>().ok());
+            if seq.is_none() {
+                report.fault(here, format!("its number is not that of keys of {}", read.epoch));
+            } else if read.page() != filed.page {
+                report.fault(here, "its page is not the one that was signed");
+            }
+            seq.and_then(|seq| seq.checked_sub(1))
         }
         Err(error) => {
             report.fault(here, error.to_string());

@@ -356,6 +356,11 @@ mod tests {
                 "{end}"
             );
         }
+        // A directory behind the first 65536 bytes.
+        let mut far = [&b"II\x2a\0\x04\0\x01\0"[..], &[0; 0xfffc], &little[8..]].concat();
+        assert_eq!(orientation(&far), Some(6));
+        far = [&b"MM\0\x2a\0\x01\0\x04"[..], &[0; 0xfffc], &big[8..]].concat();
+        assert_eq!(orientation(&far), Some(8));
         assert_eq!(orientation(b"II\x2a\0\xff\xff\xff\xff"), None);
         assert_eq!(orientation(b"no TIFF"), None);
     }

@@ -104,6 +104,8 @@ impl Folder {
                 LOCK if meta.is_file() && meta.len() == 0 => {}
                 // A card that its camera lent and has not got back yet leaves its marker here (card::lease).
                 name if name.starts_with("lease-") && meta.is_file() && meta.len() == 0 => {}
+                // What the watchdog ended the trap over, until the next session has counted it (trap::in_hand).
+                "stuck" if meta.is_file() => {}
                 name if name.starts_with(".new-") && meta.is_file() => {
                     folder.unfinished.push(name.to_owned());
                 }

@@ -17,6 +17,8 @@ mod nanodet;
 pub mod networks;
 pub mod nms;
 #[cfg(feature = "trap")]
+mod onnx;
+#[cfg(feature = "trap")]
 pub mod painted;
 #[cfg(feature = "trap")]
 mod plates;

@@ -12,7 +12,7 @@ use super::geometry::Rect;
 use super::listing::{Look, Looks};
 use super::manifest::{Manifest, NanoDetFile, Seer, check_pinned, read_pinned};
 use super::nms::Limits;
-use super::runtime::{self, Network, Runtime, Use};
+use super::runtime::{self, Network, Runtime};
 use super::ssd::{self, Anchor};
 use super::tensor::Canvas;
 use super::tiles::tiles;
@@ -48,7 +48,6 @@ impl Loader {
         name: &'static str,
         (file, digest): (&Path, Digest),
         manifest: &Manifest,
-        use_of: Use,
     ) -> Result<&'n mut Network, Error> {
         if let Some(network) = slot {
             return Ok(network);
@@ -62,7 +61,7 @@ impl Loader {
             }
         };
         let bytes = read_pinned(&self.models.join(file), &digest)?;
-        Ok(slot.insert(runtime.network(name, &bytes, self.threads, use_of)?))
+        Ok(slot.insert(runtime.network(name, bytes, self.threads)?))
     }
 }
 
@@ -91,13 +90,17 @@ impl Networks {
 
     /// Whether the runtime and every network in use are there and are the pinned ones.
     pub fn check(&self) -> Result<(), Error> {
-        let pinned = &self.manifest.runtime;
-        let library = runtime::find(self.loader.library.as_deref(), &self.loader.models, &pinned.file)?;
-        Runtime::load(&library, pinned)?;
+        Runtime::load(&self.library()?, &self.manifest.runtime)?;
         for (_, file, digest) in self.manifest.used() {
             check_pinned(&self.loader.models.join(file), &digest)?;
         }
         Ok(())
+    }
+
+    /// Where ONNX Runtime is.
+    pub fn library(&self) -> Result<PathBuf, Error> {
+        let Loader { library, models, .. } = &self.loader;
+        runtime::find(library.as_deref(), models, &self.manifest.runtime.file)
     }
 
     /// What stands in the manifest: thresholds that other modules need.
@@ -134,6 +137,18 @@ impl Networks {
         Ok(looks)
     }
 
+    /// Builds a network, if it is not built yet.
+    fn build(&mut self, seer: Seer) -> Result<(), Error> {
+        let slot = match seer {
+            Seer::Ssd => &mut self.ssd,
+            Seer::NanodetSmall => &mut self.nanodet_small,
+            Seer::NanodetLarge => &mut self.nanodet_large,
+        };
+        let pinned = self.manifest.seer(seer);
+        self.loader.ready(slot, seer.name(), pinned, &self.manifest)?;
+        Ok(())
+    }
+
     /// What one network sees in one part of the picture, in pixels of the picture.
     fn see(&mut self, seer: Seer, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
         match seer {
@@ -145,9 +160,7 @@ impl Networks {
     fn see_ssd(&mut self, job: Seeing, picture: &RgbImage, region: Region) -> Result<Objects, Error> {
         let file = &self.manifest.network.ssd;
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self
-            .loader
-            .ready(&mut self.ssd, "ssd", pinned, &self.manifest, Use::Always)?;
+        let network = self.loader.ready(&mut self.ssd, "ssd", pinned, &self.manifest)?;
         let place = self.canvas.paint(picture, region, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let boxes = answer.tensor(&file.outputs.boxes, &[1, ssd::ANCHORS, 4])?;
@@ -171,14 +184,12 @@ impl Networks {
         region: Region,
     ) -> Result<Objects, Error> {
         let table = &self.manifest.network;
-        let (file, slot, use_of): (&NanoDetFile, _, _) = match seer {
-            Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large, Use::Seldom),
-            _ => (&table.nanodet_256x416, &mut self.nanodet_small, Use::Always),
+        let (file, slot): (&NanoDetFile, _) = match seer {
+            Seer::NanodetLarge => (&table.nanodet_640x640, &mut self.nanodet_large),
+            _ => (&table.nanodet_256x416, &mut self.nanodet_small),
         };
         let pinned = (file.file.as_path(), file.sha256);
-        let network = self
-            .loader
-            .ready(slot, seer.name(), pinned, &self.manifest, use_of)?;
+        let network = self.loader.ready(slot, seer.name(), pinned, &self.manifest)?;
         let place = self.canvas.paint(picture, region, &file.input);
         let answer = network.run(&file.input.name, self.canvas.shape(), self.canvas.data())?;
         let mut objects = Objects::default();
@@ -198,7 +209,7 @@ impl Networks {
         let pinned = (file.file.as_path(), file.sha256);
         let network = self
             .loader
-            .ready(&mut self.plates, "plates", pinned, &self.manifest, Use::Seldom)?;
+            .ready(&mut self.plates, "plates", pinned, &self.manifest)?;
         let place = self.canvas.paint_corner(picture, region, &file.input, side);
         let shape = self.canvas.shape();
         let (height, width) = match file.input.layout {
@@ -235,6 +246,10 @@ impl Detector for Networks {
             threshold: scout.threshold,
             iou: scout.nms_iou,
         };
+        // All of them before the first one runs: what building takes for a while must not come on top of what runs keep.
+        for &seer in &scout.networks {
+            self.build(seer)?;
+        }
         let mut seen = Objects::default();
         for seer in scout.networks {
             seen.join(self.see(seer, job, view.picture, whole)?);
@@ -292,7 +307,7 @@ impl Detector for Networks {
         let pinned = (file.file.as_path(), file.sha256);
         let network = self
             .loader
-            .ready(&mut self.pose, "pose_lite", pinned, &self.manifest, Use::Seldom)?;
+            .ready(&mut self.pose, "pose_lite", pinned, &self.manifest)?;
         let (centre, side) = pose::square(&person, self.manifest.silhouette.crop);
         let around = pose::surroundings(centre, side);
         let least = f64::from(file.input.width) * f64::from(around.long_side()) / f64::from(side);

@@ -14,14 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
-use ort::ep::CPU;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionOutputs};
 use ort::value::TensorRef;
 
-use super::Error;
 use super::manifest::RuntimeFile;
+use super::{Error, onnx};
 use crate::frame::Digest;
 
 /// Names the library, or the folder that it is in.
@@ -110,22 +109,24 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Builds a network from its bytes.
+    /// Builds a network from its file's bytes.
     pub(super) fn network(
         &self,
         name: &'static str,
-        bytes: &[u8],
+        file: Arc<[u8]>,
         threads: usize,
-        use_of: Use,
     ) -> Result<Network, Error> {
-        let build = || -> Result<Session, ort::Error> {
-            let mut builder = tuned(SessionBuilder::new(&self.environment)?, threads, use_of)?;
-            builder.commit_from_memory(bytes)
-        };
-        let session = build().map_err(|e| Error::Network {
+        let failed = |message: String| Error::Network {
             network: name,
-            message: e.to_string(),
-        })?;
+            message,
+        };
+        let graph = onnx::graph_alone(&file).ok_or_else(|| failed("not an ONNX file".to_owned()))?;
+        let build = || -> Result<Session, ort::Error> {
+            tuned(SessionBuilder::new(&self.environment)?, threads)?
+                .with_external_initializer_file_in_memory(onnx::WEIGHTS, file)?
+                .commit_from_memory(&graph)
+        };
+        let session = build().map_err(|e| failed(e.to_string()))?;
         Ok(Network { name, session })
     }
 }
@@ -147,24 +148,11 @@ fn start(path: &Path) -> Result<Environment, String> {
     Ok(environment)
 }
 
-/// How often a network runs: what it keeps in memory between two runs depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    /// On every frame. It keeps an arena of its own: without one each tensor is asked of the system, at a twentieth to a
-    /// quarter more time.
-    Always,
-    /// On witnesses alone. Arenas of several networks are never full at once, and are never given back: without them
-    /// the process is some 30 MB smaller (docs/decisions/0008-memory-of-the-networks.md).
-    Seldom,
-}
-
 /// One picture at a time on a small machine: no threads between operators, none that spin while they
 /// wait, and no plan of memory per input size, which costs some 30 MB over the four jobs and gains no
 /// time.
-fn tuned(builder: SessionBuilder, threads: usize, use_of: Use) -> Result<SessionBuilder, ort::Error> {
-    let arena = CPU::default().with_arena_allocator(use_of == Use::Always);
+fn tuned(builder: SessionBuilder, threads: usize) -> Result<SessionBuilder, ort::Error> {
     Ok(builder
-        .with_execution_providers([arena.build()])?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { clicks } from './moves.mjs';
+import { not, watch } from './tally.mjs';
 
 const [program, demo, out] = process.argv.slice(2).map((p) => path.resolve(p));
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -40,7 +41,9 @@ async function freshCode(secret) {
   return digits;
 }
 
-async function look(page, name) {
+const look = (page, name) => not(() => shoot(page, name));
+
+async function shoot(page, name) {
   const file = path.join(out, `${String(++shots).padStart(2, '0')}-${name}.png`);
   await page.screenshot({ path: file, fullPage: true });
   await page.evaluate(axe);
@@ -66,6 +69,7 @@ async function newPerson(browser, host) {
     if (message.type() === 'error' && !message.text().includes('status of 4')) faults.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
+  await watch(page);
   return page;
 }
 
@@ -182,6 +186,7 @@ function prepare() {
   return path.join(work, 'desk');
 }
 
+let way = '';
 const desk = prepare();
 const served = spawn(program, ['desk', 'serve', '--desk', desk, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
 const told = JSON.parse(await new Promise((done) => createInterface(served.stdout).once('line', done)));
@@ -198,7 +203,7 @@ try {
   await invite(chef, second, base, { role: 'chef', nom: 'Bruno Vidal', identifiant: 'bruno.vidal', numero: 'LCI-003' });
   await logIn(admin, base, 'dominique.petit', founders.admin);
   await invite(admin, dpd, base, { role: 'dpd', nom: 'Claire Morel', identifiant: 'claire.morel' });
-  if (journey) await journey.run({ agent, chef, second, base, out, desk, program, look, fill, send, faults, spawnSync });
+  if (journey) way = await journey.run({ agent, chef, second, base, out, desk, program, look, fill, send, faults, spawnSync });
   for (const [who, page] of Object.entries({ agent, chef, dpd, admin })) {
     console.log(`the menu of ${who}`);
     await walkMenu(page, who);
@@ -213,5 +218,6 @@ try {
   served.kill('SIGTERM');
 }
 for (const fault of new Set(faults)) console.error(`! ${fault}`);
+if (way) console.log(way);
 console.log(faults.length ? `${new Set(faults).size} faults` : `${shots} pages, no fault`);
 process.exitCode = faults.length ? 1 : 0;

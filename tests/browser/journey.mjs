@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clicks, goes } from './moves.mjs';
+import { begin, end, not } from './tally.mjs';
 
 async function takeTheBundle(agent, { base, look, faults }) {
   await agent.goto(`${base}/import`);
@@ -183,20 +184,26 @@ async function verify({ agent, program, desk, out, look, faults, spawnSync }) {
 export async function run(all) {
   const { agent, chef, look } = all;
   console.log('the agent takes the bundle and reviews');
+  begin();
   await takeTheBundle(agent, all);
   await openFirst(agent, all);
-  await agent.keyboard.press('?');
-  await look(agent, 'raccourcis');
-  await agent.keyboard.press('Escape');
+  await not(async () => {
+    await agent.keyboard.press('?');
+    await look(agent, 'raccourcis');
+    await agent.keyboard.press('Escape');
+  });
   await reviewEachFrame(agent, all);
   await goes(agent, 'r');
   await look(agent, 'evenement-retenu');
-  await agent.goto(`${all.base}/file`);
-  await dismissThenTakeBack(agent, all);
+  await not(async () => {
+    await agent.goto(`${all.base}/file`);
+    await dismissThenTakeBack(agent, all);
+  });
   console.log('the agent writes up, the chefs sign off and approve');
   const number = await writeUp(agent, all);
   await report(agent, chef, all, number);
   await hand(agent, chef, all, number);
   console.log('the clerk verifies');
   await verify(all);
+  return end('from the bundle to the verified package');
 }

@@ -70,6 +70,8 @@ impl Someone {
 /// A desk in service, with one of each role.
 pub struct Town {
     pub rig: Rig,
+    /// Where the recovery keys went.
+    pub safe: tempfile::TempDir,
     pub admin: Someone,
     pub chef: Someone,
     pub agent: Someone,
@@ -145,11 +147,37 @@ impl Ready {
     }
 }
 
+/// Gives somebody an account at a desk whose keys are the kit's own.
+pub fn enrolled(rig: &Rig, role: Role, name: &'static str) -> Someone {
+    let ready = ready(name);
+    let mut office = rig.app.office.lock().expect("the office");
+    let salt = login_salt(office.desk.store.sql()).expect("a salt");
+    let login = salt.digest_of_login(&ready.person.login).expect("a digest");
+    let keyring = Keyring::held(&rig.register, Some(&rig.evidence));
+    let id = add(&mut office, &keyring, role, &ready, login, rig);
+    ready.someone(id, name)
+}
+
 impl Town {
     pub fn new() -> Self {
-        let rig = Rig::new();
-        let recovery = rig.folder.path().join("keys/recovery-2026-Q4.key");
-        std::fs::remove_file(recovery).expect("into the safe");
+        Self::prepared(|_| {}, |text| text)
+    }
+
+    /// The same, with something done in its folder before it is opened.
+    pub fn prepared(prepare: impl FnOnce(&std::path::Path), change: impl FnOnce(String) -> String) -> Self {
+        Self::at(Rig::prepared(prepare, change))
+    }
+
+    /// Puts this desk into service.
+    pub fn at(rig: Rig) -> Self {
+        let safe = tempfile::tempdir().expect("a safe");
+        for entry in std::fs::read_dir(rig.folder.path().join("keys")).expect("keys") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("recovery") && name.ends_with(".key") {
+                std::fs::rename(entry.path(), safe.path().join(name)).expect("into the safe");
+            }
+        }
         let [admin, chef, agent, dpd] = NAMES.map(ready);
         let mut office = rig.app.office.lock().expect("the office");
         let salt = login_salt(office.desk.store.sql()).expect("a salt");
@@ -188,6 +216,7 @@ impl Town {
             agent: agent.someone(agent_id, NAMES[2]),
             dpd: dpd.someone(dpd_id, NAMES[3]),
             rig,
+            safe,
         }
     }
 

@@ -16,6 +16,7 @@ use vigie::redact::{
 };
 use vigie::transfer::out;
 use vigie::vault::keys::trap_init;
+use vigie::vault::seal::Sealed;
 use vigie::vault::{DeviceKey, EventSealer, Recipient, Store};
 use vigie::vision::geometry::Rect;
 use vigie::vision::{Detection, Plate};
@@ -166,6 +167,11 @@ pub struct TrapBox {
 impl TrapBox {
     /// A new one, enrolled at the desk in `desk`, sealing to its office's keys.
     pub fn enrolled(desk: &Path) -> Self {
+        Self::sealing_to(desk, ["service-2026-Q4.pub", "recovery-2026-Q4.pub"])
+    }
+
+    /// The same, sealing to these.
+    pub fn sealing_to(desk: &Path, names: [&str; 2]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let made = trap_init(folder.path()).expect("a new key");
         fs::create_dir_all(desk.join("traps")).expect("a folder");
@@ -176,9 +182,7 @@ impl TrapBox {
         let recipient = |name: &str| Recipient::read(&desk.join("keys").join(name)).expect("a key");
         Self {
             device: DeviceKey::read(&made.files.secret).expect("just made"),
-            recipients: ["service-2026-Q4.pub", "recovery-2026-Q4.pub"]
-                .map(recipient)
-                .into(),
+            recipients: names.map(recipient).into(),
             folder,
             correction: 0,
         }
@@ -192,11 +196,26 @@ impl TrapBox {
     /// Seals an event of these frames, which the box first saw at `arrived`.
     pub fn seal(&self, store: &mut Store, id: EventId, shots: &[Shot], arrived: &str) {
         let arrived = time(arrived);
-        let mut sealer = EventSealer::new(self.device.id(), id, &self.recipients).expect("a sealer");
+        let frames = (0..).zip(shots);
+        let frames: Vec<Redacted> = frames
+            .map(|(seed, shot)| redacted(shot, seed, self.correction, arrived))
+            .collect();
+        self.seal_redacted(store, id, shots, &frames, arrived);
+    }
+
+    /// The same with frames that are redacted already.
+    pub fn seal_redacted(
+        &self,
+        store: &mut Store,
+        id: EventId,
+        shots: &[Shot],
+        redacted: &[Redacted],
+        arrived: BoxTime,
+    ) {
+        let mut sealer = self.sealer(id);
         let mut sealed = Vec::new();
-        for (seed, shot) in (0..).zip(shots) {
-            let redacted = redacted(shot, seed, self.correction, arrived);
-            sealed.extend(sealer.seal_frame(&redacted).expect("sealed"));
+        for frame in redacted {
+            sealed.extend(sealer.seal_frame(frame).expect("sealed"));
         }
         let frames = shots.iter().map(|shot| {
             json!({
@@ -215,6 +234,16 @@ impl TrapBox {
             "frames": frames.collect::<Vec<_>>(),
         });
         sealed.push(sealer.seal_record(&record).expect("sealed"));
+        self.keep(store, sealed, arrived);
+    }
+
+    /// Seals to the desk's office as one event.
+    pub fn sealer(&self, id: EventId) -> EventSealer {
+        EventSealer::new(self.device.id(), id, &self.recipients).expect("a sealer")
+    }
+
+    /// Keeps what was sealed.
+    pub fn keep(&self, store: &mut Store, sealed: Vec<Sealed>, arrived: BoxTime) {
         let staged: Vec<_> = sealed
             .into_iter()
             .map(|sealed| store.stage(sealed).expect("staged"))

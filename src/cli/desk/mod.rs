@@ -1,6 +1,7 @@
 //! `vigie desk`: the service's machine.
 
 mod backup;
+mod recover;
 mod retention;
 mod serve;
 
@@ -28,6 +29,19 @@ pub enum DeskCommand {
         #[arg(long)]
         run: bool,
         /// The desk's folder.
+        #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
+        desk: PathBuf,
+    },
+    /// Let a chef de service in again whose password is lost, with a recovery key from the safe; the admin confirms it
+    /// in the browser.
+    Recover {
+        /// The secret recovery key, as it was brought from the safe: `recovery-2026-Q4.key`.
+        #[arg(long, value_name = "FILE")]
+        recovery: PathBuf,
+        /// The chef's log-in name.
+        #[arg(long, value_name = "NAME")]
+        login: String,
+        /// The desk's folder; it must not be served meanwhile.
         #[arg(long, env = "VIGIE_DESK", default_value = "desk", value_name = "DIR")]
         desk: PathBuf,
     },
@@ -66,6 +80,11 @@ pub fn run(a: &Arguments, command: &DeskCommand, lang: Lang) -> Result<Exit, Fai
         DeskCommand::Serve { desk } => serve::run(a, desk, lang),
         DeskCommand::Retention { plan: true, desk, .. } => retention::plan(a, desk, lang),
         DeskCommand::Retention { desk, .. } => retention::run(a, desk, lang),
+        DeskCommand::Recover {
+            recovery,
+            login,
+            desk,
+        } => recover::run(a, desk, recovery, login, lang),
         DeskCommand::Backup { dir, keys, desk } => backup::backup(a, desk, dir, keys.as_deref(), lang),
         DeskCommand::Restore {
             dir,

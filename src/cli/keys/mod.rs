@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
+pub use office::keyring_alone;
+
 use super::{Exit, Failure, Lang, box_time, json_line, line};
 use crate::vault::keys::ring::Concern;
 use crate::vault::keys::{self};

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::status;
 use super::{Exit, Failure, Told, box_time, json_line, line, role};
 use crate::frame::BoxTime;
 use crate::transfer::wrapping::{self, Hanging, Outcome};
-use crate::transfer::{Desk, desk};
+use crate::transfer::{Desk, Error, desk};
+use crate::trap::health::reading::database;
 use crate::vault::keys::destruction::Secret;
 use crate::vault::keys::drill::State;
 use crate::vault::keys::revocation::EXTENSION;
-use crate::vault::keys::{Drill, Plan, Revocation};
+use crate::vault::keys::{self, Drill, Plan, Revocation};
 use crate::vault::{DeviceKey, Epoch, Fingerprint, OfficeKey, Recipient};
 
 pub fn revoke(keys: &[String], reason: &str, desk: &Path, out: &Path, told: Told) -> Result<Exit, Failure> {
@@ -74,6 +74,10 @@ fn fingerprint(key: &str) -> Result<Fingerprint, Failure> {
 pub fn rewrap(desk: &Path, told: Told) -> Result<Exit, Failure> {
     let now = box_time();
     let mut desk = Desk::open(desk, now)?;
+    if let Some(refused) = keyring_alone(&desk)? {
+        desk.store.close(now)?;
+        return Err(refused);
+    }
     let outcomes = wrapping::rewrap(&mut desk, now);
     desk.store.close(now)?;
     let outcomes = outcomes?;
@@ -117,9 +121,52 @@ pub fn rewrap(desk: &Path, told: Told) -> Result<Exit, Failure> {
     Ok(if closed > 0 { Exit::Fault } else { Exit::Done })
 }
 
+/// A desk that is served holds its keys in its users' keyring, not in files: nothing is opened here without one of them.
+pub fn keyring_alone(desk: &Desk) -> Result<Option<Failure>, Error> {
+    if desk.has_keys() || desk::in_keyring(desk.store.sql())?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Failure::new(
+        Exit::Failed,
+        desk.store.dir().display(),
+        [
+            "the desk's secret keys lie in its keyring, which opens when somebody logs in, not in files",
+            "do it in the browser: bundles on the page Import, wrapping anew on the page Clés du service",
+        ],
+        [
+            "les clés secrètes du bureau sont au trousseau, qui s'ouvre à la connexion d'un agent, et non dans des fichiers",
+            "faites-le dans le navigateur : les lots à la page « Import », l'enveloppe à la page « Clés du service »",
+        ],
+    )))
+}
+
+/// The same of a quarter's keys that are to be destroyed, where the folder that was named holds none of them.
+fn in_the_keyring(error: keys::Error, desk: &Path, epoch: Epoch) -> Failure {
+    let there = matches!(error, keys::Error::NothingToDestroy { .. })
+        && database(&desk.join("store")).ok().flatten().is_some_and(|db| {
+            let kept = desk::in_keyring(&db).unwrap_or_default();
+            kept.iter().any(|(_, of)| *of == epoch)
+        });
+    if !there {
+        return error.into();
+    }
+    Failure::new(
+        Exit::Failed,
+        error,
+        [
+            "this quarter's keys lie in the desk's keyring, not in files",
+            "two people destroy them in the browser, a chef de service among them: page Comptes, Détruire les clés d'un trimestre passé",
+        ],
+        [
+            "les clés de ce trimestre sont au trousseau du bureau, et non dans des fichiers",
+            "deux personnes, dont un chef de service, les détruisent dans le navigateur : page « Comptes », « Détruire les clés d'un trimestre passé »",
+        ],
+    )
+}
+
 pub fn plan(epoch: Epoch, keys: &Path, desk: &Path, told: Told) -> Result<Exit, Failure> {
     let now = box_time();
-    let plan = Plan::of(keys, epoch, now)?;
+    let plan = Plan::of(keys, epoch, now).map_err(|error| in_the_keyring(error, desk, epoch))?;
     refuse_while_needed(desk, epoch, now)?;
     let would = told.lang.pick("would be destroyed", "serait détruite");
     list(would, "planned", epoch, &plan.secrets, &plan.not_there, told);
@@ -136,7 +183,7 @@ pub fn destroy(
 ) -> Result<Exit, Failure> {
     let signer = DeviceKey::read_desk(key)?;
     let now = box_time();
-    let plan = Plan::of(keys, epoch, now)?;
+    let plan = Plan::of(keys, epoch, now).map_err(|error| in_the_keyring(error, desk, epoch))?;
     // Held until it is done, so that nothing is taken in meanwhile that needs these keys.
     let held = refuse_while_needed(desk, epoch, now)?;
     let done = plan.carry_out(&signer, now, out)?;
@@ -239,7 +286,7 @@ pub fn drill(keys: &[PathBuf], store: Option<&Path>, told: Told) -> Result<Exit,
     let mut drill = Drill::of_keys(keys)?;
     if let Some(store) = store {
         // A box's vault has no such table: there, each item's own header says to whom it is sealed.
-        let db = status::reading(store)?;
+        let db = database(store)?;
         let wrapped = |event| desk::wrapped(db.as_ref()?, event).ok()?;
         drill.try_store(store, wrapped)?;
     }

@@ -14,7 +14,7 @@ use super::derive::LoginDigest;
 use super::office_keys::{self, Plain};
 use super::sheet::Sheet;
 use super::wrapped::Keyring;
-use super::{Error, Rule, entry};
+use super::{Error, Rule, entry, escrow};
 use crate::desk::rights::Role;
 use crate::desk::session::AccountId;
 use crate::frame::BoxTime;
@@ -72,6 +72,7 @@ pub fn found(
     plain.fault()?;
     let keyring = Keyring::generate()?;
     let evidence = keyring.evidence.as_ref().ok_or(Error::Damaged("keyring"))?;
+    let desk = store.device_key().clone();
     let (admin_id, chef_id) = store.transaction(|tx| {
         if is_founded(tx.raw())? {
             return Err(Error::Refused(Rule::SetUp));
@@ -81,6 +82,7 @@ pub fn found(
         let second = chef.account(Role::Chef, Some(sheet));
         let chef_id = chef.enrolled.insert(tx, &keyring, &second, now)?;
         office_keys::seal_in(tx, evidence, &plain.service, &chef_id, now)?;
+        escrow::seal_to(tx, &keyring, &desk, &escrow::safe(&plain.public), &chef_id, now)?;
         Ok((admin_id, chef_id))
     })?;
     let opened = entry::reopen(store.sql(), &chef_id, chef.password)?;

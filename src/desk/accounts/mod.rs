@@ -7,6 +7,7 @@
 //!   ([`throttle`]), and learns not whether the name, the password or the code was wrong ([`entry`]);
 //! - keys are wrapped per account under its password ([`wrapped`]); the service's own keys lie sealed under the
 //!   evidence key ([`office_keys`]), no longer as files;
+//! - a chef who is alone and loses his password is let in again by the safe and the admin together ([`escrow`]);
 //! - no image without a valid sheet ([`sheet`], I21);
 //! - nobody gets into another's account alone: a new password takes two people, each with half of a code
 //!   ([`invitation`]).
@@ -19,6 +20,7 @@ mod cells;
 pub mod code;
 pub mod derive;
 pub mod entry;
+pub mod escrow;
 pub mod founding;
 pub mod invitation;
 pub mod office_keys;
@@ -38,13 +40,14 @@ pub use account::{
 pub use wrapped::Keyring;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const OBJECTS: [&str; 7] = [
+const OBJECTS: [&str; 8] = [
     "login_salt",
     "account",
     "account_lock",
     "account_recovery",
     "account_invitation",
     "entry_failure",
+    "escrow",
     "office_key",
 ];
 
@@ -99,9 +102,24 @@ pub enum Error {
     /// A text is too long for what it is.
     #[error("{0} is too long")]
     TooLong(&'static str),
+    /// The desk's vault, asked what hangs on keys.
+    #[error(transparent)]
+    Desk(#[from] Box<crate::transfer::Error>),
+    /// A certificate cannot be signed.
+    #[error(transparent)]
+    Document(#[from] crate::vault::signed::Error),
+    /// Events that nothing opens but the keys that were to be destroyed.
+    #[error("{0} events hang on this quarter's keys alone")]
+    Hanging(usize),
     /// A rule stands against it.
     #[error("refused: {0:?}")]
     Refused(Rule),
+}
+
+impl From<crate::transfer::Error> for Error {
+    fn from(error: crate::transfer::Error) -> Self {
+        Self::Desk(Box::new(error))
+    }
 }
 
 impl From<rusqlite::Error> for Error {
@@ -137,6 +155,14 @@ pub enum Rule {
     NoServiceKey,
     /// A secret key is not that of the public one of its quarter.
     KeyDoesNotFit,
+    /// The quarter is not over, or the keyring holds nothing of it.
+    NoPastKeys,
+    /// Nobody has proposed that destruction, or it is too long ago.
+    NotDoomed,
+    /// One person alone destroys no keys.
+    AloneWithKeys,
+    /// No key of the safe by that name, or nothing was sealed to it.
+    NoEscrow,
 }
 
 impl Rule {
@@ -168,6 +194,16 @@ impl Rule {
             Self::KeyDoesNotFit => {
                 "Une clé secrète du service ne correspond pas à la clé publique du même trimestre : elle n’ouvrirait pas ce que les boîtiers scellent. Remettez les deux fichiers qui vont ensemble, puis recommencez."
             }
+            Self::NoPastKeys => {
+                "Ce trimestre n’est pas terminé, ou le trousseau n’en tient aucune clé : il n’y a rien à détruire."
+            }
+            Self::NotDoomed => {
+                "Personne n’a proposé cette destruction, ou la proposition date de plus de sept jours : proposez-la de nouveau."
+            }
+            Self::AloneWithKeys => {
+                "La destruction de clés demande deux personnes : un autre chef de service que celui qui l’a proposée doit l’exécuter."
+            }
+            Self::NoEscrow => "Le trousseau n’est pas sous séquestre pour cette clé de secours.",
             Self::NoServiceKey => "Aucune clé secrète du service n’a été trouvée dans le dossier des clés.",
         }
     }

@@ -182,6 +182,40 @@ pub fn take_in(
     Ok(plain.service.len())
 }
 
+/// Ends what was cut off between the keyring and the files: destroys the files of keys that are in the keyring already.
+/// How many there were. Files of keys that are not are left to [`take_in`], before which the safe is asked for.
+pub fn finish(
+    store: &mut Store,
+    keyring: &Keyring,
+    desk: &Path,
+    by: &str,
+    now: BoxTime,
+) -> Result<usize, Error> {
+    let Some(evidence) = &keyring.evidence else {
+        return Ok(0);
+    };
+    let mut plain = Plain::of(desk)?;
+    if plain.service.is_empty() {
+        return Ok(0);
+    }
+    let kept = all(store.sql(), evidence)?;
+    let is_kept = |key: &OfficeKey| kept.iter().any(|kept| kept.recipient() == key.recipient());
+    plain.service.retain(|(_, key)| is_kept(key));
+    destroy(store.sql(), evidence, &plain)?;
+    store.transaction(|tx| {
+        for (_, key) in &plain.service {
+            let recipient = key.recipient();
+            let body = json!({
+                "by": by, "epoch": recipient.epoch(), "file": "destroyed", "fingerprint": recipient.fingerprint()
+            });
+            let kind = Kind::KeyTaken;
+            tx.journal(now, &Entry { kind, body })?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(plain.service.len())
+}
+
 /// Destroys the files of keys that open from the database, and of no others.
 pub(super) fn destroy(sql: &Connection, evidence: &Evidence, plain: &Plain) -> Result<(), Error> {
     let kept = all(sql, evidence)?;

@@ -51,6 +51,13 @@ CREATE TABLE IF NOT EXISTS entry_failure (
     count INTEGER NOT NULL,
     last  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- The keyring, sealed to keys of the safe (docs/formats.md §16).
+CREATE TABLE IF NOT EXISTS escrow (
+    fingerprint TEXT PRIMARY KEY,
+    epoch       TEXT NOT NULL,
+    sealed      BLOB NOT NULL,
+    made        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS office_key (
     fingerprint TEXT PRIMARY KEY,
     role        TEXT NOT NULL,

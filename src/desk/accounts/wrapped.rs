@@ -68,19 +68,30 @@ impl Keyring {
         })
     }
 
-    pub(super) fn wrap(&self, by: &Unlocked, place: Place<'_>) -> Result<Vec<u8>, Error> {
+    pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(3 * KEY));
         bytes.extend_from_slice(self.register.0.as_bytes());
         if let Some(Evidence { cells, index }) = &self.evidence {
             bytes.extend_from_slice(cells.as_bytes());
             bytes.extend_from_slice(index.as_bytes());
         }
-        Ok(cells::join(&cell::seal_bytes(&by.cells(), place, &bytes)?))
+        bytes
+    }
+
+    pub(super) fn wrap(&self, by: &Unlocked, place: Place<'_>) -> Result<Vec<u8>, Error> {
+        Ok(cells::join(&cell::seal_bytes(
+            &by.cells(),
+            place,
+            &self.to_bytes(),
+        )?))
     }
 
     pub(super) fn unwrap(bytes: &[u8], by: &Unlocked, place: Place<'_>) -> Result<Self, Error> {
-        let opened = cell::open_bytes(&by.cells(), place, &cells::split(bytes)?)?;
-        let (keys, rest) = opened.as_chunks::<KEY>();
+        Self::from_bytes(&cell::open_bytes(&by.cells(), place, &cells::split(bytes)?)?)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (keys, rest) = bytes.as_chunks::<KEY>();
         let key = |bytes: &[u8; KEY]| CellKey::from_bytes(*bytes);
         let evidence = match keys {
             [_] => None,

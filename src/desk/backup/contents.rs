@@ -120,7 +120,7 @@ pub(super) fn is_ours(name: &str) -> bool {
         !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
     };
     match rest.split_once('/') {
-        None => rest == crate::desk::office::CONFIG,
+        None => [crate::desk::office::CONFIG, super::DESK_PUBLIC].contains(&rest),
         Some((folder, file)) => super::writing::FOLDERS.iter().any(|(known, ends)| {
             folder == *known && plain(file) && ends.iter().any(|end| file.ends_with(end))
         }),

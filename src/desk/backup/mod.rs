@@ -41,6 +41,8 @@ pub use writing::{Backup, backup, note};
 pub const KEYS: &str = "cles";
 /// The folder of sealed files in it.
 pub const POOL: &str = "items";
+/// The desk's public key in its folder.
+const DESK_PUBLIC: &str = "desk.pub";
 /// In a desk's folder: the backups that its journal does not tell of yet.
 pub const NOTES: &str = "backups";
 

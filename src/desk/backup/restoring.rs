@@ -10,18 +10,17 @@ use serde_json::json;
 use super::contents::Contents;
 use super::keys::{self, Keys};
 use super::writing::{STANZAS_AT, check, generations, items};
-use super::{Error, KEYS, POOL, blobs, io_at, refused, sql_at};
+use super::{DESK_PUBLIC, Error, KEYS, POOL, blobs, io_at, refused, sql_at};
 use crate::desk::retention::erasures::{self, Erasure, ITEM};
+use crate::desk::retention::past_keys::KEY;
 use crate::desk::retention::plan::{Class, Subject};
 use crate::desk::retention::run::Destroys;
 use crate::frame::{BoxTime, Digest};
+use crate::transfer::returning::LEAP;
 use crate::vault::durable::{self, Existing};
 use crate::vault::keys::DevicePublic;
 use crate::vault::store::{Cause, DATABASE, ITEMS};
 use crate::vault::{DeviceKey, Entry, ItemId, Kind, Store};
-
-/// By so much a restored desk's numbers of return files leap ahead: more than it can have given since.
-const LEAP: u64 = 10_000;
 
 /// A restore that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -202,6 +201,13 @@ fn lay_out(staged: &Path, folder: &Path, contents: &Contents, keys: &Keys) -> Re
         }
     }
     put(&staged.join("desk.key"), keys.desk_key.as_bytes())?;
+    let public = staged.join(DESK_PUBLIC);
+    if public.exists() && DevicePublic::read_desk(&public)? != contents.desk_key {
+        return Err(refused(
+            &folder.join("desk").join(DESK_PUBLIC),
+            "it is another desk's key",
+        ));
+    }
     let database = staged.join("store").join(DATABASE);
     let mut sql = Connection::open(&database).map_err(sql_at(&database))?;
     blobs::put_back(&mut sql, keys.blobs.iter().cloned()).map_err(sql_at(&database))?;
@@ -293,6 +299,11 @@ fn replay(
         }
         for erasure in list {
             erasures::list(tx, &erasure.class, &erasure.id)?;
+            if erasure.class == KEY {
+                let key = "DELETE FROM office_key WHERE fingerprint = ?";
+                let gone = tx.raw().execute(key, [&erasure.id]).map_err(crate::vault::store::Error::from)?;
+                erased += gone as u64;
+            }
         }
         let trap = "UPDATE trap SET returned = returned + ?";
         tx.raw().execute(trap, params![LEAP]).map_err(crate::vault::store::Error::from)?;

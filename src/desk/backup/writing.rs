@@ -10,7 +10,7 @@ use serde_json::json;
 use super::blobs;
 use super::contents::{CONTENTS, Contents, FileFact, Made};
 use super::keys::{self, Body, Entry};
-use super::{Error, KEYS, NOTES, POOL, document_at, io_at, refused, sql_at};
+use super::{DESK_PUBLIC, Error, KEYS, NOTES, POOL, document_at, io_at, refused, sql_at};
 use crate::desk::office::CONFIG;
 use crate::frame::{BoxTime, Digest};
 use crate::transfer::Folder;
@@ -376,6 +376,10 @@ fn still_there(desk: &Path, id: ItemId) -> Result<bool, Error> {
 /// Copies the desk's plain files and the database into the staged backup.
 fn desk_files(desk: &Path, staged: &Path, database: &Path) -> Result<Vec<FileFact>, Error> {
     let mut files = vec![(CONFIG.to_owned(), desk.join(CONFIG))];
+    let public = desk.join(DESK_PUBLIC);
+    if public.exists() {
+        files.push((DESK_PUBLIC.to_owned(), public));
+    }
     for (folder, ends) in FOLDERS {
         let path = desk.join(folder);
         if !path.is_dir() {

@@ -29,11 +29,12 @@ pub use terms::{Clock, Terms};
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 5] = [
+pub const OBJECTS: [&str; 6] = [
     "event",
     "event_by_facts",
     "event_aside",
     "event_by_agent",
+    "event_by_file",
     "event_frame",
 ];
 /// The first number of an item that the desk seals itself; a box never comes near.

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_by_facts ON event (facts, id, state, camera, light, due);
 CREATE INDEX IF NOT EXISTS event_aside ON event (decided, id) WHERE state = 'aside';
 CREATE INDEX IF NOT EXISTS event_by_agent ON event (decided_by, decided);
+CREATE INDEX IF NOT EXISTS event_by_file ON event (file) WHERE file IS NOT NULL;
 CREATE TABLE IF NOT EXISTS event_frame (
     event        TEXT NOT NULL REFERENCES event (id),
     place        INTEGER NOT NULL,

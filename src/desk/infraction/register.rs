@@ -195,39 +195,60 @@ pub fn open(
 ) -> Result<CaseNumber, Error> {
     let number = next_number(tx, code, year)?;
     let event = opening.source.event;
-    insert(tx, by, &number, &opening.record())?;
+    Ready::of(by, number.clone(), &opening.record())?.insert(tx, by)?;
     let body = json!({"account": by.account, "event": event, "infraction": number});
     journal(tx, by, Kind::InfractionOpened, body)?;
     Ok(number)
 }
 
-pub(super) fn next_number(tx: &Tx<'_>, code: &str, year: i16) -> Result<CaseNumber, Error> {
+fn next_number(tx: &Tx<'_>, code: &str, year: i16) -> Result<CaseNumber, Error> {
     let next = "INSERT INTO infraction_counter (year, last) VALUES (?, 1)
                 ON CONFLICT (year) DO UPDATE SET last = last + 1 RETURNING last";
     let counter = tx.raw().query_row(next, [year], |row| row.get(0))?;
     CaseNumber::new(year, code, counter).map_err(|_| Error::NoNumber(year))
 }
 
-pub(super) fn insert(tx: &Tx<'_>, by: By<'_>, number: &CaseNumber, record: &Record) -> Result<(), Error> {
-    let row = number.to_string();
-    let sealed = cell::seal(&by.keys.cells, record_place(&row), record)?;
-    let source = record.origin.source();
-    tx.raw().execute(
-        "INSERT INTO infraction (number, event, camera, opened, opened_by, facts, state, version, record_key, record)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
-        params![
-            row,
-            source.map(|source| source.event.to_string()),
-            source.map(|source| source.camera.as_str()),
+/// A new file, sealed and ready for its row: sealing takes time, and no desk.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) number: CaseNumber,
+    event: Option<String>,
+    camera: Option<String>,
+    facts: String,
+    record: Cell,
+    plates: Vec<[u8; 32]>,
+}
+
+impl Ready {
+    pub(super) fn of(by: By<'_>, number: CaseNumber, record: &Record) -> Result<Self, Error> {
+        let source = record.origin.source();
+        Ok(Self {
+            event: source.map(|source| source.event.to_string()),
+            camera: source.map(|source| source.camera.to_string()),
+            facts: facts_column(record),
+            record: cell::seal(&by.keys.cells, record_place(&number.to_string()), record)?,
+            plates: blind_plates(by.keys, record),
+            number,
+        })
+    }
+
+    pub(super) fn insert(&self, tx: &Tx<'_>, by: By<'_>) -> Result<(), Error> {
+        let insert = "INSERT INTO infraction
+                (number, event, camera, opened, opened_by, facts, state, version, record_key, record)
+             VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)";
+        tx.raw().prepare_cached(insert)?.execute(params![
+            self.number.to_string(),
+            self.event,
+            self.camera,
             by.now.to_string(),
             by.account,
-            facts_column(record),
+            self.facts,
             State::Draft.as_str(),
-            sealed.wrapped,
-            sealed.body
-        ],
-    )?;
-    index_plates(tx, by.keys, number, record)
+            self.record.wrapped,
+            self.record.body
+        ])?;
+        index_plates(tx, &self.number, &self.plates)
+    }
 }
 
 /// Times in columns sort as text: whole seconds in UTC.
@@ -248,18 +269,24 @@ fn record_place(row: &str) -> Place<'_> {
     }
 }
 
-fn index_plates(tx: &Tx<'_>, keys: &EvidenceKeys, number: &CaseNumber, record: &Record) -> Result<(), Error> {
-    let row = number.to_string();
-    tx.raw()
-        .execute("DELETE FROM infraction_plate WHERE number = ?", [&row])?;
+/// What the record's readings of the plate are found by.
+fn blind_plates(keys: &EvidenceKeys, record: &Record) -> Vec<[u8; 32]> {
     let vehicle = &record.vehicle;
-    for reading in vehicle.first.iter().chain(&vehicle.second) {
-        let plate = reading.normalised();
-        if !plate.is_empty() {
-            let insert = "INSERT OR IGNORE INTO infraction_plate (number, blind) VALUES (?, ?)";
-            tx.raw()
-                .execute(insert, params![row, blind_plate(keys, &plate)])?;
-        }
+    let readings = vehicle.first.iter().chain(&vehicle.second);
+    let plates = readings.map(|reading| reading.normalised());
+    plates
+        .filter(|plate| !plate.is_empty())
+        .map(|plate| blind_plate(keys, &plate))
+        .collect()
+}
+
+fn index_plates(tx: &Tx<'_>, number: &CaseNumber, plates: &[[u8; 32]]) -> Result<(), Error> {
+    let row = number.to_string();
+    let delete = "DELETE FROM infraction_plate WHERE number = ?";
+    tx.raw().prepare_cached(delete)?.execute([&row])?;
+    for blind in plates {
+        let insert = "INSERT OR IGNORE INTO infraction_plate (number, blind) VALUES (?, ?)";
+        tx.raw().prepare_cached(insert)?.execute(params![row, blind])?;
     }
     Ok(())
 }
@@ -269,29 +296,56 @@ pub(super) fn blind_plate(keys: &EvidenceKeys, normalised: &str) -> [u8; 32] {
     keys.index.blind(PLATE, normalised)
 }
 
-pub(super) const COLUMNS: &str =
-    "SELECT number, opened, opened_by, state, version, record_key, record FROM infraction";
-
 /// A file by its number.
 pub fn read(sql: &Connection, keys: &EvidenceKeys, number: &CaseNumber) -> Result<File, Error> {
-    let mut query = sql.prepare_cached(&format!("{COLUMNS} WHERE number = ?"))?;
-    let row = query.query_row([number.to_string()], |row| Ok(file_of(row, keys)));
-    row.optional()?.ok_or_else(|| Error::NoSuchFile(number.clone()))?
+    let sealed = Sealed::read(sql, number)?;
+    sealed
+        .ok_or_else(|| Error::NoSuchFile(number.clone()))?
+        .open(keys)
 }
 
-pub(super) fn file_of(row: &rusqlite::Row<'_>, keys: &EvidenceKeys) -> Result<File, Error> {
-    let text: String = row.get(0)?;
-    let cell = Cell {
-        wrapped: row.get(5)?,
-        body: row.get(6)?,
-    };
-    Ok(File {
-        number: text.parse().map_err(|_| Error::Damaged(text.clone()))?,
-        opened: (parsed(row.get(1)?)?, row.get(2)?),
-        state: state_of(&row.get::<_, String>(3)?)?,
-        version: row.get(4)?,
-        record: cell::open(&keys.cells, record_place(&text), &cell)?,
-    })
+/// A file as it lies in the register: opening it takes time, and no desk.
+#[derive(Debug)]
+pub struct Sealed {
+    number: CaseNumber,
+    opened: (String, String),
+    state: String,
+    version: i64,
+    record: Cell,
+}
+
+impl Sealed {
+    /// The file of that number, if it is there.
+    pub fn read(sql: &Connection, number: &CaseNumber) -> Result<Option<Self>, Error> {
+        let mut query = sql.prepare_cached(
+            "SELECT opened, opened_by, state, version, record_key, record FROM infraction WHERE number = ?",
+        )?;
+        let row = query.query_row([number.to_string()], |row| {
+            Ok(Self {
+                number: number.clone(),
+                opened: (row.get(0)?, row.get(1)?),
+                state: row.get(2)?,
+                version: row.get(3)?,
+                record: Cell {
+                    wrapped: row.get(4)?,
+                    body: row.get(5)?,
+                },
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Opens it.
+    pub fn open(self, keys: &EvidenceKeys) -> Result<File, Error> {
+        let (opened, by) = self.opened;
+        Ok(File {
+            record: cell::open(&keys.cells, record_place(&self.number.to_string()), &self.record)?,
+            number: self.number,
+            opened: (parsed(opened)?, by),
+            state: state_of(&self.state)?,
+            version: self.version,
+        })
+    }
 }
 
 pub(super) fn state_of(text: &str) -> Result<State, Error> {
@@ -394,7 +448,7 @@ fn write(
             row
         ],
     )?;
-    index_plates(tx, by.keys, number, record)
+    index_plates(tx, number, &blind_plates(by.keys, record))
 }
 
 /// Closes a complete record: from now on, a change is a correction.

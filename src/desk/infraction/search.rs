@@ -11,9 +11,7 @@ use serde_json::json;
 use super::number::CaseNumber;
 use super::plate;
 use super::record::listed;
-use super::register::{
-    By, COLUMNS, Error, File, State, blind_plate, file_of, journal, parsed, state_of, time_column,
-};
+use super::register::{By, Error, State, blind_plate, journal, parsed, state_of, time_column};
 use crate::frame::{BoxTime, CameraId};
 use crate::vault::Kind;
 use crate::vault::store::Tx;
@@ -207,11 +205,15 @@ pub fn all_looks(sql: &Connection, number: &CaseNumber) -> Result<Vec<(BoxTime, 
     .collect()
 }
 
-/// All files that fit, opened, the earliest facts first: to be exported.
-pub fn all(sql: &Connection, by: By<'_>, query: &Query) -> Result<Vec<File>, Error> {
+/// The numbers of all files that fit, the earliest facts first: to be exported.
+pub fn numbers(sql: &Connection, by: By<'_>, query: &Query) -> Result<Vec<CaseNumber>, Error> {
     let (conditions, values) = query.conditions(by);
-    let all = format!("{COLUMNS} WHERE {conditions} ORDER BY facts, number");
+    let all = format!("SELECT number FROM infraction WHERE {conditions} ORDER BY facts, number");
     let mut all = sql.prepare(&all)?;
-    let rows = all.query_map(params_from_iter(&values), |row| Ok(file_of(row, by.keys)))?;
-    rows.map(|row| row?).collect()
+    let rows = all.query_map(params_from_iter(&values), |row| row.get::<_, String>(0))?;
+    rows.map(|text| {
+        let text = text?;
+        text.parse().map_err(|_| Error::Damaged(text))
+    })
+    .collect()
 }

@@ -75,7 +75,7 @@ pub fn lines(db: &Connection, filter: &Filter, zone: &TimeZone) -> rusqlite::Res
 }
 
 /// The first moment of a day, as the beginning of what a line says of its time: `Z` and fractions sort behind it.
-fn began(day: Date, zone: &TimeZone) -> String {
+pub(super) fn began(day: Date, zone: &TimeZone) -> String {
     let start = day.to_zoned(zone.clone()).map(|zoned| zoned.timestamp());
     let start = start.unwrap_or(jiff::Timestamp::MIN);
     start.to_string().trim_end_matches('Z').to_owned()

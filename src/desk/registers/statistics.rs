@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
+use super::journal::began;
 use crate::desk::retention::clock::local_date;
 use crate::frame::BoxTime;
 
@@ -35,25 +38,38 @@ pub fn shown(count: u64) -> String {
 
 /// The counts of all events that the desk knows of, erased ones included.
 pub fn table(db: &Connection, zone: &TimeZone) -> rusqlite::Result<Table> {
-    let mut query = db.prepare("SELECT site, facts, state = 'retained' OR file IS NOT NULL FROM event")?;
-    let rows = query.query_map([], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, bool>(2)?,
-        ))
-    })?;
+    let end = |which: &str| -> rusqlite::Result<Option<Date>> {
+        let facts: Option<String> =
+            db.query_row(&format!("SELECT {which}(facts) FROM event"), [], |row| row.get(0))?;
+        let facts = facts.and_then(|facts| facts.parse().ok());
+        Ok(facts.map(|facts| local_date(BoxTime(facts), zone)))
+    };
     let mut table = Table::new();
-    for row in rows {
-        let (site, facts, retained) = row?;
-        let Ok(facts) = facts.parse().map(BoxTime) else {
-            continue;
-        };
-        let day = local_date(facts, zone);
-        let month = table.entry((day.year(), day.month())).or_default();
-        let counts = month.entry(site).or_default();
-        counts.came += 1;
-        counts.retained += u64::from(retained);
+    let (Some(first), Some(last)) = (end("min")?, end("max")?) else {
+        return Ok(table);
+    };
+    let mut query = db.prepare(
+        "SELECT site, count(*), sum(state = 'retained' OR file IS NOT NULL) FROM event
+         WHERE facts >= ? AND facts < ? GROUP BY site",
+    )?;
+    let mut month = first.first_of_month();
+    while month <= last {
+        let next = month.saturating_add(1.month());
+        let rows = query.query_map([began(month, zone), began(next, zone)], |row| {
+            let counts = Counts {
+                came: row.get(1)?,
+                retained: row.get(2)?,
+            };
+            Ok((row.get::<_, String>(0)?, counts))
+        })?;
+        let sectors: BTreeMap<_, _> = rows.collect::<rusqlite::Result<_>>()?;
+        if !sectors.is_empty() {
+            table.insert((month.year(), month.month()), sectors);
+        }
+        if next == month {
+            break;
+        }
+        month = next;
     }
     Ok(table)
 }

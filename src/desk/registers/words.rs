@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::desk::infraction::search;
 use crate::desk::retention::plan::{Class, Outcome};
 use crate::desk::retention::records::Authority;
 use crate::desk::review;
@@ -19,6 +20,7 @@ pub fn kind(kind: &str) -> &'static str {
         "sealed" => "Fichier scellé",
         "erased" => "Fichiers effacés",
         "pruned" => "Lignes anciennes retirées",
+        "resend_ordered" => "Ordre de renvoi du journal à un boîtier",
         "imported" => "Relevé importé",
         "returned" => "Fichier de retour",
         "consulted" => "Événement ouvert",
@@ -40,11 +42,16 @@ pub fn kind(kind: &str) -> &'static str {
         "restored" => "Restauration",
         "journal_consulted" => "Recherche dans le journal",
         "journal_exported" => "Export du journal",
+        "downloaded" => "Document remis à un navigateur",
         "session_opened" => "Connexion",
         "session_ended" => "Fin de session",
         "session_refused" => "Connexion refusée",
         "account_changed" => "Compte modifié",
         "key_taken" => "Clé du service reprise",
+        "escrowed" => "Trousseau mis sous séquestre",
+        "escrow_opened" => "Séquestre ouvert avec la clé de secours",
+        "key_doomed" => "Destruction de clés proposée",
+        "key_destroyed" => "Clés détruites",
         "rewrapped" => "Clés enveloppées à neuf",
         "infraction_opened" => "Dossier ouvert",
         "infraction_viewed" => "Dossier consulté",
@@ -54,6 +61,7 @@ pub fn kind(kind: &str) -> &'static str {
         "infraction_searched" => "Recherche d’une immatriculation",
         "infraction_exported" => "Dossiers exportés",
         "infraction_imported" => "Dossiers repris d’un tableau",
+        "report_drafted" => "Choix du rapport enregistrés",
         "report_sealed" => "Rapport scellé",
         "package_asked" => "Transmission demandée",
         "package_approved" => "Transmission approuvée",
@@ -61,6 +69,7 @@ pub fn kind(kind: &str) -> &'static str {
         "package_stamped" => "Paquet horodaté",
         "package_made" => "Paquet établi",
         "package_sent" => "Paquet remis",
+        "package_copies_gone" => "Copies d’un paquet détruites",
         "package_received" => "Accusé de réception",
         _ => "Autre acte",
     }
@@ -71,8 +80,9 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
     let Ok(Value::Object(body)) = serde_json::from_str(body) else {
         return Vec::new();
     };
-    const KNOWN: [(&str, &str); 19] = [
+    const KNOWN: [(&str, &str); 21] = [
         ("event", "Événement"),
+        ("what", "Document"),
         ("file", "Dossier"),
         ("infraction", "Dossier"),
         ("object", "Objet"),
@@ -91,6 +101,7 @@ pub fn facts(body: &str) -> Vec<(&'static str, String)> {
         ("device", "Boîtier"),
         ("backup", "Sauvegarde n°"),
         ("transmission", "Transmission"),
+        ("sha256", "SHA-256"),
     ];
     let known = KNOWN
         .iter()
@@ -109,6 +120,7 @@ fn said(text: &str) -> String {
         return format!("{:02}/{:02}/{:04}", day.day(), day.month(), day.year());
     }
     let motive = || text.parse::<review::Motive>().ok().map(review::Motive::french);
+    let looked = || search::Motive::of(text).map(search::Motive::french);
     let dismissal = || {
         text.parse::<review::Dismissal>()
             .ok()
@@ -130,11 +142,21 @@ fn said(text: &str) -> String {
             "discarded" => "écarté",
             "superseded" => "remplacé par une version plus masquée",
             "returned" => "rendu",
+            "package" => "paquet",
+            "time-stamp-request" => "demande d’horodatage",
+            "slip" => "bordereau de transmission",
+            "report" => "acte scellé",
+            "draft" => "brouillon du rapport",
+            "certificate" => "certificat",
+            "return-file" => "fichier de retour",
+            "rejects" => "liste des rejets",
+            "takeover" => "reprise de l’ancien tableau",
             _ => return None,
         })
     };
     let named = act()
         .or_else(motive)
+        .or_else(looked)
         .or_else(dismissal)
         .or_else(authority)
         .or_else(outcome)
@@ -153,11 +175,7 @@ mod tests {
     use super::*;
 
     /// Kinds that boxes alone write.
-    const OF_BOXES: [&str; 11] = [
-        "config",
-        "card_in",
-        "card_out",
-        "frame_seen",
+    const OF_BOXES: [&str; 7] = [
         "verdict",
         "discard_intended",
         "discarded",

@@ -188,7 +188,9 @@ impl Destroys for Evidence {
                 Ok(row.exists([&subject.id])?)
             }
             Class::Images => Ok(!events_of(db, &subject.id)?.is_empty()),
-            Class::Record => Ok(ending::is_there(db, &number(subject)?)?),
+            Class::Record => {
+                Ok(ending::is_there(db, &number(subject)?)? || transmission::is_there(db, &subject.id)?)
+            }
         }
     }
 }

@@ -3,12 +3,13 @@
 //! Promises: [`plan`] says what is due on a day, [`clock`] which day it is as far as a clock can be believed,
 //! [`records`] keeps the holds, rulings and agreements on which that depends, [`run`] erases what is due, looks
 //! whether it is gone, and has it certified; [`erasures`] keeps the list by which no backup brings anything back.
-//! None of it needs a key: it works on ids, dates and counts, day and night, whoever is logged in or not.
+//! None of it needs a key but the destruction of keys ([`past_keys`]): it works on ids, dates and counts, day and night, whoever is logged in or not.
 
 pub mod clock;
 pub mod erasures;
 pub mod evidence;
 pub mod marks;
+pub mod past_keys;
 pub mod plan;
 pub mod records;
 pub mod run;
@@ -22,7 +23,7 @@ use crate::vault::{signed, store};
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 10] = [
+pub const OBJECTS: [&str; 11] = [
     "desk_mark",
     "hold",
     "hold_by_object",
@@ -33,6 +34,7 @@ pub const OBJECTS: [&str; 10] = [
     "an_item_that_goes_is_listed",
     "uncertified",
     "task",
+    "key_destruction",
 ];
 
 /// Why retention did not do something.

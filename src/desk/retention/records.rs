@@ -5,6 +5,8 @@
 //! journal in the same transaction, by opaque ids. The words (a reference, a motive, a court) are sealed under the
 //! register key. Leaves what follows from them to [`super::plan`].
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
@@ -216,6 +218,15 @@ pub fn take_note(tx: &mut Tx<'_>, id: i64, account: &str, now: BoxTime) -> Resul
     let body = json!({"act": "noted", "account": account, "hold": id});
     let kind = Kind::Held;
     Ok(tx.journal(now, &Entry { kind, body })?)
+}
+
+/// Whether a hold stands on an event's images on `day`.
+pub fn is_event_held(db: &Connection, event: EventId, day: Date) -> Result<bool, Error> {
+    let on = Target::Event(event.to_string());
+    let holds = holds(db)?;
+    Ok(holds
+        .iter()
+        .any(|record| record.hold.target == on && record.hold.stands(day)))
 }
 
 const HOLDS: &str =
@@ -507,6 +518,13 @@ pub fn facts(db: &Connection) -> Result<Facts, Error> {
 pub fn is_locked(db: &Connection, class: Class, id: &str) -> rusqlite::Result<bool> {
     let mut query = db.prepare_cached("SELECT 1 FROM locked WHERE class = ? AND id = ?")?;
     query.exists(params![class.as_str(), id])
+}
+
+/// All of a class that are locked.
+pub fn locked(db: &Connection, class: Class) -> rusqlite::Result<BTreeSet<String>> {
+    let mut query = db.prepare_cached("SELECT id FROM locked WHERE class = ?")?;
+    let ids = query.query_map([class.as_str()], |row| row.get(0))?;
+    ids.collect()
 }
 
 /// The same of an event, as itself or as images of its file.

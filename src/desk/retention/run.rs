@@ -23,8 +23,11 @@ use serde_json::json;
 use super::clock::{Mark, Trust};
 use super::plan::{self, Class, Ground, Object, Planned, Standing, Subject, Terms, days_between};
 use super::{Error, erasures, marks, records, tasks};
+use crate::desk::transmission;
 use crate::frame::{BoxTime, Digest};
+use crate::transfer::desk::forget_lines;
 use crate::vault::certificate::erasure::{Check, Erased, ErasureCertificate, Motive, OFFICE_LIMIT, Site};
+use crate::vault::checkpoint;
 use crate::vault::item::ItemId;
 use crate::vault::store::{ITEMS, LOG, Tx};
 use crate::vault::{Entry, Kind, Store};
@@ -178,7 +181,32 @@ pub fn carry_out(
     done.pruned = store
         .prune(now, mark.believed, None)?
         .map(|checkpoint| checkpoint.seq);
+    forget(store, mark.believed, now)?;
     Ok(done)
+}
+
+/// Lets go of what the journal's term bounds as well: the boxes' journals, and the register's lines of transmissions whose
+/// file is gone. Certificates stay: they name nobody, and are what is left to show that a thing was destroyed.
+fn forget(store: &mut Store, believed: BoxTime, now: BoxTime) -> Result<(), Error> {
+    let Some(before) = checkpoint::term_began(believed) else {
+        return Ok(());
+    };
+    store.transaction(|tx| {
+        let failed = |error: &dyn std::fmt::Display| Error::Evidence(error.to_string());
+        let lines = forget_lines(tx, before).map_err(|error| failed(&error))?;
+        let transmissions = transmission::register::forget(tx, before).map_err(|error| failed(&error))?;
+        let lines = lines.iter().map(|(device, seq)| format!("lines:{device}-{seq}"));
+        let transmissions = transmissions
+            .iter()
+            .map(|number| format!("transmission:{number}"));
+        let subjects: Vec<_> = lines.chain(transmissions).collect();
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"agreement": null, "due": before, "motive": Motive::Term, "subjects": subjects});
+        let kind = Kind::Destroyed;
+        Ok::<_, Error>(tx.journal(now, &Entry { kind, body })?)
+    })
 }
 
 fn agreements(store: &Store) -> Result<BTreeMap<i64, String>, Error> {

@@ -67,3 +67,10 @@ CREATE TABLE IF NOT EXISTS task (
     result  TEXT,
     PRIMARY KEY (kind, period)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS key_destruction (
+    epoch       TEXT PRIMARY KEY,
+    proposed_by TEXT NOT NULL,
+    proposed    TEXT NOT NULL,
+    done        TEXT,
+    keys        TEXT
+) STRICT, WITHOUT ROWID;

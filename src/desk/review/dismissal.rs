@@ -28,15 +28,20 @@ pub fn until(decided: BoxTime) -> BoxTime {
 }
 
 /// Puts an event aside. Whatever the same agent put aside before must have been destroyed by then: [`settle`].
+/// `is_held`: whether a hold stands on it, which keeps it from everybody's hand.
 pub fn put_aside(
     tx: &mut Tx<'_>,
     agent: Agent<'_>,
     id: EventId,
     version: u32,
     motive: Dismissal,
+    is_held: bool,
 ) -> Result<(), Error> {
     let event = Event::at_version(tx.raw(), id, version)?;
     must_be_open(tx.raw(), agent, id)?;
+    if is_held {
+        return Err(Error::Held(id));
+    }
     if event.file.is_some() {
         return Err(Error::InAFile(id));
     }
@@ -149,7 +154,7 @@ fn destroy(store: &mut Store, event: &Event, now: BoxTime) -> Result<(), Error> 
         let kind = Kind::Dismissed;
         Ok::<_, Error>(tx.journal(now, &Entry { kind, body })?)
     })?;
-    Ok(store.put_out_certificates()?)
+    Ok(store.put_out_certificate(&filed)?)
 }
 
 /// How many items an event has, and of how many bytes.

@@ -65,6 +65,9 @@ pub enum Error {
     /// The event is an infraction file's: its images follow that.
     #[error("the event {0} belongs to an infraction file")]
     InAFile(EventId),
+    /// A hold stands on the event: an authority's, or for the exercise of a right.
+    #[error("a hold stands on the event {0}")]
+    Held(EventId),
     /// Nothing of this account's can be taken back.
     #[error("nothing is left to be taken back")]
     NothingToTakeBack,

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::Error;
 use crate::desk::cell::{self, Cell, CellKey, Place};
-use crate::frame::Digest;
+use crate::frame::{BoxTime, Digest};
 use crate::vault::store::Tx;
+use crate::vault::{Entry, Kind};
 
 /// The choices, sealed under the evidence key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,10 +50,11 @@ pub fn read(sql: &Connection, evidence: &CellKey, infraction: &str) -> Result<(i
     }
 }
 
-/// Keeps a draft in the place of the one that has this version.
+/// Keeps a draft in the place of the one that has this version, with the line of whose account it is.
 pub fn save(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     evidence: &CellKey,
+    (account, now): (&str, BoxTime),
     infraction: &str,
     version: i64,
     draft: &Draft,
@@ -69,8 +72,12 @@ pub fn save(
             params![wrapped, body, infraction, version],
         )?,
     };
-    match changed {
-        1 => Ok(()),
-        _ => Err(Error::Changed(infraction.to_owned())),
+    if changed != 1 {
+        return Err(Error::Changed(infraction.to_owned()));
     }
+    let body = json!({
+        "account": account, "images": draft.images, "infraction": infraction, "version": version + 1
+    });
+    let kind = Kind::ReportDrafted;
+    Ok(tx.journal(now, &Entry { kind, body })?)
 }

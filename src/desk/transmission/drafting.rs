@@ -191,12 +191,16 @@ impl Material<'_> {
     fn framework(&self) -> Framework {
         let source = self.file.record.origin.source();
         let camera = source.and_then(|source| self.config.camera(&source.camera));
+        let on_file = &self.config.processing;
+        let declared = Framework {
+            sign: on_file.public_notice.clone(),
+            assessment: on_file.impact_assessment.clone(),
+            register: on_file.register.clone(),
+            ..Framework::default()
+        };
         let Some(camera) = camera else {
             let regime = source.map(|source| source.regime.clone()).unwrap_or_default();
-            return Framework {
-                regime,
-                ..Framework::default()
-            };
+            return Framework { regime, ..declared };
         };
         let regime = match camera.regime.kind {
             RegimeKind::Videoprotection => "vidéoprotection",
@@ -209,7 +213,7 @@ impl Material<'_> {
             reference: camera.regime.reference.clone(),
             decided: Some(camera.regime.from),
             until: Some(camera.regime.until),
-            ..Framework::default()
+            ..declared
         }
     }
 

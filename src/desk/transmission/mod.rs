@@ -11,6 +11,8 @@ pub mod drafting;
 pub mod register;
 pub mod sealed;
 
+use rusqlite::Connection;
+
 use crate::desk::cell;
 use crate::report::approval::Refused;
 use crate::vault::store;
@@ -22,11 +24,12 @@ pub use sealed::SealedReport;
 /// The tables of this module.
 pub const SCHEMA: &str = include_str!("schema.sql");
 /// What [`SCHEMA`] makes.
-pub const OBJECTS: [&str; 6] = [
+pub const OBJECTS: [&str; 7] = [
     "report_draft",
     "sealed_report",
     "transmission",
     "transmission_by_infraction",
+    "transmission_in_order",
     "transmission_counter",
     "package",
 ];
@@ -61,6 +64,14 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error.into())
     }
+}
+
+/// Whether a report, a draft or a package of an infraction file is there.
+pub fn is_there(sql: &Connection, infraction: &str) -> rusqlite::Result<bool> {
+    let rows = "SELECT 1 FROM sealed_report WHERE infraction = ?1
+                UNION ALL SELECT 1 FROM report_draft WHERE infraction = ?1
+                UNION ALL SELECT 1 FROM package JOIN transmission ON number = transmission WHERE infraction = ?1";
+    sql.prepare_cached(rows)?.exists([infraction])
 }
 
 /// Destroys the reports and packages of an infraction file: their rows, and with them their keys. The lines of the

@@ -1,6 +1,6 @@
 //! The register of transmissions: asked, approved or refused by another, made, sent, acknowledged.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -90,6 +90,9 @@ pub struct Words {
     pub carrier: String,
     /// What the recipient answered: registration number, who.
     pub acknowledgement: String,
+    /// What became of the service's own copies once the file was destroyed.
+    #[serde(default)]
+    pub copies: String,
 }
 
 /// A line of the register.
@@ -196,6 +199,7 @@ pub fn ask(tx: &mut Tx<'_>, by: By<'_>, asked: &Asked<'_>, year: i16) -> Result<
         refusal: String::new(),
         carrier: String::new(),
         acknowledgement: String::new(),
+        copies: String::new(),
     };
     let cell = cell::seal(by.register, place(&number), &words)?;
     tx.raw().execute(
@@ -317,6 +321,59 @@ pub fn received(tx: &mut Tx<'_>, by: By<'_>, number: &str, version: i64, answer:
     journal(tx, by, Kind::PackageReceived, number, json!({}))
 }
 
+/// Writes down what became of the copies that the service itself kept of a package, once its file was destroyed.
+pub fn copies_gone(tx: &mut Tx<'_>, by: By<'_>, number: &str, version: i64, how: &str) -> Result<(), Error> {
+    let before = at(
+        tx,
+        by,
+        number,
+        version,
+        &[State::Made, State::Sent, State::Received],
+    )?;
+    if !is_orphan(tx.raw(), &before.infraction)? {
+        return Err(Error::State(number.to_owned(), before.state.as_str()));
+    }
+    let words = Words {
+        copies: how.to_owned(),
+        ..before.words.clone()
+    };
+    step(tx, by, &before, before.state, &words)?;
+    journal(tx, by, Kind::PackageCopiesGone, number, json!({}))
+}
+
+/// Whether the infraction file is there no more.
+pub fn is_orphan(sql: &Connection, infraction: &str) -> Result<bool, Error> {
+    let mut there = sql.prepare_cached("SELECT 1 FROM infraction WHERE number = ?")?;
+    Ok(!there.exists([infraction])?)
+}
+
+/// Packages whose file was destroyed, of which nobody has said what became of the service's own copies.
+pub fn copies_left(sql: &Connection, register: &CellKey) -> Result<Vec<Transmission>, Error> {
+    // Those whose file is there are not opened.
+    let which = "WHERE made IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM infraction WHERE infraction.number = transmission.infraction)
+                 ORDER BY asked DESC, number DESC";
+    let mut left = asked(sql, register, which, &[])?;
+    left.retain(|one| one.words.copies.is_empty());
+    Ok(left)
+}
+
+/// Lets go of the lines of the register whose last step lies before `before` and whose infraction file is destroyed;
+/// their numbers.
+pub fn forget(tx: &Tx<'_>, before: BoxTime) -> Result<Vec<String>, Error> {
+    // A desk that never had pages has no such table.
+    if !tx.raw().table_exists(None, "transmission")? {
+        return Ok(Vec::new());
+    }
+    let old = "DELETE FROM transmission WHERE coalesce(received, sent, made, decided, asked) < ?
+               AND NOT EXISTS (SELECT 1 FROM infraction WHERE infraction.number = transmission.infraction)
+               AND NOT EXISTS (SELECT 1 FROM package WHERE package.transmission = transmission.number)
+               RETURNING number";
+    let mut old = tx.raw().prepare_cached(old)?;
+    let numbers = old.query_map([before.to_string()], |row| row.get(0))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
+}
+
 /// The package's archive.
 pub fn zip(sql: &Connection, evidence: &CellKey, number: &str) -> Result<Vec<u8>, Error> {
     let cell = package_cell(sql, "body", number)?;
@@ -355,15 +412,42 @@ pub fn read(sql: &Connection, register: &CellKey, number: &str) -> Result<Transm
         .ok_or_else(|| Error::NotThere(number.to_owned()))?
 }
 
-/// The whole register, the last one first; of one infraction file, if one is named.
-pub fn all(
+/// The transmissions of an infraction file, the last one first.
+pub fn of_infraction(
     sql: &Connection,
     register: &CellKey,
-    infraction: Option<&str>,
+    infraction: &str,
 ) -> Result<Vec<Transmission>, Error> {
-    let order = "WHERE ?1 IS NULL OR infraction = ?1 ORDER BY asked DESC, number DESC";
-    let mut query = sql.prepare_cached(&format!("{COLUMNS} {order}"))?;
-    let mut rows = query.query([infraction])?;
+    let which = "WHERE infraction = ? ORDER BY asked DESC, number DESC";
+    asked(sql, register, which, &[&infraction])
+}
+
+/// How many the register has.
+pub fn count(sql: &Connection) -> Result<usize, Error> {
+    Ok(sql.query_row("SELECT count(*) FROM transmission", [], |row| row.get(0))?)
+}
+
+/// So many of the register behind the first: those that wait for an approval, then the others, each the last one first.
+pub fn page(
+    sql: &Connection,
+    register: &CellKey,
+    first: usize,
+    most: usize,
+) -> Result<Vec<Transmission>, Error> {
+    let order = "ORDER BY state = 'asked' DESC, asked DESC, number DESC";
+    // Which they are, the index tells alone.
+    let which = format!("WHERE number IN (SELECT number FROM transmission {order} LIMIT ? OFFSET ?) {order}");
+    asked(sql, register, &which, &[&most, &first])
+}
+
+fn asked(
+    sql: &Connection,
+    register: &CellKey,
+    which: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<Transmission>, Error> {
+    let mut query = sql.prepare_cached(&format!("{COLUMNS} {which}"))?;
+    let mut rows = query.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(of_row(row, register)?);

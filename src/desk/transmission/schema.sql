@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS transmission (
     words      BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS transmission_by_infraction ON transmission (infraction, number);
+CREATE INDEX IF NOT EXISTS transmission_in_order ON transmission (state = 'asked', asked, number);
 CREATE TABLE IF NOT EXISTS transmission_counter (
     year INTEGER PRIMARY KEY,
     last INTEGER NOT NULL

@@ -119,6 +119,10 @@ impl From<accounts::Error> for Refused {
             accounts::Error::Cell(error) => Self::Cell(error),
             accounts::Error::Refused(accounts::Rule::Changed) => Self::Conflict,
             accounts::Error::Refused(rule) => Self::Impossible(rule.french().to_owned()),
+            accounts::Error::Hanging(events) => Self::Impossible(format!(
+                "Seules les clés de ce trimestre ouvrent encore des événements du bureau (ici : {events}). Enveloppez-les \
+                 d’abord de nouveau à la page « Clés du service », ou laissez-les arriver à échéance."
+            )),
             accounts::Error::Busy => Self::Impossible(
                 "Trop de connexions en même temps. Attendez quelques secondes, puis recommencez.".to_owned(),
             ),

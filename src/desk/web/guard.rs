@@ -6,18 +6,23 @@
 //! given, compared in constant time; no form is longer than its bound. And after every handler: headers that let
 //! nothing run but our own files, and keep no page.
 
+use std::cell::Cell;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use jiff::SignedDuration;
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
-use super::visit::{LONGEST_FORM, Upload, Visit};
+use super::visit::{LONGEST_FORM, LONGEST_IN_MEMORY, Lying, Upload, Visit};
 use super::{Answer, App, Refused, Route, Shell, Verb, Wire, changes};
+use crate::desk::incoming::Incoming;
 use crate::desk::rights::{self, Act};
 use crate::desk::session::Session;
 use crate::transfer;
@@ -123,6 +128,7 @@ async fn gather(
         form: Vec::new(),
         uploads: Vec::new(),
         _incoming: None,
+        holds: Cell::new(false),
     };
     if route.method == Verb::Get {
         return Ok(visit);
@@ -141,19 +147,24 @@ async fn gather(
         let mut parts = Multipart::from_request(request, &())
             .await
             .map_err(|_| Refused::TooLong)?;
-        take_parts(&mut visit, &mut parts).await?;
+        take_parts(&mut visit, &mut parts, route.act).await?;
     }
     Ok(visit)
 }
 
-async fn take_parts(visit: &mut Visit, parts: &mut Multipart) -> Result<(), Refused> {
-    let incoming = {
-        let folder = visit.office().folder.join(crate::desk::office::INCOMING);
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| tempfile::tempdir_in(&folder))
-            .map_err(|error| Refused::Failed(format!("{}: {error}", folder.display())))?
+async fn take_parts(visit: &mut Visit, parts: &mut Multipart, act: Act) -> Result<(), Refused> {
+    let mut taking = Taking {
+        // Bundles are long and sealed; anything else is short, may be in clear, and stays in memory.
+        incoming: match act {
+            Act::Import => Some(incoming(visit)?),
+            _ => None,
+        },
+        room: match act {
+            Act::Import => LONGEST_UPLOAD,
+            _ => LONGEST_IN_MEMORY,
+        },
     };
-    let (mut room, mut fields) = (LONGEST_UPLOAD, LONGEST_FORM);
+    let mut fields = LONGEST_FORM;
     while let Some(mut part) = parts.next_field().await.map_err(|_| Refused::TooLong)? {
         let field = part.name().unwrap_or_default().to_owned();
         let Some(name) = part.file_name().map(str::to_owned) else {
@@ -167,33 +178,80 @@ async fn take_parts(visit: &mut Visit, parts: &mut Multipart) -> Result<(), Refu
                 .push((field, String::from_utf8_lossy(&text).into_owned()));
             continue;
         };
-        // The token stands first in the form, so that nothing is written for a forged one.
+        // The token stands first in the form, so that nothing is taken for a forged one.
         token_holds(visit)?;
         if visit.uploads.len() >= transfer::MOST_ITEMS + 8 {
             return Err(Refused::TooLong);
         }
-        let path = incoming.path().join(visit.uploads.len().to_string());
+        let (held, size) = taking.take(&mut part, visit.uploads.len()).await?;
+        visit.uploads.push(Upload {
+            field,
+            name,
+            size,
+            held,
+        });
+    }
+    visit._incoming = taking.incoming;
+    Ok(())
+}
+
+fn incoming(visit: &Visit) -> Result<Incoming, Refused> {
+    let folder = visit.office().folder.clone();
+    Incoming::new(&folder).map_err(|error| not_written(&folder, &error))
+}
+
+/// The files of a form, as they come.
+struct Taking {
+    incoming: Option<Incoming>,
+    room: u64,
+}
+
+impl Taking {
+    async fn take(&mut self, part: &mut Field<'_>, nth: usize) -> Result<(Lying, u64), Refused> {
+        match self
+            .incoming
+            .as_ref()
+            .map(|incoming| incoming.path().join(nth.to_string()))
+        {
+            Some(path) => self.to_disk(part, path).await,
+            None => self.to_memory(part).await,
+        }
+    }
+
+    async fn next(&mut self, part: &mut Field<'_>) -> Result<Option<Bytes>, Refused> {
+        let chunk = part.chunk().await.map_err(|_| Refused::TooLong)?;
+        if let Some(chunk) = &chunk {
+            self.room = self
+                .room
+                .checked_sub(chunk.len() as u64)
+                .ok_or(Refused::TooLong)?;
+        }
+        Ok(chunk)
+    }
+
+    async fn to_disk(&mut self, part: &mut Field<'_>, path: PathBuf) -> Result<(Lying, u64), Refused> {
         let mut file = tokio::fs::File::create(&path)
             .await
             .map_err(|error| not_written(&path, &error))?;
         let mut size = 0_u64;
-        while let Some(chunk) = part.chunk().await.map_err(|_| Refused::TooLong)? {
-            room = room.checked_sub(chunk.len() as u64).ok_or(Refused::TooLong)?;
+        while let Some(chunk) = self.next(part).await? {
             size += chunk.len() as u64;
             let written = tokio::io::AsyncWriteExt::write_all(&mut file, &chunk).await;
             written.map_err(|error| not_written(&path, &error))?;
         }
         let flushed = tokio::io::AsyncWriteExt::flush(&mut file).await;
         flushed.map_err(|error| not_written(&path, &error))?;
-        visit.uploads.push(Upload {
-            field,
-            name,
-            path,
-            size,
-        });
+        Ok((Lying::File(path), size))
     }
-    visit._incoming = Some(incoming);
-    Ok(())
+
+    async fn to_memory(&mut self, part: &mut Field<'_>) -> Result<(Lying, u64), Refused> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        while let Some(chunk) = self.next(part).await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        let size = bytes.len() as u64;
+        Ok((Lying::Memory(bytes), size))
+    }
 }
 
 fn not_written(path: &std::path::Path, error: &std::io::Error) -> Refused {
@@ -219,8 +277,7 @@ fn may(visit: &Visit, act: Act) -> Result<(), Refused> {
         return Err(Refused::Forbidden);
     }
     if act.needs_sheet() {
-        let zone = visit.app.config.time_zone();
-        let today = visit.now.0.to_zoned(zone).date();
+        let today = visit.today();
         if session.sheet_until.is_none_or(|until| until < today) {
             return Err(Refused::NoSheet);
         }

@@ -7,8 +7,10 @@
 pub mod answer;
 pub mod assets;
 pub mod dates;
+pub mod download;
 pub mod guard;
 pub mod input;
+pub mod pager;
 pub mod pages;
 pub mod server;
 pub mod shell;
@@ -19,7 +21,7 @@ pub mod visit;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{DefaultBodyLimit, RawPathParams, Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -29,12 +31,15 @@ use super::accounts;
 use super::accounts::founding::is_founded;
 use super::accounts::waiting::{Gate, Waiting};
 use super::office::Office;
+use super::retention::marks;
 use super::review::dismissal::{self, Whose};
 use super::rights::Act;
-use super::session::Sessions;
+use super::session::{End, Sessions};
 use crate::frame::BoxTime;
 pub use answer::{Answer, FieldError, Refused};
+pub use download::Download;
 pub use input::{FormPage, Input};
+pub use pager::Pager;
 pub use shell::Shell;
 pub use visit::Visit;
 
@@ -117,6 +122,8 @@ pub struct App {
     pub secret: super::cell::CellKey,
     /// The import that is under way.
     pub importing: pages::import::job::Importing,
+    /// The latest hour that retention's mark believed in: rights are judged by no earlier one (docs/decisions/0013).
+    believed: Mutex<BoxTime>,
 }
 
 impl App {
@@ -129,7 +136,9 @@ impl App {
     ) -> Result<Self, accounts::Error> {
         let founded = is_founded(office.desk.store.sql())?;
         let gate = if founded { Gate::walled_up() } else { Gate::new()? };
+        let believed = believed(&office, clock())?;
         Ok(Self {
+            believed: Mutex::new(believed),
             config: office.config.clone(),
             office: Mutex::new(office),
             sessions: Sessions::default(),
@@ -143,12 +152,29 @@ impl App {
         })
     }
 
+    /// The hour by which rights are judged: a clock that was set back makes no right last longer.
+    pub fn latest(&self, now: BoxTime) -> BoxTime {
+        now.max(*self.believed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Somebody said that the clock is right: from then on, the mark is what he said.
+    pub fn believe(&self, mark: BoxTime) {
+        *self.believed.lock().unwrap_or_else(PoisonError::into_inner) = mark;
+    }
+
+    /// Ends every session, for the program stops: each end is written down.
+    pub fn stop(&self) -> Result<(), accounts::Error> {
+        self.sessions.end_all(End::Stopped, (self.clock)());
+        self.sweep()
+    }
+
     /// Ends what is over though nobody asks for a page, and writes down every end; destroys what was put aside and can be
     /// taken back no more. To be called several times a minute.
     pub fn sweep(&self) -> Result<(), accounts::Error> {
         let now = (self.clock)();
         self.waiting.sweep(now);
         let mut office = self.office.lock().unwrap_or_else(PoisonError::into_inner);
+        self.believe(self.latest(believed(&office, now)?));
         let idle = SignedDuration::from_mins(i64::from(office.config.idle_minutes));
         self.sessions.sweep(now, idle);
         settle(&mut office, Whose::Over, now);
@@ -160,6 +186,12 @@ impl App {
         }
         Ok(())
     }
+}
+
+fn believed(office: &Office, now: BoxTime) -> Result<BoxTime, accounts::Error> {
+    let mark =
+        marks::at(&office.desk.store, now).map_err(|_| accounts::Error::Damaged("mark of the clock"))?;
+    Ok(mark.believed)
 }
 
 /// Destroys what was put aside. Where that fails, the next sweep tries again.
@@ -189,6 +221,8 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|State(app): State<Arc<App>>, request: Request| async move {
             guard::nothing_there(app, request).await
         })
+        // Without axum's own bound of 2 MB, which no bundle keeps: the guard has its own.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 

@@ -74,6 +74,9 @@ pub fn serve(app: App, listener: TcpListener, channel: Channel) -> io::Result<()
         hourly.abort();
         app.importing.stop(None);
         app.importing.finish();
+        if let Err(error) = app.stop() {
+            tracing::error!(%error, "the ends of the sessions are not written down");
+        }
         served
     })
 }

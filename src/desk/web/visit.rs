@@ -1,9 +1,14 @@
 //! One request, as a handler sees it: who asks, when, for what, with which fields.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use zeroize::Zeroizing;
+
 use super::{App, FieldError, Refused, Shell};
+use crate::desk::incoming::Incoming;
 use crate::desk::keyring::EvidenceKeys;
 use crate::desk::office::Office;
 use crate::desk::session::Session;
@@ -12,17 +17,72 @@ use crate::frame::BoxTime;
 /// Bytes of a form's fields at most, uploads aside.
 pub const LONGEST_FORM: usize = 256 << 10;
 
-/// A file that was uploaded, lying in the desk's `incoming/` under a name of its own making.
-#[derive(Debug, Clone)]
+/// Bytes of all files of one form that are held in memory.
+pub const LONGEST_IN_MEMORY: u64 = 17 << 20;
+
+/// A file that was uploaded. A bundle's, sealed as it came, lies on the disk ([`crate::desk::incoming`]) under a name of
+/// its own making; any other, which may name people in clear, never touches it.
+#[derive(Debug)]
 pub struct Upload {
     /// Of which field.
     pub field: String,
     /// What the browser called it; not to be trusted.
     pub name: String,
-    /// Where it lies until the page is answered.
-    pub path: PathBuf,
     /// Bytes.
     pub size: u64,
+    pub(super) held: Lying,
+}
+
+/// Where an upload is until the page is answered.
+#[derive(Debug)]
+pub(super) enum Lying {
+    /// On the disk.
+    File(PathBuf),
+    /// In memory; wiped when dropped.
+    Memory(Zeroizing<Vec<u8>>),
+}
+
+impl Upload {
+    /// Where it lies; nowhere, if it is in memory.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.held {
+            Lying::File(path) => Some(path),
+            Lying::Memory(_) => None,
+        }
+    }
+
+    /// Its bytes; nothing of what lies on the disk.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.held {
+            Lying::File(_) => &[],
+            Lying::Memory(bytes) => bytes,
+        }
+    }
+}
+
+/// The desk, while a page holds it.
+pub struct Held<'v> {
+    office: MutexGuard<'v, Office>,
+    holds: &'v Cell<bool>,
+}
+
+impl Deref for Held<'_> {
+    type Target = Office;
+    fn deref(&self) -> &Office {
+        &self.office
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Office {
+        &mut self.office
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.holds.set(false);
+    }
 }
 
 /// One request.
@@ -40,7 +100,9 @@ pub struct Visit {
     pub(super) form: Vec<(String, String)>,
     pub(super) uploads: Vec<Upload>,
     /// Where the uploads lie; removed with the visit.
-    pub(super) _incoming: Option<tempfile::TempDir>,
+    pub(super) _incoming: Option<Incoming>,
+    /// Whether this page holds the desk at the moment.
+    pub(super) holds: Cell<bool>,
 }
 
 impl Visit {
@@ -65,9 +127,26 @@ impl Visit {
     }
 
     /// The desk, for this page alone until the guard is dropped: never hold it over argon2 or a picture's decoding.
-    pub fn office(&self) -> MutexGuard<'_, Office> {
-        // A handler that panicked left a transaction that SQLite rolled back; the store holds nothing else half-done.
-        self.app.office.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Panics
+    ///
+    /// If this page holds it already: it would wait for itself, and everybody else for it. So the page fails alone.
+    pub fn office(&self) -> Held<'_> {
+        assert!(
+            !self.holds.replace(true),
+            "the page asks for the desk while it holds it"
+        );
+        Held {
+            // A handler that panicked left a transaction that SQLite rolled back; the store holds nothing else half-done.
+            office: self.app.office.lock().unwrap_or_else(PoisonError::into_inner),
+            holds: &self.holds,
+        }
+    }
+
+    /// The day by which rights are judged: the clock's, or a later one that was believed before it was set back.
+    pub fn today(&self) -> jiff::civil::Date {
+        let zone = self.app.config.time_zone();
+        zone.to_datetime(self.app.latest(self.now).0).date()
     }
 
     /// A part of the path: `id` in `/evenement/{id}`.
@@ -151,4 +230,39 @@ impl Visit {
 fn find<'v>(pairs: &'v [(String, String)], name: &str) -> Option<&'v str> {
     let found = pairs.iter().find(|(found, _)| found == name);
     found.map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_page_that_asks_for_the_desk_while_it_holds_it_fails_alone_and_blocks_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        crate::vault::keys::desk_init(folder.path()).expect("a key");
+        let example = include_str!("../../../docs/desk.example.toml");
+        std::fs::write(folder.path().join("desk.toml"), example).expect("written");
+        let now = BoxTime("2026-11-22T11:00:00Z".parse().expect("a time"));
+        let office = Office::open(folder.path(), now).expect("a desk");
+        let app = App::new(office, move || now, false, Vec::new()).expect("pages");
+        let visit = Visit {
+            app: Arc::new(app),
+            now,
+            session: None,
+            token: String::new(),
+            path: Vec::new(),
+            asked_for: String::new(),
+            query: Vec::new(),
+            form: Vec::new(),
+            uploads: Vec::new(),
+            _incoming: None,
+            holds: Cell::new(false),
+        };
+        let held = visit.office();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(visit.office()))).is_err());
+        drop(held);
+        drop(visit.office());
+    }
 }

@@ -322,11 +322,40 @@ mod tests {
             "29 novembre 2028",
             "contrôle par relecture conforme",
             "NIST SP 800-88",
+            "Fichiers scellés ............. : 14",
+            "5 123 456 octets",
+            "Dernière ligne du journal : 0, dont l'empreinte est",
+            "L'original, signé par le poste, est le fichier destruction-000042.json",
         ] {
             let unbroken = page.split_whitespace().collect::<Vec<_>>().join(" ");
             let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(unbroken.contains(&told), "{told} in\n{page}");
         }
         assert!(page.lines().all(|line| line.chars().count() <= 78), "{page}");
+    }
+
+    #[test]
+    fn an_erasure_is_clean_only_if_nothing_at_all_was_found() {
+        let clean = |rows, files, log| Check { rows, files, log }.is_clean();
+        assert!(clean(0, 0, 0));
+        for (rows, files, log) in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 1, 1)] {
+            assert!(!clean(rows, files, log), "{rows} {files} {log}");
+        }
+    }
+
+    #[test]
+    fn the_page_that_a_certificate_names_is_its_own() {
+        let mut certificate = certificate();
+        let page = Digest::of(certificate.page().as_bytes());
+        certificate.names(page);
+        assert_eq!(
+            (certificate.named(), certificate.number()),
+            (page, "destruction-000042")
+        );
+        assert_eq!(
+            Digest::of(certificate.page().as_bytes()),
+            page,
+            "whatever it names"
+        );
     }
 }

@@ -455,10 +455,123 @@ mod tests {
             "31 914 983 424 octets",
             "tronquées ................ : 2",
             "1A2B-3C4D",
+            "réécrit sur place, une fois, par une suite pseudo-aléatoire",
+            "Blocs (512 octets) relus ..... : 2",
+            "Établi par ................... : vigie 0.1.0",
+            "Dernière ligne du journal : 1 041, dont l'empreinte est",
+            "L'original, signé par le boîtier, est le fichier quai-nord-0003.json",
         ] {
             assert!(flat.contains(said), "{said}:\n{page}");
         }
         assert!(flat.contains(LIMIT), "word for word");
+        assert!(!flat.contains("Interruptions"), "there was none");
+    }
+
+    #[test]
+    fn what_a_card_does_not_tell_is_said_and_so_is_each_interruption() {
+        let mut wipe = wipe();
+        (wipe.interrupted, wipe.card.bytes) = (2, 0);
+        let page = page(&certificate(&key(), wipe));
+        let flat = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("Interruptions, puis reprises . : 2"), "{page}");
+        let unknown = "Carte, capacité .............. : non communiqué par le système";
+        assert!(flat.contains(unknown), "{page}");
+    }
+
+    #[test]
+    fn the_pages_of_what_was_sealed_say_what_went_why_and_how() {
+        let of = |what: What| {
+            let certificate = Certificate {
+                what,
+                ..certificate(&key(), wipe())
+            };
+            page(&certificate)
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let expired = of(What::Expired(Expired {
+            events: 2,
+            items: 14,
+            bytes: 5_123_456,
+        }));
+        let dismissed = of(What::Dismissed(Dismissed {
+            event: crate::frame::EventId::from_bytes([2; 8]),
+            account: "a7".to_owned(),
+            motive: "lawful-deposit".to_owned(),
+            items: 14,
+            bytes: 5_123_456,
+        }));
+        let both = [
+            "n° quai-nord-0003",
+            "vidéoprotection, arrêté 2026-0412",
+            "1er novembre 2026 à 6 h 05",
+            ": 14 ",
+            ": 5 123 456 octets",
+            "réécrit sur place, une fois, par des octets aléatoires, et supprimé",
+            LIMIT,
+            "Dernière ligne du journal : 1 041, dont l'empreinte est",
+            "est le fichier quai-nord-0003.json",
+        ];
+        let of_expired = [
+            "n'a pas relevés dans le délai",
+            ": échéance du délai de conservation",
+            ": 2 ",
+        ];
+        let of_dismissed = [
+            "événement écarté : dépôt régulier (service, collecte, riverain autorisé)",
+            "0202020202020202",
+            "compte a7",
+            "La clé de l'événement",
+        ];
+        for (page, own) in [(&expired, &of_expired[..]), (&dismissed, &of_dismissed[..])] {
+            for said in both.iter().chain(own) {
+                assert!(page.contains(said), "{said} in\n{page}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_is_laid_out_in_78_columns_with_its_values_under_each_other() {
+        let mut page = Page::default();
+        page.heading("n-1");
+        page.title("1. Titre");
+        page.row("Nom", "court");
+        page.row("Autre", &"mot ".repeat(12));
+        page.text(&format!("  {}", "mot ".repeat(20)));
+        page.text(&"x".repeat(80));
+        let expected = [
+            format!("CERTIFICAT DE DESTRUCTION{}n° n-1", " ".repeat(47)),
+            "=".repeat(78),
+            String::new(),
+            "1. Titre".to_owned(),
+            format!("Nom {} : court", ".".repeat(26)),
+            format!("Autre {} : {}", ".".repeat(24), ["mot"; 11].join(" ")),
+            format!("{}mot", " ".repeat(33)),
+            format!("  {}", ["mot"; 19].join(" ")),
+            "  mot".to_owned(),
+            "x".repeat(78),
+            "xx".to_owned(),
+        ];
+        assert_eq!(page.lines.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn lateness_and_sizes_are_told_as_french_counts() {
+        for (seconds, told) in [
+            (0, "aucun"),
+            (59, "moins d'une minute"),
+            (60, "1 minute"),
+            (179, "2 minutes"),
+            (3600, "1 heure 0 minute"),
+            (2 * 3600 + 61, "2 heures 1 minute"),
+            (86_400, "1 jour 0 heure"),
+            (2 * 86_400 + 2 * 3600, "2 jours 2 heures"),
+        ] {
+            assert_eq!(lateness(seconds).replace('\u{a0}', " "), told);
+        }
+        let sizes = [0, 1, 2, 1234].map(|bytes| octets(bytes).replace('\u{a0}', " "));
+        assert_eq!(sizes, ["0 octet", "1 octet", "2 octets", "1 234 octets"]);
     }
 
     #[test]

@@ -24,6 +24,13 @@ const METHOD: &str = "réécriture sur place (zéros, puis octets aléatoires), 
 /// What this does not reach (NIST SP 800-88 on flash memory); French, as it stands on the certificate.
 const LIMITS: &str = "La suppression est logique : les fichiers ont été réécrits et effacés, puis l'absence a été contrôlée par relecture. Sur une mémoire flash, la répartition de l'usure peut laisser des copies dans des zones que ni l'appareil ni vigie ne peuvent atteindre ; seule la destruction physique du support (NIST SP 800-88, « Destroy ») les élimine avec certitude. Ce certificat ne vaut que pour les fichiers qu'il nomme : chaque copie ailleurs (papier, clé USB, sauvegarde) est à détruire à part.";
 
+/// Where keys lay that were no files.
+const KEYRING: &str = "trousseau du poste";
+/// What is done to a key in the keyring; French, as it stands on the certificate.
+const KEYRING_METHOD: &str = "suppression de la ligne scellée et de sa clé enveloppée dans la base du poste, réécriture de l'emplacement (secure_delete), journal d'écriture replié et coupé, contrôle de l'absence";
+/// What this does not reach; French, as it stands on the certificate.
+const KEYRING_LIMITS: &str = "La suppression est logique : l'emplacement a été réécrit, puis l'absence a été contrôlée. Sur une mémoire flash, la répartition de l'usure peut laisser des copies que ni l'appareil ni vigie ne peuvent atteindre ; elles restent scellées par la clé des preuves. Une sauvegarde antérieure en garde une copie scellée jusqu'à la sauvegarde suivante ; une restauration efface la clé de nouveau. Ce certificat ne vaut que pour les clés qu'il nomme : celle du coffre est à détruire à part.";
+
 /// A secret key of the quarter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +67,59 @@ pub struct Destruction {
 
 impl Document for Destruction {
     const TITLE: &'static str = "vigie key destruction 1";
+}
+
+impl Destruction {
+    /// Of keys that lay in the keyring of a desk that is served.
+    pub fn of_keyring(
+        desk: &DevicePublic,
+        epoch: Epoch,
+        time: BoxTime,
+        destroyed: impl IntoIterator<Item = (Role, Fingerprint)>,
+    ) -> Self {
+        let destroyed = destroyed.into_iter().map(|(role, fingerprint)| Secret {
+            role,
+            fingerprint,
+            file: KEYRING.to_owned(),
+        });
+        Self {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            desk: desk.clone(),
+            epoch,
+            time,
+            destroyed: destroyed.collect(),
+            not_there: Vec::new(),
+            method: KEYRING_METHOD.to_owned(),
+            limits: KEYRING_LIMITS.to_owned(),
+        }
+    }
+
+    /// What a number of such a certificate begins with; the number of the journal's line that names it follows.
+    pub fn series(&self) -> String {
+        format!("cles-{}-", self.epoch.to_string().to_lowercase())
+    }
+
+    /// As it is printed, in French: the same for the same certificate.
+    pub fn page(&self) -> String {
+        let keys = self.destroyed.iter().map(|secret| {
+            let role = match secret.role {
+                Role::Service => "service",
+                Role::Recovery => "secours",
+            };
+            format!("  {}  clé de {role}, {}\n", secret.fingerprint, secret.file)
+        });
+        format!(
+            "CERTIFICAT DE DESTRUCTION DE CLÉS\n\nTrimestre : {}\nHeure (UTC) : {}\nPoste : {}\nProgramme : vigie {}\n\n\
+             Clés détruites :\n{}\nMéthode : {}\n\nLimites : {}\n",
+            self.epoch,
+            self.time,
+            self.desk.id(),
+            self.program,
+            keys.collect::<String>(),
+            self.method,
+            self.limits
+        )
+    }
 }
 
 /// What would be destroyed.

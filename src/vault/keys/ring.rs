@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::revocation::{self, Revocation};
 use super::{DevicePublic, Epoch, Error, Fingerprint, OfficeKey, Recipient, Role};
@@ -46,7 +46,7 @@ impl Source {
 }
 
 /// What is not as it should be with the keys to which a box seals; stable words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Concern {
     /// No key is left: nothing is sealed, frames stay on the card.

@@ -37,7 +37,9 @@ use super::journal::{Clock, Entry, Head, Kind, Line};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
 use crate::frame::{BoxTime, EventId};
-pub use certificates::{CERTIFICATES, Filed, certificates};
+pub use certificates::{
+    CERTIFICATES, Filed, certificate, certificates, count_certificates, youngest_certificates,
+};
 pub use erasing::Cause;
 use opening::{
     closed_in_good_order, connect, exists, is_empty, lock, make_folder, own_head, refuse_anything_else,

@@ -3,8 +3,8 @@
 //! Promises: an item file bears its name only when all its bytes are durable; without a row it does not
 //! outlive its [`Staged`], but for a crash, after which the next opening removes it.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
@@ -101,14 +101,31 @@ impl Staging {
         })
     }
 
-    /// Makes the item file durable that `source` gives, as yet without a row. It is hashed while it is
-    /// copied, and refused unless bytes, length and header are those of `facts`.
-    pub fn take_in(&self, source: impl Read, facts: ItemFacts) -> Result<Staged, Error> {
+    /// Makes the item file durable that `source` gives, as yet without a row. In one pass it is hashed, copied, and
+    /// read by `open`; whatever `open` made of it, it is refused unless bytes, length and header are those of `facts`.
+    pub fn take_in<T>(
+        &self,
+        source: impl Read,
+        facts: ItemFacts,
+        open: impl FnOnce(&mut dyn Read) -> T,
+    ) -> Result<(Staged, T), Error> {
         let path = self.items.join(facts.id.to_string());
         let refused = |what| Error::NotAsListed { id: facts.id, what };
         let mut file = durable::unfinished(&self.items).map_err(io_at(&self.items))?;
-        let (size, digest) = copy_hashed(source.take(facts.size.saturating_add(1)), file.as_file_mut())
-            .map_err(io_at(&path))?;
+        let mut copying = Copying {
+            from: source.take(facts.size.saturating_add(1)),
+            to: file.as_file_mut(),
+            hash: Sha256::new(),
+            size: 0,
+            failed: None,
+        };
+        let opened = open(&mut BufReader::with_capacity(PIECE, &mut copying));
+        // What `open` left.
+        let rest = io::copy(&mut copying, &mut io::sink());
+        let (size, digest) = (copying.size, Digest::from_bytes(copying.hash.finalize().into()));
+        if let Some(error) = copying.failed.or(rest.err()) {
+            return Err(io_at(&path)(error));
+        }
         if (size, digest) != (facts.size, facts.digest) {
             return Err(refused("its bytes are others"));
         }
@@ -123,18 +140,48 @@ impl Staging {
             io::ErrorKind::AlreadyExists => Error::Duplicate(facts.id),
             _ => io_at(&path)(source),
         })?;
-        Ok(Staged {
+        let staged = Staged {
             facts,
             path,
             kept: false,
-        })
+        };
+        Ok((staged, opened))
     }
 }
+
+/// What is read through it is copied and hashed.
+struct Copying<'f, R> {
+    from: R,
+    to: &'f mut File,
+    hash: Sha256,
+    size: u64,
+    /// Why a copy is not whole.
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Copying<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.hash.update(&buffer[..length]);
+        self.size += length as u64;
+        match self.to.write_all(&buffer[..length]) {
+            Ok(()) => Ok(length),
+            Err(error) => {
+                let told = io::Error::from(error.kind());
+                self.failed = Some(error);
+                Err(told)
+            }
+        }
+    }
+}
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 << 10;
 
 /// Copies to the end; how many bytes there were, and their SHA-256.
 pub fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, Digest)> {
     let mut hash = Sha256::new();
-    let mut piece = vec![0; 64 << 10];
+    let mut piece = vec![0; PIECE];
     let mut size = 0;
     loop {
         match from.read(&mut piece) {

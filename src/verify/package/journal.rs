@@ -83,3 +83,58 @@ fn ends(head: Head, end: Option<Signed>, signer: &DevicePublic) -> Option<What> 
         Some(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{BoxTime, Digest};
+    use crate::vault::export::FORMAT;
+    use crate::vault::keys::trap_init;
+    use crate::vault::{DeviceKey, signed};
+
+    fn key() -> DeviceKey {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = trap_init(folder.path()).expect("a key");
+        DeviceKey::read(&made.files.secret).expect("just made")
+    }
+
+    #[test]
+    fn a_part_begins_with_its_box_with_a_checkpoint_or_behind_one() {
+        let (key, other) = (key(), key());
+        let now = BoxTime(jiff::Timestamp::UNIX_EPOCH);
+        let at = |seq, hash: &[u8]| Head {
+            seq,
+            hash: Digest::of(hash),
+        };
+        let checkpoint = |signer: &DeviceKey| {
+            let checkpoint = Checkpoint {
+                device: signer.id(),
+                device_key: signer.public().clone(),
+                first: now,
+                hash: Digest::of(b"four"),
+                last: now,
+                pruned: now,
+                seq: 4,
+            };
+            signed::sign(&checkpoint, signer).expect("signed")
+        };
+        let begins = |after, checkpoint: Option<String>| {
+            begins(&Header {
+                export: FORMAT.to_owned(),
+                device: key.id(),
+                device_key: key.public().clone(),
+                after,
+                checkpoint,
+            })
+        };
+        assert!(begins(Head::empty(key.public()), None));
+        assert!(!begins(Head::empty(other.public()), None));
+        assert!(begins(at(1, b"any"), None), "a part");
+        let own = || Some(checkpoint(&key));
+        assert!(begins(at(4, b"four"), own()));
+        assert!(begins(at(5, b"any"), own()), "a part");
+        assert!(!begins(at(4, b"other"), own()));
+        assert!(!begins(at(3, b"any"), own()) && !begins(Head::empty(key.public()), own()));
+        assert!(!begins(at(4, b"four"), Some(checkpoint(&other))));
+    }
+}

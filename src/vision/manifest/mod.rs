@@ -7,8 +7,9 @@
 mod network;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -294,7 +295,8 @@ impl Manifest {
         used
     }
 
-    fn seer(&self, seer: Seer) -> (&Path, Digest) {
+    /// File and SHA-256 of one that sees vehicles and persons.
+    pub(in crate::vision) fn seer(&self, seer: Seer) -> (&Path, Digest) {
         let n = &self.network;
         match seer {
             Seer::Ssd => (&n.ssd.file, n.ssd.sha256),
@@ -329,9 +331,18 @@ fn check_input(name: &str, input: &Input, fits: &[Fit]) -> Result<(), String> {
 
 /// The bytes of a file, if they are the pinned ones. What is hashed is what is handed out, so the
 /// file cannot change in between.
-pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Vec<u8>, Error> {
-    let bytes = fs::read(path).map_err(missing_or_unreadable(path))?;
+pub fn read_pinned(path: &Path, expected: &Digest) -> Result<Arc<[u8]>, Error> {
+    let bytes = read_shared(path).map_err(missing_or_unreadable(path))?;
     as_pinned(path, expected, Digest::of(&bytes)).map(|()| bytes)
+}
+
+/// As long as the file says that it is; read where it will stay: a copy would be as large again.
+fn read_shared(path: &Path) -> io::Result<Arc<[u8]>> {
+    let mut file = fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+    file.read_exact(Arc::make_mut(&mut bytes))?;
+    Ok(bytes)
 }
 
 /// Whether a file is the pinned one; no more than a piece of it is in memory at a time.
@@ -423,7 +434,7 @@ pub(super) mod tests {
         let path = folder.path().join("net.onnx");
         fs::write(&path, b"weights").expect("write");
         let right = Digest::of(b"weights");
-        assert_eq!(read_pinned(&path, &right).expect("pinned"), b"weights");
+        assert_eq!(*read_pinned(&path, &right).expect("pinned"), *b"weights");
         let wrong = Digest::of(b"other weights");
         match read_pinned(&path, &wrong) {
             Err(Error::WrongHash { expected, got, .. }) => assert_eq!((expected, got), (wrong, right)),

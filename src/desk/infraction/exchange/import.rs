@@ -1,14 +1,17 @@
 //! Taking over the service's former spreadsheet.
 //!
 //! Promises: [`trial`] is pure, looks at every row and says of each one that cannot be taken its line, its column and
-//! the reason; [`take`] keeps all the rows of a trial in one transaction, or none; a row that was taken before is not
+//! the reason; [`prepare`] seals all that is to be kept without the desk, for it takes long; [`take`] keeps all the rows
+//! of a trial in one transaction, or none; a row that was taken before is not
 //! taken twice; a row whose term is over is refused, for it must not be kept (the two years of the public promise); an
 //! offence that is not in the dated tables, or was not in force on the day, is refused, never guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::columns::{Column, Map};
@@ -77,7 +80,7 @@ pub fn trial(table: &Table, map: &Map, setting: Setting<'_>) -> Trial {
         records: Vec::new(),
         rejects: Vec::new(),
     };
-    let mut numbers = std::collections::BTreeSet::new();
+    let mut numbers = BTreeSet::new();
     for (line, fields) in &table.rows {
         let row = Row {
             fields,
@@ -312,9 +315,20 @@ pub struct Waiting {
     pub file: Digest,
 }
 
-/// Keeps a spreadsheet for its trial, in the place of any other of the account.
-pub fn keep_waiting(tx: &mut Tx<'_>, by: By<'_>, waiting: &Waiting) -> Result<(), Error> {
-    let sealed = cell::seal(&by.keys.cells, table_place(by.account), waiting)?;
+impl Waiting {
+    /// As it is kept.
+    pub fn sealed(&self, by: By<'_>) -> Result<Cell, Error> {
+        Ok(cell::seal(&by.keys.cells, table_place(by.account), self)?)
+    }
+
+    /// As it was kept.
+    pub fn opened(by: By<'_>, sealed: &Cell) -> Result<Self, Error> {
+        Ok(cell::open(&by.keys.cells, table_place(by.account), sealed)?)
+    }
+}
+
+/// Keeps a sealed spreadsheet for its trial, in the place of any other of the account.
+pub fn keep_waiting(tx: &mut Tx<'_>, by: By<'_>, sealed: &Cell) -> Result<(), Error> {
     tx.raw().execute(
         "INSERT INTO infraction_import (by, at, table_key, \"table\") VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (by) DO UPDATE SET at = ?2, table_key = ?3, \"table\" = ?4",
@@ -323,9 +337,8 @@ pub fn keep_waiting(tx: &mut Tx<'_>, by: By<'_>, waiting: &Waiting) -> Result<()
     Ok(())
 }
 
-/// The spreadsheet that waits for this account.
-pub fn waiting(sql: &rusqlite::Connection, by: By<'_>) -> Result<Option<Waiting>, Error> {
-    use rusqlite::OptionalExtension as _;
+/// The spreadsheet that waits for this account, sealed.
+pub fn waiting(sql: &Connection, by: By<'_>) -> Result<Option<Cell>, Error> {
     let mut query = sql.prepare_cached("SELECT table_key, \"table\" FROM infraction_import WHERE by = ?")?;
     let cell = query.query_row([by.account], |row| {
         Ok(Cell {
@@ -333,10 +346,7 @@ pub fn waiting(sql: &rusqlite::Connection, by: By<'_>) -> Result<Option<Waiting>
             body: row.get(1)?,
         })
     });
-    let cell = cell.optional()?;
-    Ok(cell
-        .map(|cell| cell::open(&by.keys.cells, table_place(by.account), &cell))
-        .transpose()?)
+    Ok(cell.optional()?)
 }
 
 /// Forgets the spreadsheet that waits for this account, and any that was left for more than a day.
@@ -358,47 +368,111 @@ pub fn forget_waiting(tx: &mut Tx<'_>, by: By<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps all the records of a trial that are not there yet: their numbers, and the lines that were there.
-pub fn take(
-    tx: &mut Tx<'_>,
-    by: By<'_>,
-    trial: &Trial,
-    code: &str,
-    file: Digest,
-) -> Result<(Vec<CaseNumber>, Vec<u64>), Error> {
-    let (mut numbers, mut there) = (Vec::new(), Vec::new());
+/// What new files are numbered by, and which former ones are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The last number of each year.
+    counters: BTreeMap<i16, u32>,
+    /// Blinded.
+    former: BTreeSet<[u8; 32]>,
+}
+
+/// How the register stands.
+pub fn standing(sql: &Connection) -> Result<Standing, Error> {
+    let mut counters = sql.prepare_cached("SELECT year, last FROM infraction_counter")?;
+    let counters = counters.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut former = sql.prepare_cached("SELECT former FROM infraction WHERE former IS NOT NULL")?;
+    let former = former.query_map([], |row| row.get(0))?;
+    Ok(Standing {
+        counters: counters.collect::<Result<_, _>>()?,
+        former: former.collect::<Result<_, _>>()?,
+    })
+}
+
+/// What of a trial is not there yet, numbered and sealed.
+#[derive(Debug)]
+pub struct Prepared {
+    before: Standing,
+    counters: BTreeMap<i16, u32>,
+    rows: Vec<NewFile>,
+    there: Vec<u64>,
+    rejected: usize,
+}
+
+#[derive(Debug)]
+struct NewFile {
+    ready: register::Ready,
+    former: Option<[u8; 32]>,
+    outcome: Option<(&'static str, String)>,
+}
+
+/// Numbers and seals the records of a trial that are not there yet, by how the register stands. It takes long, and no
+/// desk.
+pub fn prepare(by: By<'_>, trial: &Trial, before: Standing, code: &str) -> Result<Prepared, Error> {
+    let mut counters = before.counters.clone();
+    let (mut rows, mut there) = (Vec::new(), Vec::new());
     for (line, record) in &trial.records {
         let Origin::Register { number: former, .. } = &record.origin else {
             continue;
         };
         let former = (!former.is_empty()).then(|| by.keys.index.blind(FORMER, former));
-        let known = "SELECT 1 FROM infraction WHERE former = ?";
-        if let Some(former) = former
-            && tx.raw().prepare_cached(known)?.exists([former])?
-        {
+        if former.is_some_and(|former| before.former.contains(&former)) {
             there.push(*line);
             continue;
         }
-        let number = register::next_number(tx, code, record.facts_at.day().year())?;
-        register::insert(tx, by, &number, record)?;
+        let year = record.facts_at.day().year();
+        let last = counters.entry(year).or_default();
+        *last += 1;
+        let number = CaseNumber::new(year, code, *last).map_err(|_| Error::NoNumber(year))?;
         let outcome = record.outcomes.first();
-        tx.raw().execute(
-            "UPDATE infraction SET state = ?, former = ?, outcome = ?, outcome_on = ? WHERE number = ?",
-            params![
-                State::TakenOver.as_str(),
-                former,
-                outcome.map(|outcome| outcome.kind.as_str()),
-                outcome.map(|outcome| outcome.on.to_string()),
-                number.to_string()
-            ],
-        )?;
-        numbers.push(number);
+        rows.push(NewFile {
+            ready: register::Ready::of(by, number, record)?,
+            former,
+            outcome: outcome.map(|outcome| (outcome.kind.as_str(), outcome.on.to_string())),
+        });
+    }
+    Ok(Prepared {
+        before,
+        counters,
+        rows,
+        there,
+        rejected: trial.rejects.len(),
+    })
+}
+
+/// Keeps all of it: the numbers, and the lines that were there. Nothing, if the register does not stand any more as it
+/// did when it was prepared.
+pub fn take(
+    tx: &mut Tx<'_>,
+    by: By<'_>,
+    prepared: &Prepared,
+    file: Digest,
+) -> Result<Option<(Vec<CaseNumber>, Vec<u64>)>, Error> {
+    if standing(tx.raw())? != prepared.before {
+        return Ok(None);
+    }
+    for (year, last) in &prepared.counters {
+        let count = "INSERT OR REPLACE INTO infraction_counter (year, last) VALUES (?, ?)";
+        tx.raw().execute(count, params![year, last])?;
+    }
+    for row in &prepared.rows {
+        row.ready.insert(tx, by)?;
+        let update =
+            "UPDATE infraction SET state = ?, former = ?, outcome = ?, outcome_on = ? WHERE number = ?";
+        tx.raw().prepare_cached(update)?.execute(params![
+            State::TakenOver.as_str(),
+            row.former,
+            row.outcome.as_ref().map(|(kind, _)| kind),
+            row.outcome.as_ref().map(|(_, on)| on),
+            row.ready.number.to_string()
+        ])?;
     }
     forget_waiting(tx, by)?;
+    let numbers: Vec<CaseNumber> = prepared.rows.iter().map(|row| row.ready.number.clone()).collect();
     let body = json!({
-        "account": by.account, "file": file, "infractions": numbers, "rejected": trial.rejects.len(),
-        "there": there.len(),
+        "account": by.account, "file": file, "infractions": numbers, "rejected": prepared.rejected,
+        "there": prepared.there.len(),
     });
     register::journal(tx, by, Kind::InfractionImported, body)?;
-    Ok((numbers, there))
+    Ok(Some((numbers, prepared.there.clone())))
 }

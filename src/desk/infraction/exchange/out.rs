@@ -317,7 +317,8 @@ pub fn record(
     )?;
     for number in numbers {
         let insert = "INSERT OR IGNORE INTO infraction_exported (export, number) VALUES (?, ?)";
-        tx.raw().execute(insert, params![id, number.to_string()])?;
+        let mut insert = tx.raw().prepare_cached(insert)?;
+        insert.execute(params![id, number.to_string()])?;
     }
     let body = json!({
         "account": by.account, "export": id, "form": form, "infractions": numbers, "sha256": digest,

@@ -59,7 +59,7 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     let register = &visit.session()?.register;
     let (all, today, service) = {
         let office = visit.office();
-        let today = visit.now.0.to_zoned(office.config.time_zone()).date();
+        let today = visit.today();
         let all = accounts::accounts(office.desk.store.sql(), register)?;
         (all, today, office.config.service.clone())
     };
@@ -109,7 +109,7 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
 fn page(visit: &Visit, account: &Account, errors: Vec<FieldError>) -> Result<Answer, Refused> {
     let (today, service) = {
         let office = visit.office();
-        let today = visit.now.0.to_zoned(office.config.time_zone()).date();
+        let today = visit.today();
         (today, office.config.service.clone())
     };
     let why = admits(account.sheet.as_ref(), today, &service)
@@ -287,7 +287,7 @@ fn write(visit: &Visit) -> Result<Answer, Refused> {
     let (by, register) = (by(visit)?, &visit.session()?.register);
     {
         let mut office = visit.office();
-        let today = visit.now.0.to_zoned(office.config.time_zone()).date();
+        let today = visit.today();
         set_sheet(office.store(), register, by, at, &sheet, (today, visit.now))?;
     }
     visit.flash(format!("Fiche enregistrée : {}.", account.person.name));

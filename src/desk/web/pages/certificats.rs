@@ -1,13 +1,16 @@
 //! Certificates of destruction: the list, each page to print, each signed original.
 
 use askama::Template;
+use serde_json::json;
 
 use crate::desk::rights::Act;
-use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get};
+use crate::desk::web::pager::PAGE;
+use crate::desk::web::{Answer, Download, Pager, Refused, Route, Shell, Visit, dates, get};
 use crate::vault::certificate::Certificate;
 use crate::vault::certificate::erasure::ErasureCertificate;
+use crate::vault::keys::Destruction;
 use crate::vault::signed;
-use crate::vault::store::{Filed, certificates};
+use crate::vault::store::{self, Filed};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -15,8 +18,6 @@ pub const ROUTES: &[Route] = &[
     get("/certificats/{numero}", Act::SeeDeadlines, one),
     get("/certificats/{numero}/original", Act::SeeDeadlines, original),
 ];
-
-const PAGE: usize = 100;
 
 struct Row {
     number: String,
@@ -30,17 +31,17 @@ struct Row {
 struct List {
     shell: Shell,
     rows: Vec<Row>,
-    total: usize,
-    page: usize,
-    pages: usize,
+    pager: Pager,
 }
 
 fn list(visit: &Visit) -> Result<Answer, Refused> {
-    let (mut all, device, zone) = {
+    let (pager, filed, device, zone) = {
         let office = visit.office();
         let store = &office.desk.store;
+        let pager = Pager::of(visit, "/certificats", store::count_certificates(store.sql())?);
         (
-            certificates(store.sql())?,
+            pager,
+            store::youngest_certificates(store.sql(), pager.first(), PAGE)?,
             store.device_key().clone(),
             office.config.time_zone(),
         )
@@ -64,37 +65,33 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
                 "Événement écarté".to_owned(),
                 "aucun".to_owned(),
             ),
-            Err(_) => (None, "Signature non valable".to_owned(), String::new()),
+            Err(_) => match signed::read::<Destruction>(&filed.text, &device, "the desk") {
+                Ok(read) => {
+                    let what = format!("Clés du {}", dates::quarter(read.epoch));
+                    (Some(read.time), what, "aucun".to_owned())
+                }
+                Err(_) => (None, "Signature non valable".to_owned(), String::new()),
+            },
         }
     };
-    let mut rows: Vec<_> = all.drain(..).map(|filed| (row(&filed), filed.number)).collect();
-    rows.sort_by(|a, b| (b.0.0, &b.1).cmp(&(a.0.0, &a.1)));
-    let pages = rows.len().div_ceil(PAGE).max(1);
-    let page = visit
-        .query("page")
-        .and_then(|page| page.parse().ok())
-        .unwrap_or(1)
-        .clamp(1, pages);
-    let total = rows.len();
-    let rows = rows.into_iter().skip((page - 1) * PAGE).take(PAGE);
-    let rows = rows.map(|((done, what, late), number)| Row {
-        number,
-        what,
-        done: done.map_or_else(String::new, |done| dates::moment(done, &zone)),
-        late,
+    let rows = filed.into_iter().map(|filed| {
+        let (done, what, late) = row(&filed);
+        Row {
+            number: filed.number,
+            what,
+            done: done.map_or_else(String::new, |done| dates::moment(done, &zone)),
+            late,
+        }
     });
     Answer::page(&List {
         rows: rows.collect(),
-        total,
-        page,
-        pages,
+        pager,
         shell: visit.shell("Certificats de destruction"),
     })
 }
 
 fn found(visit: &Visit) -> Result<Filed, Refused> {
-    let all = certificates(visit.office().desk.store.sql())?;
-    let found = all.into_iter().find(|filed| filed.number == visit.path("numero"));
+    let found = store::certificate(visit.office().desk.store.sql(), visit.path("numero"))?;
     found.ok_or(Refused::NotFound)
 }
 
@@ -117,9 +114,11 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
 
 fn original(visit: &Visit) -> Result<Answer, Refused> {
     let filed = found(visit)?;
-    Ok(Answer::File {
+    let told = json!({"number": filed.number, "what": "certificate"});
+    let file = Download {
         media: "application/json",
         name: Some(format!("{}.json", filed.number)),
         bytes: filed.text.into_bytes(),
-    })
+    };
+    file.told(visit, told)
 }

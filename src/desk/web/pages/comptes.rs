@@ -1,14 +1,12 @@
-//! The accounts: who has one, making, unlocking, letting in anew, closing. And the service's keys.
+//! The accounts: who has one, making, unlocking, letting in anew, closing.
 //!
 //! Promises: codes are shown once, on the next page, to whoever asked for them; each act is refused by
 //! [`crate::desk::accounts`] where a rule stands against it, whatever the page shows.
 
-use std::sync::Arc;
-
 use askama::Template;
 
 use crate::desk::accounts::invitation::{Drawn, confirm, invite, invite_again, propose, withdraw};
-use crate::desk::accounts::{self, Account, By, Keyring, New, Person, State, active, office_keys, unlock};
+use crate::desk::accounts::{self, Account, By, Keyring, New, Person, State, active, escrow, unlock};
 use crate::desk::rights::{Act, Role};
 use crate::desk::session::End;
 use crate::desk::web::input::{missing, wrong};
@@ -28,8 +26,6 @@ pub const ROUTES: &[Route] = &[
     post("/comptes/{id}/confirmer", Act::ManageAccounts, confirm_reset),
     post("/comptes/{id}/retirer", Act::ManageAccounts, withdraw_reset),
     post("/comptes/{id}/fermer", Act::ManageAccounts, close),
-    get("/cles", Act::ManageKeys, keys),
-    post("/cles", Act::ManageKeys, take_keys),
 ];
 
 /// Who acts.
@@ -41,7 +37,8 @@ pub fn by(visit: &Visit) -> Result<By<'_>, Refused> {
     })
 }
 
-fn keyring(visit: &Visit) -> Result<Keyring, Refused> {
+/// The keys that whoever acts holds.
+pub fn keyring(visit: &Visit) -> Result<Keyring, Refused> {
     let session = visit.session()?;
     Ok(Keyring::held(&session.register, session.evidence.as_deref()))
 }
@@ -238,6 +235,9 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
         )
     };
     let name = |id: &str| {
+        if id == escrow::SAFE {
+            return "la clé de secours du coffre".to_owned();
+        }
         let named = names.iter().find(|account| account.id == id);
         named.map_or_else(|| id.to_owned(), |account| account.person.name.clone())
     };
@@ -393,86 +393,4 @@ fn close(visit: &Visit) -> Result<Answer, Refused> {
         visit,
         "Le compte est fermé : ses clés, son second facteur et son identifiant sont détruits.".to_owned(),
     )
-}
-
-#[derive(Template)]
-#[template(path = "cles.html")]
-struct Keys {
-    held: Vec<(String, String)>,
-    plain: Vec<String>,
-}
-
-fn keys(visit: &Visit) -> Result<Answer, Refused> {
-    keys_with(visit, Vec::new())
-}
-
-fn keys_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
-    let plain = office_keys::Plain::of(&visit.office().folder.clone())?;
-    let held = visit.evidence()?.office.iter().map(|key| {
-        let recipient = key.recipient();
-        (
-            dates::quarter(recipient.epoch()),
-            recipient.fingerprint().to_string(),
-        )
-    });
-    let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let keys = Keys {
-        held: held.collect(),
-        plain: plain.service.iter().filter_map(|(path, _)| name(path)).collect(),
-    };
-    let attention = plain.fault().err().and_then(|fault| match fault {
-        accounts::Error::Refused(accounts::Rule::NoServiceKey) => None,
-        accounts::Error::Refused(rule) => Some(rule.french()),
-        _ => None,
-    });
-    let inputs = (!keys.plain.is_empty() && attention.is_none()).then(|| {
-        Input::tick(
-            "coffre",
-            "Une copie de ces clés est au coffre, ou les clés de secours du même trimestre y sont",
-        )
-        .required()
-    });
-    FormPage::new(visit, "Clés du service", "/cles", if inputs.is_some() { "Mettre au trousseau" } else { "Chercher de nouveau" })
-        .lead("Les clés secrètes du service ouvrent ce que les boîtiers ont scellé. Elles sont gardées dans le trousseau des agents et des chefs de service, jamais en clair. Pour en ajouter, déposez les fichiers d’un nouveau trimestre dans le dossier « keys » de ce bureau.")
-        .attention(attention)
-        .figure(keys.render()?)
-        .answer(visit, inputs, errors)
-}
-
-fn take_keys(visit: &Visit) -> Result<Answer, Refused> {
-    let folder = visit.office().folder.clone();
-    if office_keys::Plain::of(&folder)?.service.is_empty() {
-        return Answer::see_other("/cles");
-    }
-    if visit.field("coffre").is_none() {
-        return keys_with(
-            visit,
-            wrong(
-                "coffre",
-                "Assurez-vous d’abord que le coffre permet d’ouvrir ce que ces clés ouvrent.",
-            ),
-        );
-    }
-    let (keyring, session) = (keyring(visit)?, visit.session()?);
-    let evidence = {
-        let mut office = visit.office();
-        let taken = office_keys::take_in(office.store(), &keyring, &folder, &session.account, visit.now)?;
-        office.desk.read_keys_again(&folder)?;
-        let evidence = office_keys::evidence(office.desk.store.sql(), &keyring)?;
-        let message = match taken {
-            1 => {
-                "La clé est au trousseau et ouvre ce qui lui est scellé ; son fichier est détruit.".to_owned()
-            }
-            more => format!(
-                "Les {more} clés sont au trousseau et ouvrent ce qui leur est scellé ; leurs fichiers sont détruits."
-            ),
-        };
-        drop(office);
-        visit.flash(message);
-        evidence
-    };
-    if let Some(evidence) = evidence {
-        visit.app.sessions.renew_evidence(&Arc::new(evidence));
-    }
-    Answer::see_other("/cles")
 }

@@ -8,7 +8,9 @@ use crate::desk::retention::plan::{Class, Outcome};
 use crate::desk::retention::records::{self, NewAgreement, NewRuling};
 use crate::desk::rights::{Act, allowed};
 use crate::desk::web::input::{missing, wrong};
-use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{
+    Answer, FieldError, FormPage, Input, Pager, Refused, Route, Shell, Visit, dates, get, post,
+};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -35,6 +37,7 @@ struct RulingRow {
 struct Rulings {
     shell: Shell,
     rows: Vec<RulingRow>,
+    pager: Pager,
     at_once: Vec<&'static str>,
     may_write: bool,
 }
@@ -46,8 +49,9 @@ fn rulings(visit: &Visit) -> Result<Answer, Refused> {
         let office = visit.office();
         (records::rulings(office.desk.store.sql())?, office.config.terms)
     };
+    let pager = Pager::of(visit, "/echeances/decisions", all.len());
     let mut rows = Vec::new();
-    for record in all {
+    for record in pager.cut(all) {
         let reference = record.reference(&session.register.0)?;
         rows.push(RulingRow {
             file: record.ruling.case.clone(),
@@ -64,6 +68,7 @@ fn rulings(visit: &Visit) -> Result<Answer, Refused> {
     ];
     Answer::page(&Rulings {
         rows,
+        pager,
         at_once: at_once
             .into_iter()
             .filter(|(so, _)| *so)

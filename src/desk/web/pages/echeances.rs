@@ -9,6 +9,7 @@ use std::time::Duration;
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::desk::infraction::exchange::out;
 use crate::desk::retention::clock::{Mark, Trust};
 use crate::desk::retention::evidence::{self, Evidence};
 use crate::desk::retention::plan::{self, BORDEREAU_DAYS, Class, Planned, Standing};
@@ -16,7 +17,7 @@ use crate::desk::retention::run::{Setting, planned};
 use crate::desk::retention::{marks, records, tasks};
 use crate::desk::rights::{Act, Role, allowed};
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
-use crate::desk::{accounts, daily};
+use crate::desk::{accounts, daily, transmission};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -99,6 +100,8 @@ struct List {
     locked: usize,
     unnoted: usize,
     overdue: usize,
+    /// Packages whose file was destroyed, and exports of which a file was.
+    copies: Vec<(Option<String>, String)>,
     states: Vec<(&'static str, &'static str, bool)>,
     classes: Vec<(&'static str, &'static str, bool)>,
     rows: Vec<Row>,
@@ -146,7 +149,9 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
             tasks.iter().filter(|task| task.is_overdue(today)).count(),
         )
     };
+    let copies = copies(visit)?;
     Answer::page(&List {
+        copies,
         clock: clock(visit, &mark),
         may_write: allowed(role, Act::WriteDeadlines),
         may_run: allowed(role, Act::RunRetention),
@@ -168,6 +173,44 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
         asked: format!("etat={state}&categorie={}", class.map_or("", Class::as_str)),
         shell: visit.shell("Échéances"),
     })
+}
+
+/// The copies that went out or were kept, of what is destroyed since: where each is told of, and in words.
+fn copies(visit: &Visit) -> Result<Vec<(Option<String>, String)>, Refused> {
+    let register = &visit.session()?.register.0;
+    let (zone, role) = (visit.app.config.time_zone(), visit.session()?.role);
+    let link = |act, to: String| allowed(role, act).then_some(to);
+    let mut office = visit.office();
+    let sql = office.store().sql();
+    let packages = transmission::register::copies_left(sql, register)?
+        .into_iter()
+        .map(|one| {
+            let words = format!(
+                "Paquet {} du dossier {}, détruit depuis",
+                one.number, one.infraction
+            );
+            (
+                link(Act::SeeTransmissions, format!("/transmission/{}", one.number)),
+                words,
+            )
+        });
+    let exports = out::exports(sql, register)?
+        .into_iter()
+        .filter(|export| export.left < export.count);
+    let exports = exports.map(|export| {
+        let words = format!(
+            "Relevé du {} remis à : {} ; dossiers détruits depuis : {} sur {}",
+            dates::moment(export.at, &zone),
+            export.words.recipient,
+            export.count - export.left,
+            export.count
+        );
+        (
+            link(Act::ExportInfractions, "/dossiers/releves".to_owned()),
+            words,
+        )
+    });
+    Ok(packages.chain(exports).collect())
 }
 
 fn is_of(planned: &Planned, state: &str) -> bool {
@@ -277,7 +320,8 @@ fn confirm_clock(visit: &Visit) -> Result<Answer, Refused> {
         ));
     }
     let account = visit.session()?.account.clone();
-    marks::confirm(visit.office().store(), &account, visit.now)?;
+    let mark = marks::confirm(visit.office().store(), &account, visit.now)?;
+    visit.app.believe(mark.believed);
     visit.flash("La date du jour est confirmée ; les échéances sont comptées d’après elle.");
     Answer::see_other("/echeances")
 }

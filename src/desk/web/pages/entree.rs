@@ -11,10 +11,13 @@ use jiff::civil::Date;
 use zeroize::Zeroizing;
 
 use crate::desk::accounts::derive::{Cost, LoginDigest};
-use crate::desk::accounts::entry::{Claim, Notice, Proven, Refusal, enter, notice, settle};
+use crate::desk::accounts::entry::{Claim, Entered, Notice, Proven, Refusal, enter, notice, settle};
 use crate::desk::accounts::invitation::{self, Admitted, Ticket};
 use crate::desk::accounts::waiting::Step;
-use crate::desk::accounts::{Enrolled, accept_notice, account, founding, login_salt, password, sheet, totp};
+use crate::desk::accounts::{
+    Enrolled, accept_notice, account, founding, login_salt, office_keys, password, sheet, totp,
+};
+use crate::desk::office::Office;
 use crate::desk::rights::Act;
 use crate::desk::session::{End, Session};
 use crate::desk::web::input::{missing, wrong};
@@ -62,8 +65,9 @@ pub fn go_on(visit: &Visit, proven: Proven) -> Result<Answer, Refused> {
 fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Refused> {
     let mut office = visit.office();
     let entered = enter(office.store(), proven, visit.now)?;
+    let finished = finished(visit, &mut office, &entered);
     let zone = office.config.time_zone();
-    let today = visit.now.0.to_zoned(zone.clone()).date();
+    let today = visit.today();
     let admits = sheet::admits(entered.account.sheet.as_ref(), today, &office.config.service);
     drop(office);
     let last_day = |sheet: &sheet::Sheet| sheet.last_day(today).unwrap_or(Date::MAX);
@@ -71,8 +75,12 @@ fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Re
         .is_ok()
         .then(|| entered.account.sheet.as_ref().map(last_day))
         .flatten();
-    let account = entered.account;
-    let mut told: Vec<String> = tell.map(str::to_owned).into_iter().collect();
+    let Entered {
+        account,
+        keyring,
+        evidence,
+    } = entered;
+    let mut told: Vec<String> = tell.map(str::to_owned).into_iter().chain(finished).collect();
     if let (true, Err(why)) = (account.role.holds_evidence(), admits) {
         told.push(why.french());
     }
@@ -90,8 +98,8 @@ fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Re
         role: account.role,
         name: account.person.name,
         sheet_until,
-        register: entered.keyring.register,
-        evidence: entered.evidence,
+        register: keyring.register,
+        evidence,
         began: visit.now,
         flash: Mutex::new((!told.is_empty()).then(|| told.join(" "))),
     };
@@ -102,6 +110,34 @@ fn begin(visit: &Visit, proven: Proven, tell: Option<&str>) -> Result<Answer, Re
     visit.app.sweep()?;
     let to = "/".to_owned();
     Ok(Answer::Entered { to, token })
+}
+
+/// Ends a set-up that was cut off before the files of the keys were destroyed; what is to be told of it.
+fn finished(visit: &Visit, office: &mut Office, entered: &Entered) -> Option<String> {
+    let folder = office.folder.clone();
+    let account = &entered.account.id;
+    let done = office_keys::finish(office.store(), &entered.keyring, &folder, account, visit.now);
+    let done = done.and_then(|count| {
+        if count > 0 {
+            office.desk.read_keys_again(&folder)?;
+        }
+        Ok(count)
+    });
+    match done {
+        Ok(0) => None,
+        Ok(count) => Some(format!(
+            "Des clés du service se trouvaient encore en clair dans le dossier des clés, bien qu’au trousseau : \
+             leurs fichiers viennent d’être détruits ({count})."
+        )),
+        // It keeps nobody out: the start page and the page of keys name it until it is mended.
+        Err(error) => {
+            tracing::error!(%error, "the folder of the keys cannot be put in order");
+            Some(
+                "Le dossier des clés du service n’a pu être mis en ordre : prévenez l’administrateur."
+                    .to_owned(),
+            )
+        }
+    }
 }
 
 /// A log-in's digest. Slow: not with the office locked.
@@ -145,6 +181,7 @@ fn door_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> 
         ),
         End::Sheet => "Votre session a été fermée : votre fiche d’habilitation vient d’être modifiée.".to_owned(),
         End::Account => "Votre session a été fermée : votre compte vient d’être modifié.".to_owned(),
+        End::Stopped => "Vous avez été déconnecté : le programme a été arrêté.".to_owned(),
         End::Clock => "Vous avez été déconnecté : l’horloge de la machine a été reculée.".to_owned(),
     });
     let inputs = [

@@ -76,6 +76,9 @@ impl From<review::Error> for Refused {
             review::Error::InAFile(_) => impossible(
                 "Cet événement appartient à un dossier d'infraction : ses images suivent le sort du dossier.",
             ),
+            review::Error::Held(_) => impossible(
+                "Un gel est en vigueur sur cet événement : il ne peut être écarté avant sa fin (« Échéances », « Gels »).",
+            ),
             review::Error::NothingToTakeBack => impossible(
                 "Il n'y a plus rien à reprendre : ce qui a été écarté est détruit, ou votre dernière décision est déjà \
                  dans un dossier.",

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::civil::Date;
 
 use super::echeances::{is_known, name, names, today};
+use crate::desk::events::{Event, State};
 use crate::desk::retention::plan::{Class, Target, hold_at_most};
 use crate::desk::retention::records::{self, Authority, HoldRecord, NewHold, Words};
 use crate::desk::rights::{Act, allowed};
@@ -168,6 +169,12 @@ fn put_on(visit: &Visit) -> Result<Answer, Refused> {
             "Numéro : aucun objet de ce numéro n’est conservé au poste.",
         ));
     }
+    if is_event && is_put_aside(visit, &object)? {
+        errors.extend(wrong(
+            "objet",
+            "Numéro : cet événement vient d’être écarté et sera détruit dans la minute. L’agent qui l’a écarté doit d’abord le reprendre.",
+        ));
+    }
     let until = last_day(visit, today);
     let authority = visit.field("autorite").and_then(Authority::named);
     let (Ok(until), Some(authority), true) = (&until, authority, errors.is_empty()) else {
@@ -194,6 +201,13 @@ fn put_on(visit: &Visit) -> Result<Answer, Refused> {
         .transaction(|tx| records::put_on(tx, &new, None, by, today, visit.now))?;
     visit.flash("Le gel est posé. Le délégué à la protection des données en est averti.");
     Answer::see_other("/echeances/gels")
+}
+
+/// A hold on what the next decision destroys would hold nothing.
+fn is_put_aside(visit: &Visit, event: &str) -> Result<bool, Refused> {
+    let Ok(id) = event.parse() else { return Ok(false) };
+    let event = Event::find(visit.office().desk.store.sql(), id)?;
+    Ok(event.is_some_and(|event| event.state == State::Aside))
 }
 
 fn words(visit: &Visit) -> Words {

@@ -12,15 +12,18 @@ use std::fs;
 use std::path::PathBuf;
 
 use askama::Template;
+use serde_json::json;
 
 use crate::desk::events::index::{self, Unread};
 use crate::desk::events::{self, Terms};
-use crate::desk::office::INCOMING;
+use crate::desk::incoming::Incoming;
 use crate::desk::rights::Act;
 use crate::desk::web::visit::Upload;
-use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{Answer, Download, Refused, Route, Shell, Visit, dates, get, post};
+use crate::transfer::returning;
 use crate::transfer::taking_in::{Outcome, bundles};
 use crate::transfer::{BundleName, CONTENTS, Contents, DRILL, Folder, JOURNAL, LONGEST_DOCUMENT, ReturnName};
+use crate::vault::DeviceId;
 use crate::vault::item::ItemId;
 use crate::vault::journal::Line;
 use job::{Job, Source, Standing};
@@ -32,6 +35,7 @@ pub const ROUTES: &[Route] = &[
     post("/import/envoi", Act::Import, from_browser),
     get("/import/suivi", Act::Import, progress),
     get("/import/retour/{name}", Act::Import, return_file),
+    post("/import/renvoi", Act::Import, order_resend),
 ];
 
 /// The folder, in the desk's, in which return files lie that a browser may fetch.
@@ -63,6 +67,7 @@ struct ImportPage {
     configured: bool,
     past: Vec<Past>,
     running: bool,
+    boxes: Vec<String>,
 }
 
 fn overview(visit: &Visit) -> Result<Answer, Refused> {
@@ -71,12 +76,14 @@ fn overview(visit: &Visit) -> Result<Answer, Refused> {
     let zone = office.config.time_zone();
     let configured = office.config.sticks.clone();
     let past = past(office.desk.store.sql(), &zone)?;
+    let boxes = office.desk.boxes().map(|id| id.to_string()).collect();
     drop(office);
     Answer::page(&ImportPage {
         shell,
         sticks: sticks(&configured),
         configured: !configured.is_empty(),
         past,
+        boxes,
         running: visit.app.importing.job().is_some_and(|job| !job.standing().over),
     })
 }
@@ -152,17 +159,14 @@ fn start(visit: &Visit, source: Source) -> Result<Answer, Refused> {
 
 fn from_browser(visit: &Visit) -> Result<Answer, Refused> {
     let failed = |error: std::io::Error| Refused::Failed(format!("incoming: {error}"));
-    let incoming = visit.office().folder.join(INCOMING);
-    let taken = tempfile::Builder::new()
-        .prefix("lot-")
-        .tempdir_in(&incoming)
-        .map_err(failed)?;
+    let taken = Incoming::new(&visit.office().folder.clone()).map_err(failed)?;
     let mut bundles = Vec::new();
     for (number, files) in by_folder(visit.uploads()).into_values().enumerate() {
         let folder = taken.path().join(number.to_string());
         fs::create_dir(&folder).map_err(failed)?;
         for (name, upload) in files {
-            fs::rename(&upload.path, folder.join(name)).map_err(failed)?;
+            let sent = upload.path().ok_or(Refused::NotFound)?;
+            fs::rename(sent, folder.join(name)).map_err(failed)?;
         }
         // What it calls itself; whether that is true is asked when it is taken.
         let name = Folder::open(&folder)
@@ -227,15 +231,40 @@ fn progress(visit: &Visit) -> Result<Answer, Refused> {
     })
 }
 
+/// Orders a box to tell its journal anew; the order is fetched at once.
+fn order_resend(visit: &Visit) -> Result<Answer, Refused> {
+    let device = visit
+        .field("boitier")
+        .and_then(|text| text.parse().ok())
+        .map(DeviceId);
+    let device = device.ok_or_else(|| Refused::Impossible("Choisissez le boîtier.".to_owned()))?;
+    if visit.field("restaure").is_none() {
+        return Err(Refused::Impossible(
+            "Un ordre de renvoi ne sert qu'après une restauration de ce poste : cochez la case si c'est le cas.".to_owned(),
+        ));
+    }
+    let account = visit.session()?.account.clone();
+    let mut office = visit.office();
+    let folder = office.folder.join(RETURNS);
+    fs::create_dir_all(&folder).map_err(|error| Refused::Failed(format!("{}: {error}", folder.display())))?;
+    let keys = visit.evidence()?;
+    let name = office.desk.with_keys(&keys.office, |desk| {
+        returning::order_resend(desk, device, Some(&account), &folder, visit.now)
+    });
+    drop(office);
+    Answer::see_other(format!("/import/retour/{}", name?))
+}
+
 fn return_file(visit: &Visit) -> Result<Answer, Refused> {
     let name: ReturnName = visit.path("name").parse().map_err(|_| Refused::NotFound)?;
     let folder = visit.office().folder.join(RETURNS);
     let text = Folder::open(&folder).and_then(|folder| folder.text(&name.to_string(), LONGEST_DOCUMENT));
-    Ok(Answer::File {
+    let file = Download {
         media: "text/plain; charset=utf-8",
         name: Some(name.to_string()),
         bytes: text.map_err(|_| Refused::NotFound)?.into_bytes(),
-    })
+    };
+    file.told(visit, json!({"number": name.to_string(), "what": "return-file"}))
 }
 
 /// The terms by which events are indexed.

@@ -1,6 +1,7 @@
 //! The journal, for the chef de service and the data protection officer.
 //!
-//! Promises: whoever looks for one account's or one object's lines leaves a line; so does whoever exports it.
+//! Promises: whoever looks for one account's or one object's lines leaves a line; so does whoever exports it, with a
+//! motive.
 
 use askama::Template;
 use jiff::civil::Date;
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::echeances::{name, names};
 use crate::desk::registers::journal::{self, BoxHead, Filter, PAGE};
 use crate::desk::registers::words;
+use crate::desk::review::Motive;
 use crate::desk::rights::Act;
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::BoxTime;
@@ -43,6 +45,7 @@ struct List {
     rows: Vec<Row>,
     next: Option<String>,
     head: String,
+    motives: [Motive; 3],
     boxes: Vec<(BoxHead, String)>,
 }
 
@@ -133,6 +136,7 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
         rows: rows.collect(),
         next,
         head: head.to_string(),
+        motives: [Motive::Control, Motive::Authority, Motive::Rights],
         boxes: boxes.collect(),
         shell: visit.shell("Journal"),
     })
@@ -147,8 +151,11 @@ fn next_page(visit: &Visit, before: u64) -> String {
 
 fn export(visit: &Visit) -> Result<Answer, Refused> {
     let account = visit.session()?.account.clone();
+    let motive = visit.field("motif").and_then(|word| word.parse::<Motive>().ok());
+    let motive = motive.ok_or_else(|| Refused::Impossible("Choisissez le motif de l'export.".to_owned()))?;
     let mut office = visit.office();
-    let body = json!({"account": account, "head": office.desk.store.head().to_string()});
+    let head = office.desk.store.head().to_string();
+    let body = json!({"account": account, "head": head, "motive": motive.as_str()});
     let kind = Kind::JournalExported;
     office
         .store()

@@ -3,6 +3,7 @@
 pub mod accueil;
 pub mod agents;
 pub mod certificats;
+pub mod cles;
 pub mod comptes;
 pub mod decisions;
 pub mod dossier;
@@ -36,6 +37,7 @@ pub const ALL: &[&[Route]] = &[
     mise_en_service::ROUTES,
     agents::ROUTES,
     comptes::ROUTES,
+    cles::ROUTES,
     mon_compte::ROUTES,
     mon_compte::RENEWING,
     echeances::ROUTES,

@@ -60,7 +60,7 @@ fn own_with(visit: &Visit, text: Option<String>) -> Result<Answer, Refused> {
         let office = visit.office();
         (office.config.time_zone(), office.config.service.clone())
     };
-    let today = visit.now.0.to_zoned(zone.clone()).date();
+    let today = visit.today();
     let sheet =
         account
             .role

@@ -68,7 +68,7 @@ fn page(visit: &Visit, case: &Case, errors: Vec<FieldError>) -> Result<Answer, R
         });
     Answer::page(&Page {
         shell: visit.shell(format!("Transmission du dossier {number}")),
-        transmissions: views(visit, Some(&number))?,
+        transmissions: views(visit, &number)?,
         acts: acts.collect(),
         images: images.collect(),
         journal: visit.field("journal").is_some(),

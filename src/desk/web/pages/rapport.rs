@@ -7,12 +7,14 @@
 pub mod case;
 
 use askama::Template;
+use serde_json::{Value, json};
 
+use crate::desk::accounts::active;
 use crate::desk::infraction::register::State;
-use crate::desk::rights::Act;
+use crate::desk::rights::{Act, Role};
 use crate::desk::transmission::sealed::{self, New};
 use crate::desk::transmission::{Draft, draft};
-use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{Answer, Download, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
 use crate::report::{self, Complete, MOST_IMAGES, Moment, SignOff};
 use case::{Case, shown};
@@ -134,10 +136,11 @@ fn save(visit: &Visit) -> Result<Answer, Refused> {
             return page(visit, &case, errors);
         }
         let (keys, number) = (visit.evidence()?, case.number());
+        let account = &visit.session()?.account;
         visit
             .office()
             .store()
-            .transaction(|tx| draft::save(tx, &keys.cells, &number, version, &draft))?;
+            .transaction(|tx| draft::save(tx, &keys.cells, (account, visit.now), &number, version, &draft))?;
         visit.flash("Choix enregistrés.");
         Answer::see_other(format!("/dossier/{number}/rapport"))
     })
@@ -199,16 +202,22 @@ fn draft_pdf(visit: &Visit) -> Result<Answer, Refused> {
         })?;
         let report = case.material(&frames).report();
         let bytes = report::draft(&report, now(visit, &case))?;
-        Ok(pdf(None, bytes))
+        handed(visit, &case, None, bytes, json!({"what": "draft"}))
     })
 }
 
-fn pdf(name: Option<String>, bytes: Vec<u8>) -> Answer {
-    Answer::File {
-        media: "application/pdf",
-        name,
-        bytes,
-    }
+/// A PDF of this case, with the motive for which the file was opened.
+fn handed(
+    visit: &Visit,
+    case: &Case,
+    name: Option<String>,
+    bytes: Vec<u8>,
+    mut told: Value,
+) -> Result<Answer, Refused> {
+    told["infraction"] = case.number().into();
+    told["motive"] = case.motive.as_str().into();
+    let media = "application/pdf";
+    Download { media, name, bytes }.told(visit, told)
 }
 
 fn sign_off(visit: &Visit) -> Result<Answer, Refused> {
@@ -231,9 +240,18 @@ fn sign_off(visit: &Visit) -> Result<Answer, Refused> {
             return Answer::see_other(back);
         };
         let session = visit.session()?;
+        let mut by = format!("{}, {}", session.name, session.role.french().to_lowercase());
+        if case.file.record.officer.account == session.account {
+            if active(visit.office().store().sql(), Role::Chef)? > 1 {
+                return Err(Refused::Impossible(
+                    "Vous êtes l'auteur de cet acte : un autre chef de service doit le valider.".to_owned(),
+                ));
+            }
+            by.push_str(", également rédacteur de l'acte (seul chef de service en fonction)");
+        }
         let signed = SignOff {
             at: now(visit, &case),
-            by: format!("{}, {}", session.name, session.role.french().to_lowercase()),
+            by,
         };
         let bytes = report::sealed(&complete, &signed)?;
         let (facts, act) = (material.slip(), complete.report().act);
@@ -266,7 +284,14 @@ fn sealed_pdf(visit: &Visit) -> Result<Answer, Refused> {
             .ok_or(Refused::NotFound)?;
         let bytes = sealed::pdf(sql, &keys.cells, &number, nth)?;
         let name = format!("{}-{number}.pdf", found.act.word());
-        Ok(pdf(Some(name), bytes))
+        drop(office);
+        handed(
+            visit,
+            &case,
+            Some(name),
+            bytes,
+            json!({"what": "report", "number": nth}),
+        )
     })
 }
 

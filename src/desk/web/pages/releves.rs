@@ -1,26 +1,32 @@
 //! The register as files: what went out, what comes in from the service's former spreadsheet.
 //!
 //! Promises: an export without motive and recipient is refused (I06); a spreadsheet is tried before anything is kept,
-//! its rejects are listed with line and reason, and it waits sealed, a day at most.
+//! its rejects are listed with line and reason, and it waits sealed, a day at most. What takes long, opening and sealing
+//! records, is done without the desk: others go on meanwhile ([`files`], [`take_over`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::DerefMut;
 
 use askama::Template;
+use serde_json::json;
 
 use super::dossier::{Group, Question, by, calendar};
 use super::echeances::names;
+use crate::desk::infraction::CaseNumber;
 use crate::desk::infraction::exchange::columns::{Column, Map, proposed};
 use crate::desk::infraction::exchange::import::{self, Setting, Trial, Waiting};
 use crate::desk::infraction::exchange::out::{self, Form, Words};
 use crate::desk::infraction::exchange::table::Table;
 use crate::desk::infraction::form::Fields;
 use crate::desk::infraction::record::Officer;
+use crate::desk::infraction::register::{self, By, File, Sealed};
 use crate::desk::infraction::search::{self, Query};
 use crate::desk::law::{Law, QualityId};
+use crate::desk::office::Office;
 use crate::desk::retention::plan::Class;
-use crate::desk::retention::records::is_locked;
+use crate::desk::retention::records::locked;
 use crate::desk::rights::Act;
-use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{Answer, Download, FieldError, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
 
 /// Bytes of a spreadsheet at most.
@@ -153,33 +159,63 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
         return shown(visit, visit.form().to_vec(), errors);
     };
     let by = by(visit)?;
-    let files = {
-        let mut office = visit.office();
-        let sql = office.store().sql();
-        let mut files = Vec::new();
-        for file in search::all(sql, by, &query)? {
-            // What is due and waits for its erasure is shown to nobody, nor does it leave.
-            if !is_locked(sql, Class::Record, &file.number.to_string())? {
-                files.push(file);
-            }
-        }
-        files
-    };
-    if files.is_empty() {
-        let none = wrong("du", "Aucun dossier ne correspond : il n'y a rien à exporter.");
-        return shown(visit, visit.form().to_vec(), vec![none]);
-    }
-    let bytes = out::written(form, &files, Law::embedded(), &zone, visit.now).map_err(Refused::Failed)?;
-    let numbers: Vec<_> = files.into_iter().map(|file| file.number).collect();
+    let mut files = files(|| visit.office(), by, &query)?;
     let words = Words { motive, recipient };
     let register = &visit.session()?.register.0;
-    visit
-        .office()
-        .store()
-        .transaction(|tx| out::record(tx, by, register, form, &bytes, &numbers, &words))?;
-    let (media, name) = form.file();
-    let name = Some(name.to_owned());
-    Ok(Answer::File { media, name, bytes })
+    loop {
+        if files.is_empty() {
+            let none = wrong("du", "Aucun dossier ne correspond : il n'y a rien à exporter.");
+            return shown(visit, visit.form().to_vec(), vec![none]);
+        }
+        let bytes = out::written(form, &files, Law::embedded(), &zone, visit.now).map_err(Refused::Failed)?;
+        let numbers: Vec<_> = files.iter().map(|file| file.number.clone()).collect();
+        let mut office = visit.office();
+        // What was erased since it was read, or is due now, does not leave: its certificate could not name this copy.
+        let still: BTreeSet<_> = leaving(&mut office, by, &query)?.into_iter().collect();
+        if numbers.iter().all(|number| still.contains(number)) {
+            office
+                .store()
+                .transaction(|tx| out::record(tx, by, register, form, &bytes, &numbers, &words))?;
+            let (media, name) = form.file();
+            let name = Some(name.to_owned());
+            return Ok(Answer::File { media, name, bytes });
+        }
+        files.retain(|file| still.contains(&file.number));
+    }
+}
+
+/// The files that may leave. What is due and waits for its erasure is shown to nobody, nor does it leave.
+fn leaving(office: &mut Office, by: By<'_>, query: &Query) -> Result<Vec<CaseNumber>, register::Error> {
+    let sql = office.store().sql();
+    let mut numbers = search::numbers(sql, by, query)?;
+    let locked = locked(sql, Class::Record)?;
+    numbers.retain(|number| !locked.contains(&number.to_string()));
+    Ok(numbers)
+}
+
+/// Files that are read while the desk is held.
+const AT_ONCE: usize = 100;
+
+/// The files that may leave, opened. `desk` is asked for each hundred of them, and let go while these are opened.
+pub fn files<D: DerefMut<Target = Office>>(
+    mut desk: impl FnMut() -> D,
+    by: By<'_>,
+    query: &Query,
+) -> Result<Vec<File>, register::Error> {
+    let numbers = leaving(&mut desk(), by, query)?;
+    let mut files = Vec::with_capacity(numbers.len());
+    for some in numbers.chunks(AT_ONCE) {
+        let sealed: Vec<_> = {
+            let mut office = desk();
+            let sql = office.store().sql();
+            let read = some.iter().map(|number| Sealed::read(sql, number));
+            read.collect::<Result<_, _>>()?
+        };
+        for file in sealed.into_iter().flatten() {
+            files.push(file.open(by.keys)?);
+        }
+    }
+    Ok(files)
 }
 
 fn upload(visit: &Visit) -> Result<Answer, Refused> {
@@ -197,26 +233,19 @@ fn upload(visit: &Visit) -> Result<Answer, Refused> {
     };
     let read = match file.size > LONGEST_FILE {
         true => Err("Le fichier dépasse 16 Mio ; partagez-le.".to_owned()),
-        false => std::fs::read(&file.path)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| {
-                Ok((
-                    Table::read(&bytes).map_err(|error| error.to_string())?,
-                    Digest::of(&bytes),
-                ))
-            }),
+        false => Table::read(file.bytes())
+            .map(|table| (table, Digest::of(file.bytes())))
+            .map_err(|error| error.to_string()),
     };
-    // It lay in clear while it was sent: it is overwritten before its folder goes.
-    let erased = crate::vault::durable::erase(&file.path);
-    erased.map_err(|error| Refused::Failed(format!("the upload: {error}")))?;
     let (table, file) = match read {
         Ok(read) => read,
         Err(message) => return shown(visit, Fields::new(), vec![wrong("fichier", message)]),
     };
+    let sealed = Waiting { table, file }.sealed(by)?;
     visit
         .office()
         .store()
-        .transaction(|tx| import::keep_waiting(tx, by, &Waiting { table, file }))?;
+        .transaction(|tx| import::keep_waiting(tx, by, &sealed))?;
     Answer::see_other("/dossiers/releves/essai")
 }
 
@@ -266,9 +295,10 @@ fn chosen(fields: &[(String, String)], table: &Table) -> Map {
 
 fn tried(visit: &Visit, fields: &[(String, String)]) -> Result<Option<(Waiting, Map, Trial)>, Refused> {
     let by = by(visit)?;
-    let Some(waiting) = import::waiting(visit.office().store().sql(), by)? else {
+    let Some(sealed) = import::waiting(visit.office().store().sql(), by)? else {
         return Ok(None);
     };
+    let waiting = Waiting::opened(by, &sealed)?;
     let (zone, today) = calendar(visit);
     let years = visit.office().config.terms.infraction_years;
     let officer = Officer {
@@ -337,7 +367,7 @@ fn show_trial(
 
 /// The list of rejects as a file. It quotes the spreadsheet's fields: it is made when asked for and kept nowhere.
 fn rejects(visit: &Visit) -> Result<Answer, Refused> {
-    let Some((_, _, trial)) = tried(visit, visit.form())? else {
+    let Some((waiting, _, trial)) = tried(visit, visit.form())? else {
         return Answer::see_other("/dossiers/releves");
     };
     let titles = ["Ligne", "Colonne", "Motif du rejet"].map(str::to_owned).to_vec();
@@ -346,11 +376,15 @@ fn rejects(visit: &Visit) -> Result<Answer, Refused> {
         vec![reject.line.to_string(), column, reject.reason]
     });
     let bytes = crate::desk::infraction::exchange::table::written(std::iter::once(titles).chain(rows));
-    Ok(Answer::File {
+    let file = Download {
         media: "text/csv; charset=utf-8",
         name: Some("rejets.csv".to_owned()),
         bytes: bytes.map_err(|error| Refused::Failed(error.to_string()))?,
-    })
+    };
+    file.told(
+        visit,
+        json!({"file": waiting.file, "motive": "takeover", "what": "rejects"}),
+    )
 }
 
 fn take(visit: &Visit) -> Result<Answer, Refused> {
@@ -364,13 +398,7 @@ fn take(visit: &Visit) -> Result<Answer, Refused> {
         );
         return show_trial(visit, visit.form(), vec![wrong("laisser", left)]);
     }
-    let by = by(visit)?;
-    let mut office = visit.office();
-    let code = office.config.code.clone();
-    let (numbers, there) = office
-        .store()
-        .transaction(|tx| import::take(tx, by, &trial, &code, waiting.file))?;
-    drop(office);
+    let (numbers, there) = take_over(|| visit.office(), by(visit)?, &trial, waiting.file)?;
     visit.flash(format!(
         "Reprise terminée. Dossiers créés : {} ; déjà repris auparavant : {} ; lignes laissées de côté : {}.",
         numbers.len(),
@@ -378,6 +406,36 @@ fn take(visit: &Visit) -> Result<Answer, Refused> {
         trial.rejects.len()
     ));
     Answer::see_other("/dossiers?etat=taken-over")
+}
+
+/// How often a spreadsheet is sealed without the desk.
+const PATIENCE: u32 = 3;
+
+/// Takes the records of a trial: the numbers of the new files, and the lines that were there. `desk` is let go while they
+/// are sealed; where files are opened faster than that, the desk waits for the last attempt.
+pub fn take_over<D: DerefMut<Target = Office>>(
+    mut desk: impl FnMut() -> D,
+    by: By<'_>,
+    trial: &Trial,
+    file: Digest,
+) -> Result<(Vec<CaseNumber>, Vec<u64>), register::Error> {
+    let mut office = desk();
+    let code = office.config.code.clone();
+    for _ in 0..PATIENCE {
+        let standing = import::standing(office.store().sql())?;
+        drop(office);
+        let prepared = import::prepare(by, trial, standing, &code)?;
+        office = desk();
+        let taken = office.store();
+        if let Some(done) = taken.transaction(|tx| import::take(tx, by, &prepared, file))? {
+            return Ok(done);
+        }
+    }
+    let standing = import::standing(office.store().sql())?;
+    let prepared = import::prepare(by, trial, standing, &code)?;
+    let taken = office.store();
+    let taken = taken.transaction(|tx| import::take(tx, by, &prepared, file))?;
+    taken.ok_or_else(|| register::Error::Damaged("infraction_counter".to_owned()))
 }
 
 fn give_up(visit: &Visit) -> Result<Answer, Refused> {

@@ -8,7 +8,9 @@ use crate::desk::retention::evidence::{self, Surplus};
 use crate::desk::retention::tasks::{self, Task};
 use crate::desk::rights::{Act, allowed};
 use crate::desk::web::input::wrong;
-use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{
+    Answer, FieldError, FormPage, Input, Pager, Refused, Route, Shell, Visit, dates, get, post,
+};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -181,13 +183,16 @@ fn done(visit: &Visit) -> Result<Answer, Refused> {
 struct SurplusList {
     shell: Shell,
     rows: Vec<Surplus>,
+    pager: Pager,
     links: bool,
 }
 
 fn surplus(visit: &Visit) -> Result<Answer, Refused> {
     let rows = evidence::surplus(visit.office().desk.store.sql())?;
+    let pager = Pager::of(visit, "/echeances/surnumeraires", rows.len());
     Answer::page(&SurplusList {
-        rows,
+        rows: pager.cut(rows).collect(),
+        pager,
         links: allowed(visit.session()?.role, Act::SeeInfraction),
         shell: visit.shell("Images surnuméraires"),
     })

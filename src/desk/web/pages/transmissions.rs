@@ -6,15 +6,19 @@
 use std::collections::HashMap;
 
 use askama::Template;
+use serde_json::json;
 
+use super::dossier::motive_given;
 use super::rapport::case::Case;
 use crate::desk::accounts::accounts;
 use crate::desk::events::Event;
+use crate::desk::infraction::CaseNumber;
 use crate::desk::infraction::register::mark_sent;
 use crate::desk::rights::{Act, allowed};
 use crate::desk::transmission::register::{self, By};
 use crate::desk::transmission::{State, Transmission, sealed};
-use crate::desk::web::{Answer, FieldError, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::pager::PAGE;
+use crate::desk::web::{Answer, Download, FieldError, Pager, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::Digest;
 use crate::report::package::{self, Package, Parts};
 use crate::report::passphrase::Passphrase;
@@ -35,6 +39,11 @@ pub const ROUTES: &[Route] = &[
         "/transmission/{number}/accuse",
         Act::WriteTransmission,
         acknowledge,
+    ),
+    post(
+        "/transmission/{number}/copies",
+        Act::WriteTransmission,
+        copies_gone,
     ),
     get("/transmission/{number}/paquet.zip", Act::Report, zip),
     get("/transmission/{number}/contenu.tsq", Act::Report, request),
@@ -90,6 +99,7 @@ struct Row {
 struct List {
     shell: Shell,
     rows: Vec<Row>,
+    pager: Pager,
 }
 
 #[derive(Template)]
@@ -142,7 +152,13 @@ fn named(names: &HashMap<String, String>, account: &str) -> String {
 
 fn list(visit: &Visit) -> Result<Answer, Refused> {
     let zone = visit.office().config.time_zone();
-    let all = register::all(visit.office().store().sql(), by(visit)?.register, None)?;
+    let (pager, all) = {
+        let mut office = visit.office();
+        let sql = office.store().sql();
+        let pager = Pager::of(visit, "/transmissions", register::count(sql)?);
+        let page = register::page(sql, by(visit)?.register, pager.first(), PAGE)?;
+        (pager, page)
+    };
     let time = |at| dates::moment(at, &zone);
     let rows = all.into_iter().map(|one| Row {
         state: one.state.french(),
@@ -158,6 +174,7 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
     Answer::page(&List {
         shell: visit.shell("Registre des transmissions"),
         rows: rows.collect(),
+        pager,
     })
 }
 
@@ -177,15 +194,19 @@ fn shown(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
     })
 }
 
-/// The transmissions of a file, or all of them.
-pub fn views(visit: &Visit, infraction: Option<&str>) -> Result<Vec<View>, Refused> {
-    let all = register::all(visit.office().store().sql(), by(visit)?.register, infraction)?;
+/// The transmissions of a file.
+pub fn views(visit: &Visit, infraction: &str) -> Result<Vec<View>, Refused> {
+    let all = register::of_infraction(visit.office().store().sql(), by(visit)?.register, infraction)?;
     let names = names(visit)?;
     all.into_iter().map(|one| view(visit, one, &names)).collect()
 }
 
 fn view(visit: &Visit, one: Transmission, names: &HashMap<String, String>) -> Result<View, Refused> {
-    let zone = visit.office().config.time_zone();
+    let (zone, orphan) = {
+        let mut office = visit.office();
+        let orphan = register::is_orphan(office.store().sql(), &one.infraction)?;
+        (office.config.time_zone(), orphan)
+    };
     let who =
         |(account, at): &(String, _)| format!("{}, le {}", named(names, account), dates::spoken(*at, &zone));
     let words = &one.words;
@@ -212,6 +233,7 @@ fn view(visit: &Visit, one: Transmission, names: &HashMap<String, String>) -> Re
         ("Support", words.carrier.clone()),
         ("Reçue le", one.received.map(time).unwrap_or_default()),
         ("Accusé de réception", words.acknowledgement.clone()),
+        ("Copies du service", words.copies.clone()),
     ];
     let session = visit.session()?;
     let may = |act| allowed(session.role, act);
@@ -221,10 +243,14 @@ fn view(visit: &Visit, one: Transmission, names: &HashMap<String, String>) -> Re
         state: one.state.french(),
         facts: facts.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         stamps: one.state == State::Made
+            && !orphan
             && may(Act::Report)
             && one.made.is_some_and(|(_, _, encrypted)| !encrypted),
-        steps: steps(one.state, own, may),
-        files: match may(Act::Report) && one.made.is_some() {
+        steps: match orphan {
+            true => last_step(&one, may(Act::WriteTransmission)),
+            false => steps(one.state, own, may),
+        },
+        files: match may(Act::Report) && one.made.is_some() && !orphan {
             true => vec![
                 ("paquet.zip", "Paquet (ZIP)"),
                 ("bordereau.pdf", "Bordereau de transmission (PDF)"),
@@ -284,6 +310,23 @@ fn steps(state: State, own: bool, may: impl Fn(Act) -> bool) -> Vec<Step> {
         }],
         _ => Vec::new(),
     }
+}
+
+/// Once the file is destroyed: what became of the service's own copies.
+fn last_step(one: &Transmission, may: bool) -> Vec<Step> {
+    if !may || one.made.is_none() || !one.words.copies.is_empty() {
+        return Vec::new();
+    }
+    vec![Step {
+        to: "copies",
+        words: "Inscrire la destruction des copies",
+        text: Some((
+            "copies",
+            "Copies conservées par le service : détruites quand, comment",
+        )),
+        tick: None,
+        second: false,
+    }]
 }
 
 fn approve(visit: &Visit) -> Result<Answer, Refused> {
@@ -438,7 +481,6 @@ fn stamp(visit: &Visit) -> Result<Answer, Refused> {
         .filter(|upload| upload.size <= timestamp::LARGEST as u64);
     let upload =
         upload.ok_or_else(|| impossible("Choisissez le fichier .tsr reçu du service d'horodatage."))?;
-    let answer = std::fs::read(&upload.path).map_err(|error| Refused::Failed(error.to_string()))?;
     let keys = visit.evidence()?;
     let package = {
         let mut office = visit.office();
@@ -450,7 +492,7 @@ fn stamp(visit: &Visit) -> Result<Answer, Refused> {
             contents: register::contents(sql, &keys.cells, &one.number)?,
         }
     };
-    let stamped = package::stamped(&package, &answer).map_err(|error| match error {
+    let stamped = package::stamped(&package, upload.bytes()).map_err(|error| match error {
         package::Error::Stamp(_) => {
             impossible("Ce fichier n'est pas un horodatage de ce paquet. Rien n'a été changé.")
         }
@@ -491,30 +533,68 @@ fn acknowledge(visit: &Visit) -> Result<Answer, Refused> {
     Answer::see_other(format!("/dossier/{}/paquet", one.infraction))
 }
 
-fn zip(visit: &Visit) -> Result<Answer, Refused> {
+fn copies_gone(visit: &Visit) -> Result<Answer, Refused> {
+    let (number, version, by) = (visit.path("number"), visit.version()?, by(visit)?);
+    let how = match visit.required("copies", "Copies conservées par le service") {
+        Ok(how) => how,
+        Err(error) => return shown(visit, vec![error]),
+    };
+    visit
+        .office()
+        .store()
+        .transaction(|tx| register::copies_gone(tx, by, number, version, how))?;
+    visit.flash("Destruction des copies inscrite au registre.");
+    Answer::see_other("/echeances")
+}
+
+/// A file of this visit's transmission, for whoever has said why in this session; its line is written first.
+fn handed(
+    visit: &Visit,
+    what: &'static str,
+    write: impl FnOnce(&Transmission) -> Result<Download, Refused>,
+) -> Result<Answer, Refused> {
     let one = found(visit)?;
-    let keys = visit.evidence()?;
-    let bytes = register::zip(visit.office().store().sql(), &keys.cells, &one.number)?;
-    Ok(Answer::File {
-        media: "application/zip",
-        name: Some(Package::file_name(&one.number)),
-        bytes,
+    let number: CaseNumber = one.infraction.parse().map_err(|_| Refused::NotFound)?;
+    let motive = motive_given(visit.office().store().sql(), visit.session()?, &number)?;
+    let Some(motive) = motive else {
+        return Answer::see_other(format!("/dossier/{number}"));
+    };
+    let told = json!({
+        "infraction": number, "motive": motive.as_str(), "transmission": one.number, "what": what
+    });
+    write(&one)?.told(visit, told)
+}
+
+fn zip(visit: &Visit) -> Result<Answer, Refused> {
+    handed(visit, "package", |one| {
+        let keys = visit.evidence()?;
+        let bytes = register::zip(visit.office().store().sql(), &keys.cells, &one.number)?;
+        Ok(Download {
+            media: "application/zip",
+            name: Some(Package::file_name(&one.number)),
+            bytes,
+        })
     })
 }
 
 fn request(visit: &Visit) -> Result<Answer, Refused> {
-    let one = found(visit)?;
-    let keys = visit.evidence()?;
-    let contents = register::contents(visit.office().store().sql(), &keys.cells, &one.number)?;
-    Ok(Answer::File {
-        media: "application/timestamp-query",
-        name: Some("contenu.tsq".to_owned()),
-        bytes: timestamp::request(&contents),
+    handed(visit, "time-stamp-request", |one| {
+        let keys = visit.evidence()?;
+        let contents = register::contents(visit.office().store().sql(), &keys.cells, &one.number)?;
+        Ok(Download {
+            media: "application/timestamp-query",
+            name: Some("contenu.tsq".to_owned()),
+            bytes: timestamp::request(&contents),
+        })
     })
 }
 
 fn paper(visit: &Visit) -> Result<Answer, Refused> {
-    let (one, names) = (found(visit)?, names(visit)?);
+    handed(visit, "slip", |one| slip_of(visit, one))
+}
+
+fn slip_of(visit: &Visit, one: &Transmission) -> Result<Download, Refused> {
+    let names = names(visit)?;
     let Some((_, package, encrypted)) = one.made else {
         return Err(Refused::NotFound);
     };
@@ -548,7 +628,7 @@ fn paper(visit: &Visit) -> Result<Answer, Refused> {
         recipient: one.words.recipient.clone(),
         by_way_of: report.facts.by_way_of.clone(),
         motive: one.words.motive.clone(),
-        pieces: pieces(&one, report.act.title()),
+        pieces: pieces(one, report.act.title()),
         carrier: one.words.carrier.clone(),
         file: Package::file_name(&one.number),
         package,
@@ -557,7 +637,7 @@ fn paper(visit: &Visit) -> Result<Answer, Refused> {
     };
     let drawn = one.sent.unwrap_or(visit.now);
     let bytes = slip::slip(&told, Moment::of(drawn, &config.time_zone()))?;
-    Ok(Answer::File {
+    Ok(Download {
         media: "application/pdf",
         name: Some(format!("bordereau-{}.pdf", one.number)),
         bytes,

@@ -12,6 +12,7 @@ mod summary;
 use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rusqlite::Connection;
 
 pub use question::{Group, Question};
 use sections::Asked;
@@ -26,6 +27,7 @@ use crate::desk::law::natinf::Natinf;
 use crate::desk::retention::plan::Class;
 use crate::desk::retention::records::is_locked;
 use crate::desk::rights::Act;
+use crate::desk::session::Session;
 use crate::desk::web::dates;
 use crate::desk::web::{Answer, FieldError as PageError, Refused, Route, Shell, Visit, get, post};
 
@@ -68,20 +70,30 @@ fn number(visit: &Visit) -> Result<CaseNumber, Refused> {
     visit.path("number").parse().map_err(|_| Refused::NotFound)
 }
 
-/// The file of this visit, if whoever asks said why in this session.
-fn opened(visit: &Visit) -> Result<Option<File>, Refused> {
-    let (number, by) = (number(visit)?, by(visit)?);
-    let began = visit.session()?.began;
-    let mut office = visit.office();
-    let store = office.store();
-    if is_locked(store.sql(), Class::Record, &number.to_string())? {
+/// The motive that was given for a file in this session; none where none was. A file that is due and waits for its
+/// erasure is shown to nobody.
+pub(super) fn motive_given(
+    sql: &Connection,
+    session: &Session,
+    number: &CaseNumber,
+) -> Result<Option<Motive>, Refused> {
+    if is_locked(sql, Class::Record, &number.to_string())? {
         return Err(Refused::Impossible(format!(
             "Le dossier {number} a atteint son échéance de destruction et attend l'accord des archives : personne ne \
              peut plus le consulter. Voyez la page Échéances."
         )));
     }
+    Ok(search::looks(sql, &session.account, number, session.began)?)
+}
+
+/// The file of this visit, if whoever asks said why in this session.
+fn opened(visit: &Visit) -> Result<Option<File>, Refused> {
+    let (number, by) = (number(visit)?, by(visit)?);
+    let mut office = visit.office();
+    let store = office.store();
+    let motive = motive_given(store.sql(), visit.session()?, &number)?;
     let mut file = register::read(store.sql(), by.keys, &number)?;
-    if search::looks(store.sql(), by.account, &number, began)?.is_none() {
+    if motive.is_none() {
         return Ok(None);
     }
     drop(office);

@@ -7,9 +7,11 @@ use crate::desk::cell::{self, Place};
 use crate::desk::events::list::{self, Filter};
 use crate::desk::events::{Event, Frame, Items};
 use crate::desk::office::Office;
+use crate::desk::retention::records;
 use crate::desk::review::dismissal::{self, Whose};
 use crate::desk::review::masking::{Former, Hide, MOST_RECTANGLES, shows_one_plate};
 use crate::desk::review::{self, Agent, Dismissal, Motive};
+use crate::desk::web::pages::echeances::today;
 use crate::desk::web::pages::file::Asked;
 use crate::desk::web::{Answer, FieldError, Refused, Visit};
 use crate::frame::EventId;
@@ -175,11 +177,13 @@ pub fn put_aside(visit: &Visit) -> Result<Answer, Refused> {
         .ok_or_else(|| {
             Refused::Impossible("Choisissez pourquoi l'événement est écarté, puis recommencez.".to_owned())
         })?;
+    let today = today(visit)?;
     let mut office = visit.office();
     dismissal::settle(office.store(), Whose::Of(agent.account), agent.now)?;
+    let is_held = records::is_event_held(office.desk.store.sql(), id, today)?;
     office
         .store()
-        .transaction(|tx| dismissal::put_aside(tx, agent, id, version, motive))?;
+        .transaction(|tx| dismissal::put_aside(tx, agent, id, version, motive, is_held))?;
     go_on(visit, &mut office, agent, id)
 }
 

@@ -9,17 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tempfile::TempDir;
-
 use super::refusals::{Explained, explained};
 use super::{RETURNS, terms};
 use crate::desk::events::index::{self, Unread};
 use crate::desk::events::{self, Terms};
+use crate::desk::incoming::Incoming;
 use crate::desk::keyring::EvidenceKeys;
 use crate::desk::office::Office;
 use crate::desk::session::AccountId;
 use crate::desk::web::App;
-use crate::transfer::taking_in::{Outcome, Progress, Step, begin};
+use crate::transfer::taking_in::{Outcome, Progress, begin};
 use crate::transfer::{self, BundleName, Folder, returning};
 use crate::vault::DeviceId;
 
@@ -32,7 +31,7 @@ pub enum Source {
     /// A folder that the configuration allows, and the bundles in it.
     Stick(PathBuf, Vec<BundleName>),
     /// What a browser sent, in a folder that goes with the import.
-    Browser(TempDir, Vec<BundleName>),
+    Browser(Incoming, Vec<BundleName>),
 }
 
 /// An import is under way.
@@ -226,8 +225,8 @@ impl Import<'_> {
             return Ok(Outcome::AlreadyImported);
         };
         let watch = &mut |progress| self.watch(progress);
-        let whole = bundle.check(watch)?;
-        let chosen = whole.choose(&self.office().desk, (self.app.clock)())?;
+        let followed = bundle.check()?;
+        let chosen = followed.choose(&self.office().desk, (self.app.clock)())?;
         let opened = chosen.open(&self.keys.office, watch)?;
         let now = (self.app.clock)();
         opened.commit(&mut self.office().desk, now)
@@ -235,10 +234,7 @@ impl Import<'_> {
 
     fn watch(&self, progress: Progress) -> bool {
         let mut standing = self.job.lock();
-        standing.step = match progress.step {
-            Step::Checking => "Vérification",
-            Step::Taking => "Copie et ouverture",
-        };
+        standing.step = "Vérification et copie";
         standing.percent = progress.done.saturating_mul(100) / progress.of.max(1);
         self.goes_on()
     }

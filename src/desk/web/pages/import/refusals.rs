@@ -88,9 +88,11 @@ const fn of_reason(reason: Reason) -> (&'static str, &'static str) {
             "N'effacez rien. Mettez la clé de côté et prévenez le chef de service et l'administrateur.",
         ),
         Reason::Gap => (
-            "Un lot intermédiaire de ce boîtier manque.",
-            "Importez d'abord le lot précédent. S'il est perdu, faites écrire un nouveau lot par le boîtier : il \
-             reprendra tout ce à quoi le poste n'a pas encore répondu.",
+            "Un poste qui en savait davantage a déjà répondu à ce boîtier : le journal du lot commence après ce que ce \
+             poste connaît.",
+            "Importez d'abord le lot précédent, s'il existe. Si ce poste a été restauré d'une sauvegarde, établissez à la \
+             page « Import » un ordre de renvoi pour ce boîtier et portez-le au boîtier : « vigie transfer out » y \
+             écrira alors un lot qui reprend le journal là où ce poste l'a laissé.",
         ),
         Reason::CannotOpen => (
             "Aucune des clés de votre session n'ouvre ce lot.",

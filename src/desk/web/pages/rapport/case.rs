@@ -8,11 +8,13 @@ use crate::desk::config;
 use crate::desk::events::{Event, Frame, Items};
 use crate::desk::infraction::CaseNumber;
 use crate::desk::infraction::register::{self, File};
-use crate::desk::infraction::search;
+use crate::desk::infraction::search::Motive;
 use crate::desk::keyring::EvidenceKeys;
+use crate::desk::retention::records::is_event_locked;
 use crate::desk::review;
 use crate::desk::transmission::drafting::{Material, Opened};
 use crate::desk::transmission::{Draft, draft};
+use crate::desk::web::pages::dossier::motive_given;
 use crate::desk::web::{Answer, Refused, Visit};
 use crate::frame::{BoxTime, Digest};
 use crate::report::french;
@@ -23,6 +25,8 @@ use crate::verify;
 pub struct Case {
     /// The file.
     pub file: File,
+    /// Why whoever asks looks at it.
+    pub motive: Motive,
     /// What its author chose, and in which version.
     pub draft: (i64, Draft),
     /// The event's frames; none of a file out of the former register.
@@ -60,13 +64,16 @@ impl Case {
         let store = office.store();
         let sql = store.sql();
         let file = register::read(sql, keys, number)?;
-        if search::looks(sql, &session.account, number, session.began)?.is_none() {
+        let Some(motive) = motive_given(sql, session, number)? else {
             return Ok(None);
-        }
+        };
         let draft = draft::read(sql, &keys.cells, &number.to_string())?;
         let event = file.record.origin.source().map(|source| source.event);
         let event = event.map(|id| Event::find(sql, id)).transpose()?.flatten();
-        let event = event.filter(|event| event.state.is_there());
+        let event = match event.filter(|event| event.state.is_there()) {
+            Some(event) if !is_event_locked(sql, event.id)? => Some(event),
+            _ => None,
+        };
         let (mut frames, mut seen, mut items) = (Vec::new(), Vec::new(), None);
         if let Some(event) = &event {
             frames = Frame::all(sql, event.id)?;
@@ -92,6 +99,7 @@ impl Case {
             device: event.map(|event| event.device.to_string()).unwrap_or_default(),
             desk,
             now: visit.now,
+            motive,
             file,
         }))
     }

@@ -1,0 +1,160 @@
+//! Who listens to the frame loop of a service: the service manager, the firmware, and whoever prints.
+//!
+//! Promises: the watchdog is fed by what the loop has finished, and by nothing else; each file's fate is passed on when
+//! it is news, however many rounds meet the file.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::notify::Notifier;
+use super::socket::Board;
+use super::{Listener, Outcome, Word};
+use crate::frame::CameraId;
+
+/// Passes on what the loop tells.
+pub struct Attendance<'a> {
+    /// Who prints.
+    pub inner: &'a mut dyn Listener,
+    /// The service manager.
+    pub notifier: &'a mut Notifier,
+    /// The firmware, where there is a socket.
+    pub board: Option<&'a Board>,
+    /// What was said last of each file that is still on its card.
+    said: HashMap<(Option<CameraId>, PathBuf), (Word, String)>,
+    camera: Option<CameraId>,
+}
+
+impl<'a> Attendance<'a> {
+    /// Nothing was said yet.
+    pub fn new(inner: &'a mut dyn Listener, notifier: &'a mut Notifier, board: Option<&'a Board>) -> Self {
+        Self {
+            inner,
+            notifier,
+            board,
+            said: HashMap::new(),
+            camera: None,
+        }
+    }
+
+    fn is_news(&mut self, outcome: &Outcome) -> bool {
+        let file = (self.camera.clone(), outcome.file.clone());
+        let now = (outcome.verdict, outcome.reason.clone());
+        match outcome.verdict {
+            // The file goes, or will: the same name may bear another frame tomorrow.
+            Word::Keep | Word::Discard => {
+                self.said.remove(&file);
+                true
+            }
+            Word::Held | Word::Left => self.said.insert(file, now.clone()) != Some(now),
+        }
+    }
+}
+
+impl Listener for Attendance<'_> {
+    fn begin(&mut self, files: u64) {
+        self.notifier.alive();
+        self.inner.begin(files);
+        if let Some(board) = self.board {
+            board.begin(files);
+        }
+    }
+
+    fn step(&mut self) {
+        self.notifier.alive();
+        self.inner.step();
+        if let Some(board) = self.board {
+            board.step();
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        self.notifier.alive();
+        let news = self.is_news(outcome);
+        if news {
+            self.inner.outcome(outcome);
+        }
+        if let Some(board) = self.board {
+            board.outcome(outcome, news);
+        }
+    }
+
+    fn card(&mut self, camera: &CameraId) {
+        self.notifier.alive();
+        self.notifier.status(&format!("at the card of {camera}"));
+        if let Some(board) = self.board {
+            board.card(camera);
+        }
+        self.camera = Some(camera.clone());
+    }
+
+    fn alive(&mut self) {
+        self.notifier.alive();
+    }
+
+    fn slow(&mut self, begins: bool) {
+        self.notifier.slow(begins);
+        if begins {
+            self.notifier.status("a card's wipe is due");
+        }
+    }
+
+    fn at_rest(&mut self) {
+        self.notifier.alive();
+        let resting = self.rest_asked();
+        self.notifier.status(if resting {
+            "at rest: the power may go"
+        } else {
+            "waiting"
+        });
+        if let Some(board) = self.board {
+            board.at_rest();
+        }
+    }
+
+    fn rest_asked(&self) -> bool {
+        self.board.is_some_and(Board::rest_asked)
+    }
+
+    fn look_asked(&mut self) -> bool {
+        self.board.is_some_and(Board::look_asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Count(u32);
+
+    impl Listener for Count {
+        fn begin(&mut self, _: u64) {}
+        fn step(&mut self) {}
+        fn outcome(&mut self, _: &Outcome) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn a_file_that_stays_is_told_once_and_again_when_its_fate_changes_and_for_each_camera() {
+        let mut count = Count(0);
+        let mut notifier = Notifier::default();
+        let mut attendance = Attendance::new(&mut count, &mut notifier, None);
+        let outcome = |verdict, reason: &str| Outcome {
+            file: "DCIM/A.JPG".into(),
+            verdict,
+            reason: reason.to_owned(),
+            event: None,
+            redaction: None,
+        };
+        for camera in ["quai", "pont"] {
+            attendance.card(&camera.parse().expect("plain"));
+            for _ in 0..3 {
+                attendance.outcome(&outcome(Word::Held, "not-settled"));
+            }
+            attendance.outcome(&outcome(Word::Held, "event-open"));
+            attendance.outcome(&outcome(Word::Discard, "empty"));
+            attendance.outcome(&outcome(Word::Held, "event-open"));
+        }
+        assert_eq!(count.0, 8);
+    }
+}
