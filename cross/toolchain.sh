@@ -117,9 +117,11 @@ else
     rust="Debian's $("$rustc" --version)"
 fi
 variable=$(echo $target | tr a-z- A-Z_)
+# C is SQLite and little else, which waits for the disk: small rather than fast.
 cat > "$cross/$arch.env" <<ENV
 export RUSTC='$rustc'
 export CC_$(echo $target | tr - _)='$cross/$arch-cc'
+export CFLAGS_$(echo $target | tr - _)=-Os
 export CARGO_TARGET_${variable}_LINKER='$cross/$arch-cc'
 machine=$machine
 target=$target
