@@ -113,6 +113,7 @@ fn its_page_is_never_put_on_the_card() {
         .vigie(&["survey", "card", "--out", "card/releve.html"])
         .output()
         .expect("run");
-    assert_ne!(refused.status.code(), Some(0), "{}", stderr(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("on the card"));
     assert_eq!(content(&rig.card()).len(), 1);
 }

@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{Arguments, Exit, Failure, Lang, box_time, equipment, json_line, line, scan};
-use crate::card::{self, Card};
+use crate::card::Card;
 use crate::trap::survey::{Survey, page};
 
 pub fn run(
@@ -23,8 +23,7 @@ pub fn run(
         || PathBuf::from(format!("releve-{}.html", camera.id)),
         Path::to_owned,
     );
-    let folder = page_file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    card::apart(card, folder.unwrap_or(Path::new(".")))?;
+    refuse_on_card(&page_file, card)?;
     let mut networks = equipment::networks(a, Some(&config))?;
     networks.check()?;
     let card = Card::open(card)?;
@@ -69,6 +68,26 @@ pub fn run(
     }
     let whole = found.beyond == 0 && found.left.is_empty();
     Ok(if whole { Exit::Done } else { Exit::InPart })
+}
+
+/// Nothing is ever added to a card.
+fn refuse_on_card(page: &Path, card: &Path) -> Result<(), Failure> {
+    let folder = page.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let whole = |path: &Path| path.canonicalize().map_err(|why| Failure::file(path, &why));
+    if !whole(folder.unwrap_or(Path::new(".")))?.starts_with(whole(card)?) {
+        return Ok(());
+    }
+    Err(Failure::wrong_use(
+        page.display(),
+        [
+            "the report would lie on the card",
+            "name another place with --out",
+        ],
+        [
+            "le relevé serait écrit sur la carte",
+            "indiquez un autre endroit avec --out",
+        ],
+    ))
 }
 
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {

@@ -25,7 +25,7 @@ use crate::card::{self, Card, CardFile};
 use crate::config::{self, Camera};
 use crate::frame::{BoxTime, CameraId, CameraTime, Digest, Region};
 use crate::jpeg::{self, Facts as Exif, Layout, Picture};
-use crate::redact::{Original, Redacted};
+use crate::redact::{Manifest, Original, Redacted};
 use crate::triage::scene::Scene;
 use crate::triage::{Before, Choice, Facts, Reason, Rules, Shown, events, in_card_order, verdict};
 use crate::vision::geometry::{Polygon, Rect};
@@ -270,7 +270,7 @@ impl Survey<'_> {
             }
         };
         let damaged = |damage| Error::Witness(witness::Error::Jpeg(damage));
-        let plates = sized(&bytes, &redacted.manifest().found.plates, frame).map_err(damaged)?;
+        let plates = sized(&bytes, &on_vehicles(redacted.manifest()), frame).map_err(damaged)?;
         Ok(Some((shown(&redacted).map_err(damaged)?, plates)))
     }
 
@@ -315,6 +315,16 @@ fn to_look_at(verdicts: &[Option<Reason>]) -> Vec<usize> {
     (0..verdicts.len())
         .filter(|i| verdicts[*i].is_some() || some.contains(i))
         .collect()
+}
+
+/// The plates that a vehicle bears: a wall or a sign that looks like one tells nothing of distances.
+fn on_vehicles(manifest: &Manifest) -> Vec<Plate> {
+    let found = &manifest.found;
+    let borne = |plate: &&Plate| {
+        let centre = plate.rect.centre();
+        found.vehicles.iter().any(|vehicle| vehicle.rect.contains(centre))
+    };
+    found.plates.iter().filter(borne).cloned().collect()
 }
 
 /// The frame's plates, by night with their white pixels.

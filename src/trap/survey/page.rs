@@ -176,7 +176,7 @@ fn sheet(found: &Found) -> String {
     let figures: String = found.sheet.iter().map(figure).collect();
     format!(
         "<h2>4. Images qui seraient écartées</h2>\n<p class=\"note\">Chacune est montrée masquée comme la configuration le \
-         prévoit, et réduite à {WIDEST} pixels au plus : personne ne peut y être reconnu. Où le masque ne laisse rien \
+         prévoit, et réduite à {WIDEST} pixels au plus, pour que personne n'y soit reconnaissable. Où le masque ne laisse rien \
          voir, ou pour mieux voir, l'agent habilité ouvre le fichier sur la carte : pendant l'essai, rien n'y est \
          effacé.</p>\n<div class=\"sheet\">\n{figures}</div>\n"
     )
