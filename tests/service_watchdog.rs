@@ -261,7 +261,8 @@ fn is_left_alone_after(ends: usize, stuck_at: &str, bite: Signal) {
     assert!(rig.card().join("DCIM/2.JPG").exists(), "never dropped");
 
     let status = rig.vigie(&["status", "--json"]).output().expect("run");
-    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect(&stderr(&status));
+    let status: serde_json::Value =
+        serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{}", stderr(&status)));
     assert_eq!(status["cameras"][0]["set_aside"], 1);
     assert!(status["degraded"].to_string().contains("frame-stuck"), "{status}");
     let (outcomes, _) = rig.scan(&mut Painted::new());

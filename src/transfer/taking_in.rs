@@ -462,7 +462,7 @@ fn open_one(keys: &[OfficeKey], name: &str, mut source: &mut dyn Read) -> Result
 }
 
 /// An item that comes after others of its event must open with the key that was wrapped for these.
-fn opens_with(keys: &[OfficeKey], staged: &Staged, stanzas: &Vec<Stanza>) -> Result<(), Error> {
+fn opens_with(keys: &[OfficeKey], staged: &Staged, stanzas: &[Stanza]) -> Result<(), Error> {
     let Some(key) = choose_key(keys, stanzas) else {
         return Ok(());
     };

@@ -300,10 +300,13 @@ pub(super) fn forget(db: &Connection, camera: &CameraId, path: &CardPath) -> rus
     InHand::of(db, camera).forget(path)
 }
 
-/// What this process has in hand, the oldest first. One for the whole process: it is asked when the process ends badly.
-static HANDS: Mutex<(u64, VecDeque<(u64, CameraId, CardPath)>)> = Mutex::new((0, VecDeque::new()));
+/// The last number that was given, and each file in hand with its own.
+type Hands = (u64, VecDeque<(u64, CameraId, CardPath)>);
 
-fn hands() -> MutexGuard<'static, (u64, VecDeque<(u64, CameraId, CardPath)>)> {
+/// What this process has in hand, the oldest first. One for the whole process: it is asked when the process ends badly.
+static HANDS: Mutex<Hands> = Mutex::new((0, VecDeque::new()));
+
+fn hands() -> MutexGuard<'static, Hands> {
     HANDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

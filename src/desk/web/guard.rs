@@ -213,8 +213,8 @@ impl Taking {
             .as_ref()
             .map(|incoming| incoming.path().join(nth.to_string()))
         {
-            Some(path) => self.to_disk(part, path).await,
-            None => self.to_memory(part).await,
+            Some(path) => self.laid_on_disk(part, path).await,
+            None => self.kept_in_memory(part).await,
         }
     }
 
@@ -229,7 +229,7 @@ impl Taking {
         Ok(chunk)
     }
 
-    async fn to_disk(&mut self, part: &mut Field<'_>, path: PathBuf) -> Result<(Lying, u64), Refused> {
+    async fn laid_on_disk(&mut self, part: &mut Field<'_>, path: PathBuf) -> Result<(Lying, u64), Refused> {
         let mut file = tokio::fs::File::create(&path)
             .await
             .map_err(|error| not_written(&path, &error))?;
@@ -244,7 +244,7 @@ impl Taking {
         Ok((Lying::File(path), size))
     }
 
-    async fn to_memory(&mut self, part: &mut Field<'_>) -> Result<(Lying, u64), Refused> {
+    async fn kept_in_memory(&mut self, part: &mut Field<'_>) -> Result<(Lying, u64), Refused> {
         let mut bytes = Zeroizing::new(Vec::new());
         while let Some(chunk) = self.next(part).await? {
             bytes.extend_from_slice(&chunk);

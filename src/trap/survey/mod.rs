@@ -143,6 +143,9 @@ struct Scouted {
     file: CardFile,
 }
 
+/// A frame's picture as far as it may be shown, and its plates.
+type Looked = (Option<Vec<u8>>, Vec<Sized>);
+
 impl Survey<'_> {
     /// Looks at the card; `tick` is told of each frame, with how many steps there are in all.
     pub fn run(&mut self, tick: &mut dyn FnMut(usize)) -> Result<Found, Error> {
@@ -248,7 +251,7 @@ impl Survey<'_> {
         file: &CardFile,
         frame: &Facts,
         neighbours: Vec<crate::vision::Detection>,
-    ) -> Result<Option<(Option<Vec<u8>>, Vec<Sized>)>, Error> {
+    ) -> Result<Option<Looked>, Error> {
         let bytes = card::read(self.card, &file.path, card::FRAME_AT_MOST)?;
         let site = Site::of(self.config, self.camera);
         let redacted = Original::read(&bytes)

@@ -440,14 +440,12 @@ pub fn prepare(by: By<'_>, trial: &Trial, before: Standing, code: &str) -> Resul
     })
 }
 
+/// The numbers that were given, and the lines of the sheet that were there already.
+pub type Taken = (Vec<CaseNumber>, Vec<u64>);
+
 /// Keeps all of it: the numbers, and the lines that were there. Nothing, if the register does not stand any more as it
 /// did when it was prepared.
-pub fn take(
-    tx: &mut Tx<'_>,
-    by: By<'_>,
-    prepared: &Prepared,
-    file: Digest,
-) -> Result<Option<(Vec<CaseNumber>, Vec<u64>)>, Error> {
+pub fn take(tx: &mut Tx<'_>, by: By<'_>, prepared: &Prepared, file: Digest) -> Result<Option<Taken>, Error> {
     if standing(tx.raw())? != prepared.before {
         return Ok(None);
     }
