@@ -222,7 +222,13 @@ fn compare(stored: &str, valgrind: &str, counts: &BTreeMap<&'static str, u64>) -
         counted["by"], counted["compiler"], counted["processor"]
     );
     println!("here: {valgrind}, {}, {}", compiler(), processor());
-    ExitCode::FAILURE
+    let same = |key: &str, here: String| counted[key].as_str().is_some_and(|there| there == here);
+    let alike = same("compiler", compiler()) && same("processor", processor());
+    if alike {
+        return ExitCode::FAILURE;
+    }
+    println!("another compiler or processor: nothing follows from the difference");
+    ExitCode::SUCCESS
 }
 
 fn compiler() -> String {
