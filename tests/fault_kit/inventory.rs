@@ -27,6 +27,9 @@ pub struct Inventory {
     pub several: BTreeSet<String>,
     /// The events that went because nobody fetched them in time.
     pub expired: BTreeSet<String>,
+    /// The sizes of the files that were set aside, one for each time the journal tells of it: they are not read again,
+    /// so nothing else is known of them (decision 0016).
+    pub set_aside: Vec<u64>,
     /// Every file of the card.
     pub card: Vec<(PathBuf, Digest)>,
 }
@@ -66,6 +69,14 @@ impl Inventory {
             .expect("a journal");
         let expired = query.query_map([], |row| row.get(0)).expect("lines");
         let expired = expired.collect::<Result<_, _>>().expect("events");
+        let mut query = opened
+            .sql()
+            .prepare(
+                "SELECT body ->> 'size' FROM journal WHERE kind = 'left' AND body ->> 'reason' = 'stuck'",
+            )
+            .expect("a journal");
+        let set_aside = query.query_map([], |row| row.get(0)).expect("lines");
+        let set_aside = set_aside.collect::<Result<_, _>>().expect("sizes");
         let (witnesses, records) = sealed(rig);
         Self {
             ledger,
@@ -74,6 +85,7 @@ impl Inventory {
             told,
             several: several.clone(),
             expired,
+            set_aside,
             card: digests(&content(&rig.card())),
         }
     }
