@@ -216,7 +216,7 @@ pub fn on_trial() -> Rig {
 
 /// The small card in a box that erases, with files that only a wipe takes. `None` where this may not mount.
 pub fn before_a_wipe() -> Option<Rig> {
-    in_memory(tempfile::tempdir().expect("a folder").path(), "1m")?;
+    in_memory(tempfile::tempdir().expect("a folder").path(), "384k")?;
     let rig = enforcing();
     rig.put("DCIM/100MEDIA/NOTES.TXT", b"somebody's");
     rig.put("MISC/AUTPRINT.MRK", &small(WALKER, 79));
@@ -229,7 +229,7 @@ pub fn mounted(rig: &Rig) -> Mounted {
     let files = rig.path("files-of-the-card");
     fs::rename(rig.card(), &files).expect("moved");
     fs::create_dir(rig.card()).expect("a folder");
-    let mounted = in_memory(&rig.card(), "1m").expect("it could be mounted before");
+    let mounted = in_memory(&rig.card(), "384k").expect("it could be mounted before");
     copy_tree(&files, &rig.card());
     fs::remove_dir_all(files).expect("removed");
     mounted
