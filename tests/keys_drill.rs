@@ -11,7 +11,9 @@ use vault_kit::Kit;
 use vigie::frame::BoxTime;
 use vigie::vault::item::Header;
 use vigie::vault::keys::drill::State;
-use vigie::vault::keys::{Destruction, Drill, Error, Plan, desk_init, office_init, office_init_quarters};
+use vigie::vault::keys::{
+    Destruction, Drill, Error, Plan, Role, desk_init, office_init, office_init_quarters,
+};
 use vigie::vault::{DeviceKey, Epoch, OfficeKey, Recipient, seal, signed};
 
 fn at(text: &str) -> BoxTime {
@@ -119,6 +121,13 @@ fn a_secret_key_is_tried_without_its_public_half_and_a_damaged_public_one_is_not
     let tried = Drill::of_keys(&[safe.path().to_owned()]).expect("tried").keys;
     let told: Vec<_> = tried.iter().map(|key| (key.epoch, key.state)).collect();
     assert_eq!(told, [(quarter("2026-Q3"), State::Ok)]);
+    fs::copy(dir.path().join("service-2026-Q3.pub"), safe.path().join("c.pub")).expect("copied");
+    let tried = Drill::of_keys(&[safe.path().to_owned()]).expect("tried").keys;
+    let told: Vec<_> = tried.iter().map(|key| (key.role, key.state)).collect();
+    assert_eq!(
+        told,
+        [(Role::Service, State::Missing), (Role::Recovery, State::Ok)]
+    );
     fs::write(safe.path().join("b.pub"), "vigie public key 1\n").expect("written");
     assert!(Drill::of_keys(&[safe.path().to_owned()]).is_err());
 }

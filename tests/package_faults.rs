@@ -61,6 +61,9 @@ impl Case {
             let bytes = at_name(&mut entries, &file.name);
             file.size = bytes.len() as u64;
             file.sha256 = vigie::frame::Digest::of(bytes);
+            if file.name == "rapport.pdf" {
+                contents.report = file.sha256;
+            }
         }
         entries[0].1 = signed::sign(&contents, &self.key).expect("signed").into_bytes();
         told(&self.check(&zipped(&entries)))
@@ -120,6 +123,7 @@ fn what_is_missing_added_renamed_or_in_another_order_is_named() {
         &format!("{OTHER}: renommé : il est présent sous le nom images/autre.jpg"),
     );
     only(&case.changed(|e| e.swap(2, 3)), &format!("{IMAGE}: réordonné"));
+    only(&case.changed(|e| e.swap(0, 1)), "contenu.txt: réordonné");
     only(
         &case.changed(|e| e.retain(|(name, _)| name != contents::NAME)),
         "contenu.txt: manquant",
@@ -245,6 +249,23 @@ fn a_changed_missing_or_cut_journal_is_named_by_its_line_even_if_the_desk_signed
     only(
         &added,
         "journal.jsonl: journal modifié : quelque chose suit sa fin",
+    );
+}
+
+#[test]
+fn a_report_that_is_none_and_a_line_that_is_none_are_named_even_if_the_desk_signed_them() {
+    let case = Case::new();
+    let told = case.signed_anew(|e| *at_name(e, "rapport.pdf") = b"GIF89a".to_vec());
+    only(&told, "rapport.pdf: altéré : ce n'est pas un document PDF");
+    let told = case.signed_anew(|e| {
+        let text = String::from_utf8(at_name(e, "journal.jsonl").clone()).expect("text");
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines[2] = "{}";
+        *at_name(e, "journal.jsonl") = (lines.join("\n") + "\n").into_bytes();
+    });
+    only(
+        &told,
+        "journal.jsonl: journal modifié : la ligne 3 du fichier est endommagée",
     );
 }
 

@@ -230,14 +230,17 @@ fn what_a_forger_does_to_the_journal_is_named() {
 }
 
 #[test]
-fn a_dropped_trigger_is_named() {
+fn a_dropped_or_blunted_trigger_is_named() {
     let kit = Kit::new();
     let dir = kit.closed_store();
-    let sql = Connection::open(dir.join("vault.db")).expect("opened");
-    sql.execute_batch("DROP TRIGGER journal_is_not_cut")
-        .expect("dropped");
-    drop(sql);
+    let run = |text: &str| {
+        let sql = Connection::open(dir.join("vault.db")).expect("opened");
+        sql.execute_batch(text).expect(text);
+    };
+    run("DROP TRIGGER journal_is_not_cut");
     finds(&dir, "schema: trigger journal_is_not_cut is missing");
+    run("CREATE TRIGGER journal_is_not_cut BEFORE DELETE ON journal BEGIN SELECT 1; END");
+    finds(&dir, "schema: trigger journal_is_not_cut was changed");
 }
 
 #[test]
@@ -437,6 +440,20 @@ fn whatever_does_not_belong_to_a_store_is_named_also_under_a_name_that_does() {
     let faults = || told(&check(&dir));
     fs::write(dir.join("lease-quai"), b"").expect("written");
     assert_eq!(faults(), [""; 0], "the marker of a card that is lent");
+    fs::write(dir.join("vault.db-wal"), b"").expect("written");
+    assert_eq!(faults(), [""; 0], "a log with nothing in it");
+    fs::remove_file(dir.join("vault.db-wal")).expect("removed");
+    // The store's own bytes, and yet no file of the store's.
+    for name in ["vault.db", "vault.head"] {
+        let elsewhere = kit.folder.path().join("elsewhere");
+        fs::rename(dir.join(name), &elsewhere).expect("moved");
+        std::os::unix::fs::symlink(&elsewhere, dir.join(name)).expect("linked");
+        finds(
+            &dir,
+            &format!("{name}: it does not belong to a store: it was added"),
+        );
+        fs::rename(&elsewhere, dir.join(name)).expect("put back");
+    }
     for name in ["notes.txt", "lease-pont"] {
         fs::write(dir.join(name), b"mine").expect("written");
         assert_eq!(

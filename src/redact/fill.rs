@@ -197,7 +197,7 @@ mod tests {
                 match (x * scale < 48, y * scale < 48) {
                     (true, true) => Rgb([255, 0, 0]),
                     (false, true) => Rgb([0, 255, 0]),
-                    (true, false) => Rgb([0, 0, 255]),
+                    (true, false) => Rgb([0, 60, 255]),
                     // Dark and bright in turn.
                     (false, false) => Rgb([if x % 2 == 0 { 20 } else { 220 }; 3]),
                 }
@@ -206,12 +206,12 @@ mod tests {
             let at = |places: [(u32, u32); 4]| places.map(|(column, row)| cells.grey(column, row));
             assert_eq!(
                 at([(0, 0), (3, 0), (0, 6), (3, 6)]),
-                [76, 128, 25, 128],
+                [76, 128, 76, 128],
                 "{scale}"
             );
             assert_eq!(
                 at([(2, 5), (5, 5), (2, 7), (5, 7)]),
-                [76, 128, 25, 128],
+                [76, 128, 76, 128],
                 "{scale}"
             );
         }

@@ -226,34 +226,50 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_painted_but_what_is_masked() {
+        let original = scene();
+        let plan = plan_for(&encode(&original, false, &[]).expect("encoded"));
+        let mut painted = original.clone();
+        paint(&mut painted, &plan, Fill::Flat);
+        for (x, y, pixel) in painted.enumerate_pixels() {
+            let [w, h] = plan.canvas.grid.unit.map(u32::from);
+            let hidden = plan.mask.contains(x / w, y / h);
+            let expected = if hidden {
+                Rgb([128; 3])
+            } else {
+                *original.get_pixel(x, y)
+            };
+            assert_eq!(*pixel, expected, "{x}, {y}");
+        }
+    }
+
+    #[test]
     fn likeness_is_that_of_what_is_shown() {
-        let grid = Grid {
-            unit: [8, 16],
-            columns: 4,
-            rows: 1,
+        let size = crate::frame::FrameSize {
+            width: 32,
+            height: 16,
         };
-        let mut mask = Mask::none(grid);
-        mask.unite(
-            &mask::Runs {
-                unit: [8, 16],
-                runs: vec![[0, 1, 2]],
-            }
-            .on(crate::frame::FrameSize {
-                width: 32,
-                height: 16,
-            })
-            .expect("a mask"),
-        );
-        let grey = |shown: u8, hidden: u8| {
-            RgbImage::from_fn(32, 16, |x, _| {
-                Rgb([if (8..24).contains(&x) { hidden } else { shown }; 3])
+        let runs = mask::Runs {
+            unit: [8, 8],
+            runs: vec![[0, 1, 2], [1, 0, 1]],
+        };
+        let mask = runs.on(size).expect("a mask");
+        // Five units are shown, and one of these differs: by 10 at each of its pixels.
+        let other = |differs: u8| {
+            RgbImage::from_fn(32, 16, |x, y| {
+                match (mask.contains(x / 8, y / 8), (x / 8, y / 8)) {
+                    (true, _) => Rgb([255; 3]),
+                    (false, (3, 1)) => Rgb([differs; 3]),
+                    (false, _) => Rgb([0; 3]),
+                }
             })
         };
-        let decibels = likeness(&grey(100, 0), &grey(110, 255), &mask);
-        assert!((decibels - 28.13).abs() < 0.01, "{decibels}");
-        assert_eq!(likeness(&grey(9, 0), &grey(9, 255), &mask), f64::INFINITY);
+        let black = RgbImage::new(32, 16);
+        let decibels = likeness(&black, &other(10), &mask);
+        assert!((decibels - 35.12).abs() < 0.01, "{decibels}");
+        assert_eq!(likeness(&black, &other(0), &mask), f64::INFINITY);
         assert_eq!(
-            likeness(&grey(0, 0), &grey(255, 0), &Mask::all(grid)),
+            likeness(&black, &other(10), &Mask::all(mask.grid())),
             f64::INFINITY
         );
     }

@@ -95,6 +95,7 @@ pub fn past_term(lines: impl Iterator<Item = (u64, Option<BoxTime>)>, bound: Box
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::keys::trap_init_from;
 
     fn at(text: &str) -> BoxTime {
         BoxTime(text.parse().expect("an instant"))
@@ -153,5 +154,30 @@ mod tests {
             Some(2)
         );
         assert_eq!(cut(&[unset, unset], "2027-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_checkpoint_that_names_another_box_than_the_one_that_signed_it_is_refused() {
+        let key = |seed| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let made = trap_init_from(folder.path(), &[seed; 32]).expect("a key");
+            DeviceKey::read(&made.files.secret).expect("just made")
+        };
+        let (own, other) = (key(1), key(2));
+        let read = |id: &DeviceKey, named: &DeviceKey| {
+            let now = at("2026-01-01T00:00:00Z");
+            let checkpoint = Checkpoint {
+                device: id.id(),
+                device_key: named.public().clone(),
+                first: now,
+                hash: Digest::of(b""),
+                last: now,
+                pruned: now,
+                seq: 4,
+            };
+            Checkpoint::read(&checkpoint.sign(&own).expect("signed"), own.public())
+        };
+        assert!(read(&own, &own).is_ok());
+        assert!(read(&other, &own).is_err() && read(&own, &other).is_err());
     }
 }

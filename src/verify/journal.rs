@@ -244,9 +244,12 @@ mod tests {
         }
         let mut walk = Walk::after(Head::empty(&device()));
         assert_eq!(walk.clock(), None);
-        for line in &lines {
+        for line in &lines[..4] {
             walk.step(line);
         }
+        let once = "the box's clock went back before line 3";
+        assert_eq!(walk.clock().as_deref(), Some(once));
+        walk.step(&lines[4]);
         let told = "the box's clock went back before line 3, and before 1 more";
         assert_eq!(walk.clock().as_deref(), Some(told));
     }
