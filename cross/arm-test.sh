@@ -27,6 +27,7 @@ build_suite() {
 left_out() {
     case $1 in
     faults-* | faults_wipe-* | faults_transfer-* | quarter-*) echo "the calls that are made to fail are this machine's" ;;
+    cli_package-*) echo "it clears its program's environment, by which the emulator finds its libraries" ;;
     hardening-*) echo "core files, memory locks and dumps are the emulator's own" ;;
     esac
 }
