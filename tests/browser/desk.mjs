@@ -3,7 +3,7 @@
 //     node desk.mjs PROGRAM DEMO_FOLDER OUT_FOLDER
 //
 // Promises: every page that is passed has no violation of axe-core (WCAG 2.1 A and AA), asks nothing of any other host,
-// logs no error, and is left as a screenshot in OUT_FOLDER. Chromium: $VIGIE_CHROMIUM, else /usr/bin/chromium.
+// logs no error, and is left as a screenshot in OUT_FOLDER; no page of the program is left out without a reason. Chromium: $VIGIE_CHROMIUM, else /usr/bin/chromium.
 import { chromium } from 'playwright-core';
 import { createHmac } from 'node:crypto';
 import { spawn, spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { followLinks, neverSeen, passed } from './everywhere.mjs';
 import { clicks } from './moves.mjs';
 import { not, watch } from './tally.mjs';
 
@@ -54,6 +55,7 @@ async function shoot(page, name) {
   const english = (await page.locator('main').innerText()).match(/\b(the|and|with|not|submit|login|password|error|page not found|warning)\b/i);
   if (english) faults.push(`${name}: an English word on screen: ${english[0]}`);
   console.log(`  ${path.basename(file)}  ${new URL(page.url()).pathname}`);
+  passed(page.url());
 }
 
 async function newPerson(browser, host) {
@@ -199,6 +201,8 @@ try {
   const founders = await setUp(admin, base, told.set_up_code);
   console.log('accounts');
   await logIn(chef, base, 'sylvie.garnier', founders.chef, true);
+  await agent.goto(`${base}/premiere-connexion`);
+  await look(agent, 'premiere-connexion');
   await invite(chef, agent, base, { role: 'agent', nom: 'Amina Roche', identifiant: 'amina.roche', numero: 'LCI-002' });
   await invite(chef, second, base, { role: 'chef', nom: 'Bruno Vidal', identifiant: 'bruno.vidal', numero: 'LCI-003' });
   await logIn(admin, base, 'dominique.petit', founders.admin);
@@ -207,7 +211,9 @@ try {
   for (const [who, page] of Object.entries({ agent, chef, dpd, admin })) {
     console.log(`the menu of ${who}`);
     await walkMenu(page, who);
+    await followLinks(page, who, look, faults);
   }
+  for (const route of neverSeen()) faults.push(`no page of ${route} was looked at`);
 } catch (error) {
   faults.push(`stopped: ${error.stack}`);
   for (const [at, context] of browser.contexts().entries()) {
