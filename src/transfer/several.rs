@@ -10,6 +10,8 @@ use std::thread;
 
 /// Threads at most: as many items are in memory.
 const MOST: usize = 4;
+/// Threads for each core: while one waits for the disk to be sure of an item, another one works.
+const FOR_EACH_CORE: usize = 2;
 
 /// Does `work` with each of `items`. `done` is told of each on the caller's own thread, in the order in which they end,
 /// and says whether to go on; what was not begun by then is nothing.
@@ -19,7 +21,7 @@ pub(super) fn each<I: Sync, T: Send>(
     mut done: impl FnMut(&I, &T) -> bool,
 ) -> Vec<Option<T>> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = threads.min(MOST).min(items.len());
+    let threads = (FOR_EACH_CORE * threads).min(MOST).min(items.len());
     let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let mut results: Vec<Option<T>> = items.iter().map(|_| None).collect();
     thread::scope(|scope| {

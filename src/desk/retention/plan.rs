@@ -12,6 +12,8 @@
 //!
 //! Leaves the day that it is to [`super::clock`], carrying out to [`super::run`].
 
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 use jiff::{Span, ToSpan as _};
 use serde::{Deserialize, Serialize};
@@ -93,10 +95,11 @@ pub enum Target {
 }
 
 impl Target {
-    fn covers(&self, subject: &Subject) -> bool {
-        match self {
-            Self::Event(id) => subject.class == Class::Unreviewed && subject.id == *id,
-            Self::Case(id) => subject.class != Class::Unreviewed && subject.id == *id,
+    /// What a hold that keeps this stands on.
+    fn of(subject: &Subject) -> Self {
+        match subject.class {
+            Class::Unreviewed => Self::Event(subject.id.clone()),
+            Class::Images | Class::Record => Self::Case(subject.id.clone()),
         }
     }
 }
@@ -413,30 +416,52 @@ pub struct Facts {
 
 /// The plan of the day, by due date, then by class and id.
 pub fn plan(today: Date, objects: Vec<Object>, facts: &Facts, terms: &Terms) -> Vec<Planned> {
+    let known = known(facts);
+    let nothing = Known::default();
     let mut planned: Vec<_> = objects
         .into_iter()
-        .map(|object| judge(today, object, facts, terms))
+        .map(|object| {
+            let known = known.get(&Target::of(&object.subject)).unwrap_or(&nothing);
+            judge(today, object, known, &facts.agreements, terms)
+        })
         .collect();
     planned.sort_by(|a, b| (a.due, &a.object.subject).cmp(&(b.due, &b.object.subject)));
     planned
 }
 
-fn judge(today: Date, object: Object, facts: &Facts, terms: &Terms) -> Planned {
+/// What is known of an event, or of a file.
+#[derive(Default)]
+struct Known<'f> {
+    holds: Vec<&'f Hold>,
+    rulings: Vec<&'f Ruling>,
+}
+
+/// A desk gathers as many rulings as files, and each file is judged by its own.
+fn known(facts: &Facts) -> HashMap<Target, Known<'_>> {
+    let mut known: HashMap<_, Known<'_>> = HashMap::new();
+    for hold in &facts.holds {
+        known.entry(hold.target.clone()).or_default().holds.push(hold);
+    }
+    for ruling in &facts.rulings {
+        let of_file = known.entry(Target::Case(ruling.case.clone())).or_default();
+        of_file.rulings.push(ruling);
+    }
+    known
+}
+
+fn judge(today: Date, object: Object, known: &Known<'_>, agreements: &[Agreement], terms: &Terms) -> Planned {
     let began = began(&object);
     let term = terms.of(object.subject.class).after(began);
-    let (due, ground) = match ruled(&object.subject, facts, terms) {
+    let (due, ground) = match ruled(&known.rulings, terms) {
         // Two of them cannot be later than one.
         Some((day, ground)) if day < term => (day, ground),
         _ => (term, Ground::Term),
     };
-    let held = facts
-        .holds
-        .iter()
-        .find(|hold| hold.target.covers(&object.subject) && hold.stands(today));
+    let held = known.holds.iter().find(|hold| hold.stands(today));
     Planned {
         held: held.map(|hold| hold.id),
-        free: free_from(due.max(today), &object.subject, &facts.holds),
-        standing: standing(today, &object, due, facts),
+        free: free_from(due.max(today), &known.holds),
+        standing: standing(today, &object, due, &known.holds, agreements),
         object,
         began,
         due,
@@ -452,62 +477,48 @@ fn began(object: &Object) -> Date {
     facts.unwrap_or(object.known)
 }
 
-fn ruled(subject: &Subject, facts: &Facts, terms: &Terms) -> Option<(Date, Ground)> {
-    if subject.class == Class::Unreviewed {
-        return None;
-    }
-    let at_once = facts
-        .rulings
-        .iter()
-        .filter(|ruling| ruling.case == subject.id)
-        .filter_map(|ruling| {
-            let (upon, ground) = match ruling.outcome {
-                Outcome::Relaxe => (terms.on_relaxe, Ground::Relaxe),
-                Outcome::Classement => (terms.on_classement, Ground::Classement),
-                Outcome::Condamnation => return None,
-            };
-            (upon == Upon::AtOnce).then_some((ruling.final_on, ground))
-        });
+fn ruled(rulings: &[&Ruling], terms: &Terms) -> Option<(Date, Ground)> {
+    let at_once = rulings.iter().filter_map(|ruling| {
+        let (upon, ground) = match ruling.outcome {
+            Outcome::Relaxe => (terms.on_relaxe, Ground::Relaxe),
+            Outcome::Classement => (terms.on_classement, Ground::Classement),
+            Outcome::Condamnation => return None,
+        };
+        (upon == Upon::AtOnce).then_some((ruling.final_on, ground))
+    });
     at_once.min_by_key(|(day, _)| *day)
 }
 
-fn standing(today: Date, object: &Object, due: Date, facts: &Facts) -> Standing {
-    let subject = &object.subject;
+fn standing(today: Date, object: &Object, due: Date, holds: &[&Hold], agreements: &[Agreement]) -> Standing {
+    let class = object.subject.class;
     if today < due {
         let days = days_between(today, due);
-        let warnings = subject.class.warnings().iter().copied();
+        let warnings = class.warnings().iter().copied();
         return Standing::Running {
             days,
             warned: warnings.filter(|warning| days <= *warning).min(),
         };
     }
-    let free = free_from(today, subject, &facts.holds);
+    let free = free_from(today, holds);
     if free > today {
         return Standing::Held {
             until: free.saturating_sub(1.day()),
         };
     }
-    let agreement = facts
-        .agreements
-        .iter()
-        .find(|agreement| agreement.holds(subject.class, today));
+    let agreement = agreements.iter().find(|agreement| agreement.holds(class, today));
     if agreement.is_none() && !object.by_law {
         return Standing::Locked;
     }
     Standing::Due {
-        since: free_from(due, subject, &facts.holds).min(today),
+        since: free_from(due, holds).min(today),
         agreement: agreement.map(|agreement| agreement.id),
     }
 }
 
-/// The first day from `day` on on which no hold stands.
-fn free_from(mut day: Date, subject: &Subject, holds: &[Hold]) -> Date {
-    let stands = |day| {
-        let mut holds = holds.iter().filter(|hold| hold.target.covers(subject));
-        holds.find(|hold| hold.stands(day))
-    };
+/// The first day from `day` on on which none of these stands.
+fn free_from(mut day: Date, holds: &[&Hold]) -> Date {
     // Each turn ends later than the one before, and each hold stands once.
-    while let Some(hold) = stands(day) {
+    while let Some(hold) = holds.iter().find(|hold| hold.stands(day)) {
         day = hold.free();
     }
     day
