@@ -98,6 +98,10 @@ fuzz:
 	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 || exit 1; \
 	done
+	@mkdir -p fuzz/package/corpus
+	@$(CARGO) fuzz run --fuzz-dir fuzz/package --sanitizer none package fuzz/package/corpus fuzz/package/seeds \
+	    testdata/vectors/package -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=32768 -print_final_stats=1
 
 # What each fetches and installs, and why, stands in cross/toolchain.sh and is said when it is done.
 arm:

@@ -119,11 +119,16 @@ def log_in(base, login, secret):
     return v
 
 
-def invite(chef, base, role, name, login, number):
-    """A new account, made by the chef, then taken by its owner; its secret."""
+HALF = r"moitié du code, affichée cette seule fois\s:\s([0-9A-Z-]+)"
+
+
+def invite(chef, other, base, role, name, login, number):
+    """A new account, made by the chef and confirmed by another, then taken by its owner; its secret."""
     chef.get("/comptes/nouveau").send("/comptes/nouveau", nom=name, identifiant=login, role=role)
-    code = re.search(r"affiché cette seule fois\s:\s([0-9A-Za-z-]+)", text(chef.page)).group(1)
+    first = re.search(HALF, text(chef.page)).group(1)
     account = re.search(r"/comptes/([0-9a-f]{16})", chef.page).group(1)
+    other.get(f"/comptes/{account}").send(f"/comptes/{account}/confirmer", version=other.hidden("version"))
+    code = first + re.search(HALF, text(other.page)).group(1)
     if role in ("agent", "chef"):
         chef.get(f"/agents/{account}")
         chef.send(f"/agents/{account}", version=chef.hidden("version"), **sheet(number, basis_in(chef.page)))
@@ -167,8 +172,8 @@ def main():
         users = set_up(base, told["set_up_code"])
         admin, chef = (log_in(base, user[2], user[3]) for user in users)
         for at, (role, name, login) in enumerate(PEOPLE):
-            maker = admin if role == "dpd" else chef
-            users.append((role, name, login, invite(maker, base, role, name, login, f"LCI-{at + 2:03}")))
+            maker, other = (admin, chef) if role == "dpd" else (chef, admin)
+            users.append((role, name, login, invite(maker, other, base, role, name, login, f"LCI-{at + 2:03}")))
         for maker in (admin, chef):
             maker.send("/sortie")
         tell(base, users)

@@ -461,8 +461,16 @@ fn the_notice_is_accepted_every_year_before_anything_else() {
     assert_eq!(browser.get("/mon-compte").location(), "/entree");
 }
 
-/// Makes an account through the pages; its id and its code.
-fn invite(by: &mut Browser, login: &str, role: &str) -> (String, String) {
+/// Confirms an access through the page of the account; the second half of its code.
+fn confirm(by: &mut Browser, path: &str) -> String {
+    let version = between(&by.get(path).text(), "name=\"version\" value=\"", "\"").to_owned();
+    by.post(&format!("{path}/confirmer"), &[("version", &version)])
+        .expect(StatusCode::SEE_OTHER);
+    code_of(&by.get(path).text())
+}
+
+/// Makes an account through the pages, by two people; its id and its code.
+fn invite(by: &mut Browser, other: &mut Browser, login: &str, role: &str) -> (String, String) {
     let fields = [
         ("nom", "Ondine Lespinasse"),
         ("identifiant", login),
@@ -471,9 +479,15 @@ fn invite(by: &mut Browser, login: &str, role: &str) -> (String, String) {
     let page = by.post("/comptes/nouveau", &fields);
     let path = page.location().to_owned();
     assert!(path.starts_with("/comptes/"), "{}", page.text());
-    let code = code_of(&by.get(&path).text().replace("affiché cette", "affichée cette"));
-    assert!(!by.get(&path).text().contains(&code), "shown once");
-    (path.trim_start_matches("/comptes/").to_owned(), code)
+    let first = code_of(&by.get(&path).text());
+    assert_eq!(first.len(), 9);
+    assert!(!by.get(&path).text().contains(&first), "shown once");
+    let second = confirm(other, &path);
+    assert!(!other.get(&path).text().contains(&second), "shown once");
+    (
+        path.trim_start_matches("/comptes/").to_owned(),
+        format!("{first} {second}"),
+    )
 }
 
 /// Comes with a code for the first time; what he logs in with from then on.
@@ -501,8 +515,8 @@ fn first_time(rig: &Rig, id: &str, login: &str, code: &str) -> Someone {
 fn a_chef_makes_an_agents_account_whose_owner_chooses_his_own_access() {
     let town = Town::new();
     let rig = &town.rig;
-    let mut chef = town.chef.enter(rig);
-    let (id, code) = invite(&mut chef, "ondine", "agent");
+    let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
+    let (id, code) = invite(&mut chef, &mut admin, "ondine", "agent");
     let page = chef.post(
         "/comptes/nouveau",
         &[("nom", "X"), ("identifiant", "ONDINE"), ("role", "agent")],
@@ -531,8 +545,8 @@ fn a_chef_makes_an_agents_account_whose_owner_chooses_his_own_access() {
 fn a_code_lapses_after_three_days_and_another_can_be_drawn() {
     let town = Town::new();
     let rig = &town.rig;
-    let mut chef = town.chef.enter(rig);
-    let (id, code) = invite(&mut chef, "ondine", "agent");
+    let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
+    let (id, code) = invite(&mut chef, &mut admin, "ondine", "agent");
     rig.advance(72 * 3600);
     let mut late = rig.stranger();
     let page = late.post(
@@ -540,13 +554,52 @@ fn a_code_lapses_after_three_days_and_another_can_be_drawn() {
         &[("identifiant", "ondine"), ("code", &code)],
     );
     assert!(page.text().contains("n’est plus valable"));
-    let mut chef = town.chef.enter(rig);
+    let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
     let path = format!("/comptes/{id}");
     let version = between(&chef.get(&path).text(), "name=\"version\" value=\"", "\"").to_owned();
     chef.post(&format!("{path}/inviter"), &[("version", &version)])
         .expect(StatusCode::SEE_OTHER);
-    let code = code_of(&chef.get(&path).text().replace("affiché cette", "affichée cette"));
-    first_time(rig, &id, "ondine", &code);
+    let first = code_of(&chef.get(&path).text());
+    let second = confirm(&mut admin, &path);
+    first_time(rig, &id, "ondine", &format!("{first}{second}"));
+}
+
+#[test]
+fn nobody_gets_a_second_account_alone_and_so_nobody_approves_his_own_package() {
+    let town = Town::new();
+    let rig = &town.rig;
+    let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
+    for role in ["agent", "chef", "dpd", "admin"] {
+        let by = if role == "admin" { &mut admin } else { &mut chef };
+        let login = format!("autre.{role}");
+        let fields = [("nom", "Autre Nom"), ("identifiant", &login), ("role", role)];
+        let path = by.post("/comptes/nouveau", &fields).location().to_owned();
+        let page = by.get(&path).text();
+        let first = code_of(&page);
+        assert_eq!(first.len(), 9, "half of a code alone");
+        assert!(page.contains("à confirmer par une autre personne"), "{page}");
+        assert!(
+            !page.contains(&format!("{path}/confirmer")),
+            "no button for whoever made it"
+        );
+        let version = between(&page, "name=\"version\" value=\"", "\"").to_owned();
+        let refused = by.post(&format!("{path}/confirmer"), &[("version", &version)]);
+        assert!(
+            refused.text().contains("demande deux personnes"),
+            "{}",
+            refused.text()
+        );
+        let code = format!("{first}0000-0000");
+        for code in [&first, &code] {
+            let page = rig
+                .stranger()
+                .post("/premiere-connexion", &[("identifiant", &login), ("code", code)]);
+            assert!(page.text().contains("ne convient pas"), "{role}");
+        }
+    }
+    let told = lines(rig, "account_changed");
+    assert!(told.iter().any(|body| body.contains("made")));
+    assert!(told.iter().all(|body| !body.contains("\"confirmed\"")));
 }
 
 #[test]
@@ -575,7 +628,7 @@ fn nobody_makes_accounts_beyond_his_role() {
             page.text()
         );
     }
-    let (id, code) = invite(&mut admin, "ondine", "dpd");
+    let (id, code) = invite(&mut admin, &mut chef, "ondine", "dpd");
     first_time(rig, &id, "ondine", &code);
 }
 
@@ -606,12 +659,7 @@ fn a_lost_access_takes_two_people_each_with_half_of_the_code() {
     );
     assert!(page.text().contains("ne convient pas"));
 
-    let mut admin = town.admin.enter(rig);
-    let at = version(&mut admin);
-    admin
-        .post(&format!("{path}/confirmer"), &[("version", &at)])
-        .expect(StatusCode::SEE_OTHER);
-    let second = code_of(&admin.get(&path).text());
+    let second = confirm(&mut town.admin.enter(rig), &path);
     let whole = format!("{first}{second}");
     // The former password still opens until the new one is chosen.
     let mut still = town.agent.enter(rig);
@@ -665,7 +713,7 @@ fn a_proposal_can_be_taken_back_and_nobody_proposes_his_own() {
         .expect(StatusCode::SEE_OTHER);
     let at = version(&mut chef);
     let page = chef.post(&format!("{path}/confirmer"), &[("version", &at)]);
-    assert!(page.text().contains("Aucune réinitialisation n’attend"));
+    assert!(page.text().contains("Aucun accès n’attend"));
     let own = format!("/comptes/{}/reinitialiser", town.chef.id);
     assert!(
         chef.post(&own, &[("version", "2")])
@@ -812,8 +860,8 @@ fn nobody_lifts_his_own_suspension() {
 fn the_last_chef_and_the_last_admin_stay() {
     let town = Town::new();
     let rig = &town.rig;
-    let mut chef = town.chef.enter(rig);
-    let (id, code) = invite(&mut chef, "ondine", "chef");
+    let (mut chef, mut admin) = (town.chef.enter(rig), town.admin.enter(rig));
+    let (id, code) = invite(&mut chef, &mut admin, "ondine", "chef");
     let own = format!("/comptes/{}/fermer", town.chef.id);
     assert!(
         chef.post(&own, &[("version", "9"), ("definitif", "oui")])
@@ -843,7 +891,7 @@ fn the_last_chef_and_the_last_admin_stay() {
             .contains("Connexion refusée")
     );
     // A name that was freed can be taken again.
-    invite(&mut second, &town.chef.login, "agent");
+    invite(&mut second, &mut admin, &town.chef.login, "agent");
 }
 
 #[test]

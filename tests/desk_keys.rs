@@ -306,10 +306,7 @@ fn the_safe_and_the_admin_together_let_a_lone_chef_in_again_and_neither_does_alo
     let mut admin = town.admin.enter(rig);
     let path = format!("/comptes/{id}");
     let page = admin.get(&path).text();
-    assert!(
-        page.contains("proposée par la clé de secours du coffre"),
-        "{page}"
-    );
+    assert!(page.contains("proposé par la clé de secours du coffre"), "{page}");
     let version = page
         .split("name=\"version\" value=\"")
         .nth(1)

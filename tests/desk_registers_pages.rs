@@ -197,6 +197,29 @@ fn a_hold_is_put_on_with_all_it_needs_and_the_dpd_takes_note_of_it() {
 }
 
 #[test]
+fn holds_come_a_page_at_a_time_the_youngest_first() {
+    let rig = Rig::new();
+    event(&rig, EVENT, "2026-10-30T10:00:00Z", "videoprotection", None);
+    let mut browser = chef(&rig);
+    for nth in 1..=101 {
+        let reference = format!("parquet 26-{nth:03}");
+        let mut fields = HOLD;
+        fields[3].1 = &reference;
+        browser
+            .post("/echeances/gels/nouveau", &fields)
+            .expect(StatusCode::SEE_OTHER);
+    }
+    let (first, second) = (
+        ok(browser.get("/echeances/gels")),
+        ok(browser.get("/echeances/gels?page=2")),
+    );
+    let on = |page: &str| page.matches("parquet 26-").count();
+    assert_eq!((on(&first), on(&second)), (100, 1));
+    assert!(first.contains("parquet 26-101") && second.contains("parquet 26-001"));
+    assert!(first.contains("/echeances/gels?page=2") && !second.contains("Page suivante"));
+}
+
+#[test]
 fn what_may_not_be_erased_is_told_and_goes_with_an_agreement() {
     let rig = Rig::new();
     event(&rig, EVENT, "2026-10-01T10:00:00Z", "acte_enquete", None);

@@ -5,6 +5,8 @@ mod desk_kit;
 mod infraction_kit;
 mod review_kit;
 
+use std::io::Write as _;
+
 use axum::http::StatusCode;
 use desk_kit::{Browser, Page};
 use infraction_kit::{complete, file, law, officer, source, today};
@@ -33,10 +35,33 @@ fn show(name: &str, page: &Page) {
     }
 }
 
+/// What a PDF says, by poppler; none, with a word on it, where that is not installed.
+fn said(pdf: &Page) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("read.pdf");
+    std::fs::write(&path, &pdf.bytes).expect("written");
+    let run = std::process::Command::new("pdftotext")
+        .arg(&path)
+        .arg("-")
+        .output();
+    let Ok(output) = run else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "pdftotext is not installed: the text is not read"
+        );
+        return None;
+    };
+    let text = String::from_utf8(output.stdout).expect("UTF-8").replace('’', "'");
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 impl Day {
-    /// An event of two images that the first agent saw, one of them confirmed, and the closed file about it.
     fn new() -> Self {
-        let service = Service::new();
+        Self::at(Service::new())
+    }
+
+    /// An event of two images that the first agent saw, one of them confirmed, and the closed file about it.
+    fn at(service: Service) -> Self {
         let shots = vec![Shot::at("2026-11-20T22:14:05"), Shot::at("2026-11-20T22:14:09")];
         service.bring(&[(event(1), shots)]);
         let mut agent = service.agent(1);
@@ -663,6 +688,13 @@ fn the_author_of_an_act_signs_it_off_only_where_no_other_chef_could() {
     day.browser(Role::Chef, 9)
         .post(&format!("{path}/valider"), &[("version", "1")])
         .expect(StatusCode::SEE_OTHER);
+    const ALONE: &str = "également rédacteur de l'acte (seul chef de service en fonction)";
+    if let Some(text) = said(&author.get(&format!("/dossier/{}/acte/1", day.number))) {
+        assert!(
+            text.contains("chef de service") && !text.contains(ALONE),
+            "{text}"
+        );
+    }
 
     let alone = Day::new();
     chefs(&alone, 1);
@@ -678,11 +710,54 @@ fn the_author_of_an_act_signs_it_off_only_where_no_other_chef_could() {
     author
         .post(&format!("{path}/valider"), &[("version", "1")])
         .expect(StatusCode::SEE_OTHER);
-    show(
-        "acte-seul.pdf",
-        &author.get(&format!("/dossier/{}/acte/1", alone.number)),
-    );
+    let act = author.get(&format!("/dossier/{}/acte/1", alone.number));
+    show("acte-seul.pdf", &act);
+    if let Some(text) = said(&act) {
+        assert!(text.contains(ALONE), "{text}");
+    }
     assert_eq!(alone.service.lines("report_sealed").len(), 1);
+}
+
+#[test]
+fn the_third_section_has_what_the_city_has_on_file_and_nothing_where_it_says_nothing() {
+    const ON_FILE: [(&str, &str); 3] = [
+        (
+            "Registre des traitements",
+            "fiche n° 12 du registre des traitements",
+        ),
+        (
+            "Analyse d'impact",
+            "AIPD du 15 septembre 2026, référence AIPD-2026-03",
+        ),
+        (
+            "Information du public",
+            "panneaux aux abords du site, page du site de la Ville",
+        ),
+    ];
+    let configured = |text: String| {
+        let section = text.split("# opt: [processing]").nth(1).expect("in the example");
+        let lines = section
+            .lines()
+            .take_while(|line| line.is_empty() || line.starts_with("# opt: "));
+        let lines = lines.map(|line| line.trim_start_matches("# opt: "));
+        format!("{text}\n[processing]\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+    };
+    for (service, is_said) in [(Service::with(configured), true), (Service::new(), false)] {
+        let day = Day::at(service);
+        let path = format!("/dossier/{}/rapport/brouillon.pdf", day.number);
+        let Some(text) = said(&day.browser(Role::Agent, 1).get(&path).expect(StatusCode::OK)) else {
+            return;
+        };
+        let third = text.split_once(" 3. ").expect("a third section").1;
+        let third = third.split_once(" 4. ").expect("a fourth one").0;
+        for (label, words) in ON_FILE {
+            assert_eq!(
+                third.contains(label) && third.contains(words),
+                is_said,
+                "{label}: {third}"
+            );
+        }
+    }
 }
 
 #[test]

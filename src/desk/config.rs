@@ -326,7 +326,6 @@ impl Terms {
         let bounds = [
             ("undecided_days", self.undecided_days, 30),
             ("infraction_years", self.infraction_years, 2),
-            ("journal_years", self.journal_years, JOURNAL_YEARS),
         ];
         let wrong = bounds
             .iter()

@@ -443,6 +443,24 @@ mod tests {
     }
 
     #[test]
+    fn the_document_of_formats_names_every_kind_of_line_and_no_other() {
+        use std::collections::BTreeSet;
+        let arms = include_str!("journal.rs").split("Self::");
+        let kinds = arms.filter_map(|arm| arm.split("=> \"").nth(1)?.split('"').next());
+        let kinds: BTreeSet<&str> = kinds.collect();
+        assert!(kinds.contains("package_copies_gone") && kinds.len() > 60);
+        let document = include_str!("../../docs/formats.md");
+        let list = document
+            .lines()
+            .find(|line| line.starts_with("Kinds of line, stable: "));
+        let (list, _) = list
+            .and_then(|line| line.split_once(" Bodies name "))
+            .expect("a list");
+        let named: BTreeSet<&str> = list.split('`').skip(1).step_by(2).collect();
+        assert_eq!(named, kinds);
+    }
+
+    #[test]
     fn a_name_in_the_table_is_the_name_in_json() {
         for kind in [Kind::DiscardIntended, Kind::Left, Kind::Wiped] {
             assert_eq!(json!(kind), json!(kind.as_str()));

@@ -103,16 +103,81 @@ fn ends(sql: &Connection, from: Option<u64>) -> Result<(Header, Last), database:
 
 fn copy(sql: &Connection, header: &Header, head: &Last, out: &mut impl io::Write) -> io::Result<u64> {
     write_line(out, header)?;
-    let mut count = 0;
-    let lines = "SELECT seq, time, kind, body, prev, hash FROM journal WHERE seq > ? ORDER BY seq";
-    let mut lines = sql.prepare(lines).map_err(io::Error::other)?;
-    let mut rows = lines.query([header.after.seq]).map_err(io::Error::other)?;
-    while let Some(row) = rows.next().map_err(io::Error::other)? {
-        write_line(out, &Line::of_row(row).map_err(io::Error::other)?)?;
-        count += 1;
-    }
+    let (count, _) = lines(sql, (header.after.seq, i64::MAX as u64), -1, out)?;
     write_line(out, head)?;
     Ok(count)
+}
+
+/// Writes the lines behind one number up to another, so many at most, below zero all: how many, and the last one's number.
+fn lines(
+    sql: &Connection,
+    (mut at, until): (u64, u64),
+    most: i64,
+    out: &mut impl io::Write,
+) -> io::Result<(u64, u64)> {
+    let lines = "SELECT seq, time, kind, body, prev, hash FROM journal
+                  WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
+    let mut lines = sql.prepare_cached(lines).map_err(io::Error::other)?;
+    let mut rows = lines
+        .query(rusqlite::params![at, until, most])
+        .map_err(io::Error::other)?;
+    let mut count = 0;
+    while let Some(row) = rows.next().map_err(io::Error::other)? {
+        let line = Line::of_row(row).map_err(io::Error::other)?;
+        at = line.seq;
+        write_line(out, &line)?;
+        count += 1;
+    }
+    Ok((count, at))
+}
+
+/// Lines of a slice.
+const SLICE: i64 = 1000;
+
+/// The journal of an open store, written slice by slice: as it was when this began, whatever is added between two.
+pub struct Slices {
+    checkpoint: Option<String>,
+    last: Last,
+    /// The last line that is written.
+    at: u64,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// There is more to write.
+    Some,
+    /// It is whole.
+    All,
+    /// The oldest lines were pruned meanwhile: it is none, and is to be begun anew.
+    Pruned,
+}
+
+impl Slices {
+    /// Begins it: for who holds the store.
+    pub fn begin(sql: &Connection, out: &mut impl io::Write) -> io::Result<Self> {
+        let (header, last) = ends(sql, None).map_err(io::Error::other)?;
+        write_line(out, &header)?;
+        Ok(Self {
+            at: header.after.seq,
+            checkpoint: header.checkpoint,
+            last,
+        })
+    }
+
+    /// Writes the next slice: for who holds the store.
+    pub fn go_on(&mut self, sql: &Connection, out: &mut impl io::Write) -> io::Result<Written> {
+        if Checkpoint::text(sql).map_err(io::Error::other)? != self.checkpoint {
+            return Ok(Written::Pruned);
+        }
+        let before = self.at;
+        (_, self.at) = lines(sql, (before, self.last.head.seq), SLICE, out)?;
+        if self.at > before {
+            return Ok(Written::Some);
+        }
+        write_line(out, &self.last)?;
+        Ok(Written::All)
+    }
 }
 
 /// Checks the export at `path`. `device` is the box that is trusted to have written it; without it the

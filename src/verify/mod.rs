@@ -41,7 +41,7 @@ use crate::vault::journal::Head;
 #[cfg(unix)]
 pub use bundle::bundle;
 #[cfg(unix)]
-pub use export::{export, write_export, write_part};
+pub use export::{Slices, Written, export, write_export, write_part};
 pub use frame::{Mismatch, frame, mismatches};
 pub use package::package;
 #[cfg(unix)]

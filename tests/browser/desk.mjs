@@ -136,12 +136,20 @@ async function logIn(page, base, login, secret, name) {
   }
 }
 
-async function invite(chef, person, base, { role, nom, identifiant, numero }) {
+const half = async (page) => (await page.locator('main').innerText()).match(/moitié du code, affichée cette seule fois\s:\s([0-9A-Z-]+)/)[1];
+
+// Two people let a third one in: each hands over half of the code.
+async function invite(chef, other, person, base, { role, nom, identifiant, numero }) {
   await chef.goto(`${base}/comptes/nouveau`);
   await fill(chef, { nom, identifiant, role });
   await send(chef);
-  const code = (await chef.locator('main').innerText()).match(/affiché cette seule fois\s:\s([0-9A-Za-z-]+)/)[1];
+  const first = await half(chef);
   await look(chef, `compte-${role}`);
+  await other.goto(chef.url());
+  await look(other, `compte-${role}-a-confirmer`);
+  await clicks(other, other.locator('form[action$="/confirmer"] button'));
+  const code = first + await half(other);
+  await look(other, `compte-${role}-confirme`);
   if (numero) {
     await clicks(chef, chef.locator('a[href^="/agents/"]').first());
     await fill(chef, { numero, ...SHEET });
@@ -203,10 +211,10 @@ try {
   await logIn(chef, base, 'sylvie.garnier', founders.chef, true);
   await agent.goto(`${base}/premiere-connexion`);
   await look(agent, 'premiere-connexion');
-  await invite(chef, agent, base, { role: 'agent', nom: 'Amina Roche', identifiant: 'amina.roche', numero: 'LCI-002' });
-  await invite(chef, second, base, { role: 'chef', nom: 'Bruno Vidal', identifiant: 'bruno.vidal', numero: 'LCI-003' });
   await logIn(admin, base, 'dominique.petit', founders.admin);
-  await invite(admin, dpd, base, { role: 'dpd', nom: 'Claire Morel', identifiant: 'claire.morel' });
+  await invite(chef, admin, agent, base, { role: 'agent', nom: 'Amina Roche', identifiant: 'amina.roche', numero: 'LCI-002' });
+  await invite(chef, admin, second, base, { role: 'chef', nom: 'Bruno Vidal', identifiant: 'bruno.vidal', numero: 'LCI-003' });
+  await invite(admin, chef, dpd, base, { role: 'dpd', nom: 'Claire Morel', identifiant: 'claire.morel' });
   if (journey) way = await journey.run({ agent, chef, second, base, out, desk, program, look, fill, send, faults, spawnSync });
   for (const [who, page] of Object.entries({ agent, chef, dpd, admin })) {
     console.log(`the menu of ${who}`);

@@ -1,14 +1,19 @@
 //! What takes long holds nobody up: between its slices the desk is free, and others' pages are answered.
 
 use axum::http::StatusCode;
+use serde_json::json;
 use vigie::desk::infraction::exchange::columns::proposed;
 use vigie::desk::infraction::exchange::import::{self, Setting};
 use vigie::desk::infraction::exchange::table::Table;
 use vigie::desk::infraction::register::{self, By, Opening};
 use vigie::desk::infraction::search::Query;
 use vigie::desk::infraction::{CaseNumber, ending};
+use vigie::desk::review::Motive;
+use vigie::desk::web::Refused;
+use vigie::desk::web::pages::journal::exported;
 use vigie::desk::web::pages::releves::{files, take_over};
 use vigie::frame::{Digest, EventId};
+use vigie::vault::{DevicePublic, Entry, Kind};
 
 use crate::desk_kit::{Browser, Rig};
 use crate::infraction_kit::{AGENT, law, officer, source, today};
@@ -61,6 +66,68 @@ fn others_go_on_while_an_export_is_read_and_what_goes_meanwhile_is_not_in_it() {
     let read: Vec<CaseNumber> = read.into_iter().map(|file| file.number).collect();
     assert_eq!(read, numbers[..249], "in order, without the one that is gone");
     assert_eq!(asked, 4, "once for the list, then for each hundred");
+}
+
+/// So many lines of the journal.
+fn lines(rig: &Rig, count: u32) {
+    let mut office = rig.app.office.lock().expect("the desk");
+    let written = office.store().transaction(|tx| {
+        for nth in 0..count {
+            let body = json!({"account": AGENT, "nth": nth});
+            let kind = Kind::JournalConsulted;
+            tx.journal(rig.now(), &Entry { kind, body })?;
+        }
+        Ok::<_, vigie::vault::store::Error>(())
+    });
+    written.expect("written");
+}
+
+#[test]
+fn others_go_on_while_the_journal_is_exported_and_it_ends_with_the_line_that_says_so() {
+    let rig = Rig::new();
+    lines(&rig, 2500);
+    let mut other = rig.browser(vigie::desk::rights::Role::Chef, "00000000000000c3");
+    let mut asked = 0;
+    let desk = || {
+        asked += 1;
+        answered(&rig, &mut other, "/journal");
+        if asked > 1 {
+            lines(&rig, 3);
+        }
+        rig.app.office.lock().expect("the desk")
+    };
+    let bytes = exported(desk, (AGENT, Motive::Control), rig.now()).expect("exported");
+    assert_eq!(asked, 5, "once to begin, for each thousand, and for the end");
+    let file = rig.folder.path().join("journal.jsonl");
+    std::fs::write(&file, &bytes).expect("written");
+    let public = DevicePublic::read_desk(&rig.folder.path().join("desk.pub")).expect("the desk's key");
+    let report = vigie::verify::path(&file, Some(&public), None).expect("a report");
+    assert!(report.ok, "{:?}", report.faults);
+    let text = String::from_utf8(bytes).expect("text");
+    let told: Vec<&str> = text.lines().rev().take(2).collect();
+    assert!(told[0].starts_with("{\"head\"") && told[1].contains("journal_exported"));
+}
+
+#[test]
+fn of_a_journal_that_is_pruned_while_it_is_exported_nothing_is_handed_out() {
+    let rig = Rig::new();
+    lines(&rig, 1500);
+    let (began, mut asked) = (rig.now(), 0);
+    let desk = || {
+        asked += 1;
+        if asked == 3 {
+            rig.set_clock("2031-01-02T08:00:00Z");
+            lines(&rig, 1);
+        }
+        let mut office = rig.app.office.lock().expect("the desk");
+        if asked == 3 {
+            let pruned = office.store().prune(rig.now(), rig.now(), None).expect("pruned");
+            assert!(pruned.is_some(), "there was something to prune");
+        }
+        office
+    };
+    let refused = exported(desk, (AGENT, Motive::Control), began);
+    assert!(matches!(refused, Err(Refused::Impossible(words)) if words.contains("relancez")));
 }
 
 #[test]

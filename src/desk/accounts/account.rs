@@ -114,7 +114,7 @@ pub struct Account {
 /// What stands open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// Whether it is a reset, which takes two.
+    /// Whether it is a reset, and not the first.
     pub reset: bool,
     /// Who proposed it.
     pub proposed: AccountId,
@@ -135,8 +135,10 @@ impl Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It was made, and its owner invited.
+    /// It was made, and its owner invited; or invited anew.
     Made,
+    /// A second person confirmed the invitation.
+    Confirmed,
     /// Its owner chose a password and a second factor.
     Enrolled,
     /// Too many wrong log-ins.

@@ -1,9 +1,10 @@
 //! How somebody gets in for the first time, or again after losing password or telephone.
 //!
 //! Promises: a one-time code that this program draws, good for three days, opens the keyring once, and only to choose
-//! a password and a second factor of one's own. After a loss it takes two people: one proposes, with the keys of his
-//! session, another confirms; each is shown half of the code, so that neither can enter in the owner's place, and
-//! nothing of the code is kept once it was shown. Wrong codes are counted as wrong passwords are.
+//! a password and a second factor of one's own. It takes two people, the first time as after a loss: one proposes, with
+//! the keys of his session, another confirms; each is shown half of the code, so that neither can enter in the owner's
+//! place, nor under a name that he made up, and nothing of the code is kept once it was shown. Wrong codes are counted as
+//! wrong passwords are.
 
 use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -58,23 +59,20 @@ impl Drawn {
     fn write(
         &self,
         tx: &Tx<'_>,
-        id: &str,
+        (id, kind): (&str, &str),
         keyring: &Keyring,
-        kept: Option<&RegisterKey>,
         by: By<'_>,
         now: BoxTime,
     ) -> Result<(), Error> {
         let Salt { bytes, cost } = self.salt;
         let until = now.0.saturating_add(GOOD_FOR).unwrap_or(now.0);
-        let keep =
-            |register: &RegisterKey| cells::seal(&register.0, place("half", id), &self.second.as_str());
         tx.raw().execute(
             "INSERT OR REPLACE INTO account_invitation
                  (account, kind, proposed, until, salt, memory, passes, lanes, keyring, half)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
-                if kept.is_some() { "reset" } else { "first" },
+                kind,
                 by.account,
                 until.to_string(),
                 bytes,
@@ -82,14 +80,14 @@ impl Drawn {
                 cost.passes,
                 cost.lanes,
                 keyring.wrap(&self.unlocked, place("keyring", id))?,
-                kept.map(keep).transpose()?
+                cells::seal(&keyring.register.0, place("half", id), &self.second.as_str())?
             ],
         )?;
         Ok(())
     }
 }
 
-/// Makes an account and invites its owner; the id, and the code to hand over.
+/// Makes an account and invites its owner; the id, and the first half of the code.
 pub fn invite(
     store: &mut Store,
     held: &Keyring,
@@ -104,14 +102,14 @@ pub fn invite(
     let given = held.for_role(new.role).ok_or(Error::Refused(Rule::NotYours))?;
     let id = store.transaction(|tx| {
         let id = account::insert(tx, &held.register, new, now)?;
-        drawn.write(tx, &id, &given, None, by, now)?;
+        drawn.write(tx, (&id, "first"), &given, by, now)?;
         tell(tx, now, &id, Some(by.account), Change::Made)?;
         Ok::<_, Error>(id)
     })?;
-    Ok((id, Code::join(&drawn.first, &drawn.second)))
+    Ok((id, drawn.first.clone()))
 }
 
-/// Invites the owner of an account anew who has not come in time.
+/// Invites the owner of an account anew who has not come in time; the first half of the code.
 pub fn invite_again(
     store: &mut Store,
     held: &Keyring,
@@ -127,10 +125,10 @@ pub fn invite_again(
     let given = held.for_role(before.role).ok_or(Error::Refused(Rule::NotYours))?;
     store.transaction(|tx| {
         bump(tx, id, version)?;
-        drawn.write(tx, id, &given, None, by, now)?;
+        drawn.write(tx, (id, "first"), &given, by, now)?;
         tell(tx, now, id, Some(by.account), Change::Made)
     })?;
-    Ok(Code::join(&drawn.first, &drawn.second))
+    Ok(drawn.first.clone())
 }
 
 /// Proposes that the owner of an account choose anew; the first half of the code.
@@ -152,7 +150,7 @@ pub fn propose(
     let given = given.ok_or(Error::Refused(Rule::NotYours))?;
     store.transaction(|tx| {
         bump(tx, id, version)?;
-        drawn.write(tx, id, &given, Some(&held.register), by, now)?;
+        drawn.write(tx, (id, "reset"), &given, by, now)?;
         tell(tx, now, id, Some(by.account), Change::ResetProposed)
     })?;
     Ok(drawn.first.clone())
@@ -167,8 +165,13 @@ pub fn confirm(
     now: BoxTime,
 ) -> Result<Code, Error> {
     let proposed = account(store.sql(), register, id)?.invitation;
-    let open = proposed.filter(|open| open.reset && open.confirmed.is_none() && now < open.until);
+    let open = proposed.filter(|open| open.confirmed.is_none() && now < open.until);
     let open = open.ok_or(Error::Refused(Rule::NothingProposed))?;
+    let told = if open.reset {
+        Change::ResetConfirmed
+    } else {
+        Change::Confirmed
+    };
     if !matches!(by.role, Role::Chef | Role::Admin) {
         return Err(Error::Refused(Rule::NotYours));
     }
@@ -187,12 +190,12 @@ pub fn confirm(
         // Who has forgotten his password has tried it; he is to get to his code.
         let failures = "DELETE FROM entry_failure WHERE login = (SELECT login FROM account WHERE id = ?)";
         tx.raw().execute(failures, [id])?;
-        tell(tx, now, id, Some(by.account), Change::ResetConfirmed)?;
+        tell(tx, now, id, Some(by.account), told)?;
         Ok(half)
     })
 }
 
-/// Takes a proposal back, confirmed or not.
+/// Takes a proposed reset back, confirmed or not; an account that nobody has entered yet is closed instead.
 pub fn withdraw(
     store: &mut Store,
     by: By<'_>,
@@ -252,7 +255,7 @@ impl Ticket {
     /// What is known of that name.
     pub fn of(sql: &Connection, login: LoginDigest) -> Result<Self, Error> {
         let found = "SELECT a.id, a.role, i.salt, i.memory, i.passes, i.lanes, i.keyring, i.until,
-                            i.kind = 'first' OR i.confirmed IS NOT NULL
+                            i.confirmed IS NOT NULL
                        FROM account a JOIN account_invitation i ON i.account = a.id
                       WHERE a.login = ? AND a.state != 'closed'";
         let row = sql.query_row(found, [&login.0], |row| {
@@ -435,6 +438,53 @@ mod tests {
         assert!(opens(&mut trial, &whole, at(4)));
         assert!(opens(&mut trial, &whole, at(72 * 3600 - 1)));
         assert!(!opens(&mut trial, &whole, at(72 * 3600)));
+    }
+
+    #[test]
+    fn whoever_makes_an_account_does_not_enter_it_alone_nor_once_he_invites_anew() {
+        let mut trial = trial(Role::Chef, CHEAP);
+        let salt = account::login_salt(trial.store.sql()).expect("a salt");
+        trial.login = salt.digest_of_login("jean").expect("derived");
+        let (drawn, anew) = (Drawn::draw().expect("drawn"), Drawn::draw().expect("drawn"));
+        let whole = |drawn: &Drawn| Code::join(&drawn.first, &drawn.second);
+        let [maker, other] = ["one", "other"].map(|account| By {
+            account,
+            role: Role::Chef,
+        });
+        let person = account::Person {
+            name: "Jean Martin".to_owned(),
+            login: "jean".to_owned(),
+        };
+        let new = New {
+            role: Role::Chef,
+            person: &person,
+            login: trial.login,
+            sheet: None,
+        };
+        let keyring = trial.keyring.clone();
+        let register = keyring.register.clone();
+        let (id, half) = invite(&mut trial.store, &keyring, maker, &new, &drawn, at(0)).expect("invited");
+        assert!(half.is(&drawn.first));
+        assert!(
+            !opens(&mut trial, &whole(&drawn), at(1)),
+            "before it is confirmed"
+        );
+        let refused = confirm(&mut trial.store, &register, maker, (&id, 1), at(2));
+        assert!(matches!(refused, Err(Error::Refused(Rule::SamePerson))));
+        let second = confirm(&mut trial.store, &register, other, (&id, 1), at(2)).expect("confirmed");
+        assert!(second.is(&drawn.second));
+        assert!(opens(&mut trial, &whole(&drawn), at(3)));
+
+        let half = invite_again(&mut trial.store, &keyring, maker, (&id, 2), &anew, at(4)).expect("invited");
+        assert!(half.is(&anew.first));
+        for code in [whole(&drawn), whole(&anew)] {
+            assert!(
+                !opens(&mut trial, &code, at(5)),
+                "that confirmation was for another code"
+            );
+        }
+        confirm(&mut trial.store, &register, other, (&id, 3), at(6)).expect("confirmed");
+        assert!(opens(&mut trial, &whole(&anew), at(7)));
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //!   evidence key ([`office_keys`]), no longer as files;
 //! - a chef who is alone and loses his password is let in again by the safe and the admin together ([`escrow`]);
 //! - no image without a valid sheet ([`sheet`], I21);
-//! - nobody gets into another's account alone: a new password takes two people, each with half of a code
-//!   ([`invitation`]).
+//! - nobody gets into another's account alone, nor into a second one of his own: a first and a new password take two
+//!   people, each with half of a code ([`invitation`]).
 //!
 //! Time comes in as a value. Derivations take some tenths of a second and never happen with the office locked: what is
 //! read, what is worked out and what is written are three steps.
@@ -143,7 +143,7 @@ pub enum Rule {
     Own,
     /// The desk needs one chef and one admin at least.
     LastOne,
-    /// One person alone does not reset an account.
+    /// One person alone lets nobody into an account.
     SamePerson,
     /// There is nothing to confirm, or it is too late.
     NothingProposed,
@@ -182,10 +182,10 @@ impl Rule {
                 "C’est le dernier compte actif de ce rôle : le bureau a toujours besoin d’un chef de service et d’un administrateur. Créez d’abord son successeur."
             }
             Self::SamePerson => {
-                "La réinitialisation demande deux personnes : quelqu’un d’autre que celle qui l’a proposée doit la confirmer."
+                "Donner un accès demande deux personnes : quelqu’un d’autre que celle qui l’a proposé, et que son titulaire, doit le confirmer."
             }
             Self::NothingProposed => {
-                "Aucune réinitialisation n’attend de confirmation, ou son délai est passé : proposez-la de nouveau."
+                "Aucun accès n’attend de confirmation, ou son délai est passé : proposez-le de nouveau."
             }
             Self::SetUp => "Ce bureau est déjà en service.",
             Self::RecoveryKey => {

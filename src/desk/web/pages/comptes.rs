@@ -1,10 +1,11 @@
 //! The accounts: who has one, making, unlocking, letting in anew, closing.
 //!
-//! Promises: codes are shown once, on the next page, to whoever asked for them; each act is refused by
+//! Promises: halves of codes are shown once, on the next page, to whoever asked for them; each act is refused by
 //! [`crate::desk::accounts`] where a rule stands against it, whatever the page shows.
 
 use askama::Template;
 
+use crate::desk::accounts::code::Code;
 use crate::desk::accounts::invitation::{Drawn, confirm, invite, invite_again, propose, withdraw};
 use crate::desk::accounts::{self, Account, By, Keyring, New, Person, State, active, escrow, unlock};
 use crate::desk::rights::{Act, Role};
@@ -23,7 +24,7 @@ pub const ROUTES: &[Route] = &[
     post("/comptes/{id}/debloquer", Act::ManageAccounts, lift),
     post("/comptes/{id}/inviter", Act::ManageAccounts, again),
     post("/comptes/{id}/reinitialiser", Act::ManageAccounts, reset),
-    post("/comptes/{id}/confirmer", Act::ManageAccounts, confirm_reset),
+    post("/comptes/{id}/confirmer", Act::ManageAccounts, confirm_access),
     post("/comptes/{id}/retirer", Act::ManageAccounts, withdraw_reset),
     post("/comptes/{id}/fermer", Act::ManageAccounts, close),
 ];
@@ -58,6 +59,7 @@ fn state(account: &Account, visit: &Visit) -> (&'static str, &'static str) {
     match (account.state, pending) {
         (State::Closed, _) => ("Fermé", ""),
         _ if account.is_locked(visit.now) => ("Bloqué", "urgent"),
+        (State::Invited, Some(open)) if open.confirmed.is_none() => ("Accès à confirmer", "bientot"),
         (State::Invited, Some(_)) => ("Première connexion attendue", "bientot"),
         (State::Invited, None) => ("Code expiré", "urgent"),
         (State::Active, Some(open)) if open.confirmed.is_none() => {
@@ -129,7 +131,7 @@ fn new_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused> {
         Input::choice("role", "Rôle", roles.map(|role| (role.as_str(), role.french()))).required(),
     ];
     FormPage::new(visit, "Nouveau compte", "/comptes/nouveau", "Créer le compte")
-        .lead("Un compte appartient à une seule personne. Un code à usage unique, valable trois jours, sera affiché une fois : remettez-le en main propre.")
+        .lead("Un compte appartient à une seule personne. La première moitié d’un code à usage unique, valable trois jours, sera affichée une fois : remettez-la en main propre. Une autre personne, chef de service ou administrateur, confirmera l’accès sur la page du compte et remettra la seconde.")
         .link("/comptes", "Revenir aux comptes")
         .answer(visit, inputs, errors)
 }
@@ -179,11 +181,8 @@ fn make(visit: &Visit) -> Result<Answer, Refused> {
     };
     let invited = invite(visit.office().store(), &keyring, by, &new, &drawn, visit.now);
     match invited {
-        Ok((id, code)) => {
-            visit.flash(format!(
-                "Compte créé. Code à usage unique pour {}, affiché cette seule fois : {code}. Il est valable trois jours.",
-                person.name
-            ));
+        Ok((id, half)) => {
+            visit.flash(format!("Compte créé pour {}. {}", person.name, first_half(&half)));
             Answer::see_other(format!("/comptes/{id}"))
         }
         Err(accounts::Error::Refused(accounts::Rule::LoginTaken)) => {
@@ -243,20 +242,19 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
     };
     let moment =
         |time: Option<_>| time.map_or_else(|| "jamais".to_owned(), |time| dates::moment(time, &zone));
-    let open = account
-        .invitation
-        .as_ref()
-        .filter(|open| open.reset && visit.now < open.until);
+    let open = account.invitation.as_ref().filter(|open| visit.now < open.until);
     let proposed = open.map(|open| {
         let until = dates::moment(open.until, &zone);
+        let what = if open.reset {
+            "Nouvel accès"
+        } else {
+            "Premier accès"
+        };
+        let by = name(&open.proposed);
         match &open.confirmed {
-            None => format!(
-                "Réinitialisation proposée par {}, à confirmer par une autre personne avant le {until}.",
-                name(&open.proposed)
-            ),
+            None => format!("{what} proposé par {by}, à confirmer par une autre personne avant le {until}."),
             Some(confirmed) => format!(
-                "Réinitialisation proposée par {}, confirmée par {} : le code est valable jusqu’au {until}.",
-                name(&open.proposed),
+                "{what} proposé par {by}, confirmé par {} : le code est valable jusqu’au {until}.",
                 name(confirmed)
             ),
         }
@@ -268,7 +266,7 @@ fn one(visit: &Visit) -> Result<Answer, Refused> {
         again: account.state == State::Invited && by.makes(account.role),
         reset: !own && active && open.is_none() && (by.role == Role::Chef || by.makes(account.role)),
         confirm: open.is_some_and(|open| open.confirmed.is_none() && open.proposed != by.account && !own),
-        withdraw: open.is_some(),
+        withdraw: open.is_some_and(|open| open.reset),
         close: !own && account.state != State::Closed && by.closes(account.role),
     };
     Answer::page(&One {
@@ -314,7 +312,7 @@ fn again(visit: &Visit) -> Result<Answer, Refused> {
     let (account, drawn) = (found(visit)?, Drawn::draw()?);
     let at = (account.id.as_str(), visit.version()?);
     let keyring = keyring(visit)?;
-    let code = invite_again(
+    let half = invite_again(
         visit.office().store(),
         &keyring,
         by(visit)?,
@@ -325,7 +323,8 @@ fn again(visit: &Visit) -> Result<Answer, Refused> {
     back(
         visit,
         format!(
-            "Nouveau code à usage unique, affiché cette seule fois : {code}. Il est valable trois jours."
+            "Nouveau code établi ; l’ancien n’ouvre plus rien. {}",
+            first_half(&half)
         ),
     )
 }
@@ -342,15 +341,16 @@ fn reset(visit: &Visit) -> Result<Answer, Refused> {
         &drawn,
         visit.now,
     )?;
-    back(
-        visit,
-        format!(
-            "Réinitialisation proposée. Première moitié du code, affichée cette seule fois : {half}. Remettez-la à la personne. Un autre chef de service ou l’administrateur doit confirmer et lui remettra la seconde."
-        ),
+    back(visit, format!("Réinitialisation proposée. {}", first_half(&half)))
+}
+
+fn first_half(half: &Code) -> String {
+    format!(
+        "Première moitié du code, affichée cette seule fois : {half}. Remettez-la à la personne. Un autre chef de service ou l’administrateur doit confirmer et lui remettra la seconde ; d’ici là, le code n’ouvre rien."
     )
 }
 
-fn confirm_reset(visit: &Visit) -> Result<Answer, Refused> {
+fn confirm_access(visit: &Visit) -> Result<Answer, Refused> {
     let account = found(visit)?;
     let at = (account.id.as_str(), visit.version()?);
     let register = &visit.session()?.register;
@@ -358,7 +358,7 @@ fn confirm_reset(visit: &Visit) -> Result<Answer, Refused> {
     back(
         visit,
         format!(
-            "Réinitialisation confirmée. Seconde moitié du code, affichée cette seule fois : {half}. Assurez-vous de l’identité de la personne avant de la lui remettre."
+            "Accès confirmé. Seconde moitié du code, affichée cette seule fois : {half}. Assurez-vous de l’identité de la personne avant de la lui remettre."
         ),
     )
 }

@@ -241,7 +241,7 @@ fn first_with(visit: &Visit, errors: Vec<FieldError>) -> Result<Answer, Refused>
     let inputs = [
         Input::text("identifiant", "Identifiant").required().autocomplete("username"),
         Input::code("code", "Code à usage unique").required().help(
-            "Seize signes, valables trois jours. Après une réinitialisation, deux personnes vous remettent chacune une moitié : saisissez-les l’une après l’autre, celle de la personne qui a proposé d’abord.",
+            "Seize signes, valables trois jours. Deux personnes vous remettent chacune une moitié : saisissez-les l’une après l’autre, celle de la personne qui a créé votre compte ou proposé la réinitialisation d’abord.",
         ),
     ];
     FormPage::new(visit, "Première connexion", "/premiere-connexion", "Continuer")

@@ -9,7 +9,9 @@ use crate::desk::retention::plan::{Class, Target, hold_at_most};
 use crate::desk::retention::records::{self, Authority, HoldRecord, NewHold, Words};
 use crate::desk::rights::{Act, allowed};
 use crate::desk::web::input::{missing, wrong};
-use crate::desk::web::{Answer, FieldError, FormPage, Input, Refused, Route, Shell, Visit, dates, get, post};
+use crate::desk::web::{
+    Answer, FieldError, FormPage, Input, Pager, Refused, Route, Shell, Visit, dates, get, post,
+};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -40,6 +42,7 @@ struct Row {
 struct List {
     shell: Shell,
     rows: Vec<Row>,
+    pager: Pager,
     may_write: bool,
     may_note: bool,
 }
@@ -79,10 +82,12 @@ fn list(visit: &Visit) -> Result<Answer, Refused> {
             stands: hold.stands(today),
         })
     };
+    let pager = Pager::of(visit, "/echeances/gels", all.len());
     Answer::page(&List {
-        rows: all.into_iter().map(row).collect::<Result<_, _>>()?,
+        rows: pager.cut(all).map(row).collect::<Result<_, _>>()?,
         may_write: allowed(session.role, Act::WriteDeadlines),
         may_note: allowed(session.role, Act::TakeNote),
+        pager,
         shell: visit.shell("Gels de destruction"),
     })
 }

@@ -1,13 +1,16 @@
 //! The journal, for the chef de service and the data protection officer.
 //!
 //! Promises: whoever looks for one account's or one object's lines leaves a line; so does whoever exports it, with a
-//! motive.
+//! motive. An export holds the desk for a slice of the lines at a time.
+
+use std::ops::DerefMut;
 
 use askama::Template;
 use jiff::civil::Date;
 use serde_json::json;
 
 use super::echeances::{name, names};
+use crate::desk::office::Office;
 use crate::desk::registers::journal::{self, BoxHead, Filter, PAGE};
 use crate::desk::registers::words;
 use crate::desk::review::Motive;
@@ -15,7 +18,7 @@ use crate::desk::rights::Act;
 use crate::desk::web::{Answer, Refused, Route, Shell, Visit, dates, get, post};
 use crate::frame::BoxTime;
 use crate::vault::{Entry, Kind};
-use crate::verify;
+use crate::verify::{Slices, Written};
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -153,20 +156,46 @@ fn export(visit: &Visit) -> Result<Answer, Refused> {
     let account = visit.session()?.account.clone();
     let motive = visit.field("motif").and_then(|word| word.parse::<Motive>().ok());
     let motive = motive.ok_or_else(|| Refused::Impossible("Choisissez le motif de l'export.".to_owned()))?;
-    let mut office = visit.office();
-    let head = office.desk.store.head().to_string();
-    let body = json!({"account": account, "head": head, "motive": motive.as_str()});
-    let kind = Kind::JournalExported;
-    office
-        .store()
-        .transaction(|tx| tx.journal(visit.now, &Entry { kind, body }))?;
-    let mut bytes = Vec::new();
-    verify::write_part(office.desk.store.sql(), &mut bytes, None)
-        .map_err(|error| Refused::Failed(error.to_string()))?;
+    let bytes = exported(|| visit.office(), (&account, motive), visit.now)?;
+    let office = visit.office();
     let day = visit.now.0.to_zoned(office.config.time_zone()).date();
     Ok(Answer::File {
         media: "application/jsonl",
         name: Some(format!("journal-{}-{day}.jsonl", office.desk.store.device())),
         bytes,
     })
+}
+
+/// The journal up to the line that says who exports it and why; `desk` is asked for each slice of it, and let go before the
+/// next.
+pub fn exported<D: DerefMut<Target = Office>>(
+    mut desk: impl FnMut() -> D,
+    (account, motive): (&str, Motive),
+    now: BoxTime,
+) -> Result<Vec<u8>, Refused> {
+    let failed = |error: std::io::Error| Refused::Failed(error.to_string());
+    let mut bytes = Vec::new();
+    let mut slices = {
+        let mut office = desk();
+        let head = office.desk.store.head().to_string();
+        let body = json!({"account": account, "head": head, "motive": motive.as_str()});
+        let kind = Kind::JournalExported;
+        office
+            .store()
+            .transaction(|tx| tx.journal(now, &Entry { kind, body }))?;
+        Slices::begin(office.desk.store.sql(), &mut bytes).map_err(failed)?
+    };
+    loop {
+        let written = slices.go_on(desk().desk.store.sql(), &mut bytes);
+        match written.map_err(failed)? {
+            Written::Some => {}
+            Written::All => return Ok(bytes),
+            Written::Pruned => {
+                return Err(Refused::Impossible(
+                    "Les lignes les plus anciennes, dont le délai est passé, viennent d’être retirées du journal : relancez l’export."
+                        .to_owned(),
+                ));
+            }
+        }
+    }
 }
