@@ -39,6 +39,7 @@ fn a_second_run_looks_at_nothing_also_where_the_files_stay() {
                     .collect()
             };
             assert_eq!(verdicts(&told_again), verdicts(&told_first));
+            assert!(!told_first.iter().any(|o| o.again) && told_again.iter().all(|o| o.again));
         } else {
             assert_eq!(told_again, []);
         }

@@ -6,7 +6,7 @@
 //! record are journal lines as everywhere, with the reason `max-age`. A trial erases nothing. Leaves the rule of the
 //! clock to `triage::deadlines`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -122,6 +122,7 @@ impl Run<'_, '_> {
                 reason: MAX_AGE.to_owned(),
                 event: None,
                 redaction: None,
+                again: false,
             });
         } else {
             self.leave(&file.path, reason);
@@ -171,7 +172,7 @@ impl Run<'_, '_> {
         let erased = self.summary.erased;
         self.erase_now(&digests)?;
         self.summary.aged += self.summary.erased - erased;
-        self.tell_decided(&digests)
+        self.tell_decided(&digests, &BTreeSet::new())
     }
 
     /// The same after a round that a network cut short: nobody knows when it works again, and the term is the law's.

@@ -40,12 +40,12 @@ impl<'a> Attendance<'a> {
         let file = (self.camera.clone(), outcome.file.clone());
         let now = (outcome.verdict, outcome.reason.clone());
         match outcome.verdict {
-            // The file goes, or will: the same name may bear another frame tomorrow.
-            Word::Keep | Word::Discard => {
-                self.said.remove(&file);
+            // Decided now: the same name may have borne another frame yesterday.
+            Word::Keep | Word::Discard if !outcome.again => {
+                self.said.insert(file, now);
                 true
             }
-            Word::Held | Word::Left => self.said.insert(file, now.clone()) != Some(now),
+            _ => self.said.insert(file, now.clone()) != Some(now),
         }
     }
 }
@@ -145,16 +145,28 @@ mod tests {
             reason: reason.to_owned(),
             event: None,
             redaction: None,
+            again: false,
+        };
+        let lies_there_still = Outcome {
+            again: true,
+            ..outcome(Word::Discard, "empty")
         };
         for camera in ["quai", "pont"] {
             attendance.card(&camera.parse().expect("plain"));
+            // A round that began before this program did decided on it.
+            attendance.outcome(&lies_there_still);
             for _ in 0..3 {
                 attendance.outcome(&outcome(Word::Held, "not-settled"));
             }
             attendance.outcome(&outcome(Word::Held, "event-open"));
             attendance.outcome(&outcome(Word::Discard, "empty"));
+            for _ in 0..3 {
+                attendance.outcome(&lies_there_still);
+            }
+            // Another frame under the same name.
+            attendance.outcome(&outcome(Word::Discard, "empty"));
             attendance.outcome(&outcome(Word::Held, "event-open"));
         }
-        assert_eq!(count.0, 8);
+        assert_eq!(count.0, 12);
     }
 }

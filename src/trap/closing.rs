@@ -4,6 +4,8 @@
 //! erasure is intended only after it. Where a network or a redaction fails, the event waits on the card unsealed.
 //! Leaves the rules to `triage`, looking to [`super::witness`].
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -278,7 +280,7 @@ impl Run<'_, '_> {
             .map(|f| f.id)
             .collect();
         self.erase(&frames)?;
-        self.tell_decided(&frames)?;
+        self.tell_decided(&frames, &BTreeSet::new())?;
         Ok(true)
     }
 

@@ -35,6 +35,9 @@ pub struct Outcome {
     pub event: Option<EventId>,
     /// How it was redacted, if it was sealed.
     pub redaction: Option<String>,
+    /// Whether that was decided in an earlier round, since when the file has lain on its card.
+    #[serde(skip)]
+    pub again: bool,
 }
 
 fn lossy<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {

@@ -133,11 +133,6 @@ impl Round<'_> {
             .choose(terms::sealing_time(self.store.sql(), (self.clock)())?);
         let sealed_to = sealed_to.recipients;
         let proven = returning::proven(self.store.sql(), &sealed_to)?;
-        if !trial && !proven {
-            tracing::warn!(
-                "nothing is erased: the desk has not proven yet that it opens what is sealed here"
-            );
-        }
         let mut run = Run {
             summary: Summary {
                 trial,
@@ -279,6 +274,7 @@ impl Run<'_, '_> {
                         reason: "not-settled".to_owned(),
                         event: None,
                         redaction: None,
+                        again: false,
                     });
                     unsettled.insert(file.path);
                 }
@@ -347,11 +343,16 @@ impl Run<'_, '_> {
             reason: reason.to_owned(),
             event: None,
             redaction: None,
+            again: false,
         });
     }
 
-    /// Tells the verdicts on record of these frames, once for each of their names.
-    pub(super) fn tell_decided(&mut self, digests: &[Digest]) -> Result<(), Error> {
+    /// Tells the verdicts on record of these frames, once for each of their names; those `before` stood before this round.
+    pub(super) fn tell_decided(
+        &mut self,
+        digests: &[Digest],
+        before: &BTreeSet<Digest>,
+    ) -> Result<(), Error> {
         for digest in digests {
             let Some(row) = self.ledger().find(digest)? else {
                 continue;
@@ -364,6 +365,7 @@ impl Run<'_, '_> {
                     reason: row.reason.clone().unwrap_or_default(),
                     event: row.event,
                     redaction: keep.then(|| row.redaction.clone()).flatten(),
+                    again: before.contains(digest),
                 });
             }
         }
@@ -387,6 +389,7 @@ impl Run<'_, '_> {
                 reason: reason.to_owned(),
                 event: None,
                 redaction: None,
+                again: false,
             });
         }
     }

@@ -133,7 +133,11 @@ impl Service<'_> {
                 let settling = settlings.get_mut(&camera.id);
                 match self.lend(camera, recipients, settling, false, listener) {
                     Ok(summary) => {
-                        ended.rounds.insert(camera.id.clone(), summary);
+                        let unproven = summary.no_return_file;
+                        let before = ended.rounds.insert(camera.id.clone(), summary);
+                        if unproven && !before.is_some_and(|before| before.no_return_file) {
+                            tracing::warn!(camera = %camera.id, "frames stay on the card: the desk has not proven yet that it opens what is sealed here");
+                        }
                         self.wipe_if_due(camera, recipients, listener);
                     }
                     // A card that changes under our eyes is like one that was pulled out: the next round looks anew.

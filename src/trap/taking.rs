@@ -146,7 +146,7 @@ impl Run<'_, '_> {
                 .try_for_each(|(file, taken)| record(tx, now, camera, enforcing, file, taken))?;
             in_hand::let_go(tx.raw(), camera).map_err(Error::from)
         })?;
-        let mut decided = Vec::new();
+        let (mut decided, mut before) = (BTreeSet::new(), BTreeSet::new());
         for (file, taken) in taken {
             match taken {
                 Taken::Left(left) => self.leave_or_age(&file, &left.reason)?,
@@ -156,7 +156,7 @@ impl Run<'_, '_> {
                         _ => Stand::Held,
                     };
                     if stand == Stand::Discarded {
-                        decided.push(row.digest);
+                        decided.insert(row.digest);
                     }
                     let correction = self.round.camera.clock_correction;
                     if let Some(timeline) = &mut self.timeline {
@@ -165,15 +165,22 @@ impl Run<'_, '_> {
                 }
                 Taken::Known { digest, .. } => {
                     let row = self.ledger().find(&digest)?;
-                    decided.extend(row.filter(|row| row.verdict.is_some()).map(|row| row.digest));
+                    let Some(row) = row.filter(|row| row.verdict.is_some()) else {
+                        continue;
+                    };
+                    match row.state {
+                        State::Decided => before.insert(digest),
+                        // It is there again.
+                        _ => decided.insert(digest),
+                    };
                 }
             }
         }
         // The same bytes under two names in one batch stand here twice.
-        decided.sort_unstable();
-        decided.dedup();
-        self.erase(&decided)?;
-        self.tell_decided(&decided)
+        before.retain(|digest| !decided.contains(digest));
+        let all: Vec<Digest> = decided.union(&before).copied().collect();
+        self.erase(&all)?;
+        self.tell_decided(&all, &before)
     }
 
     /// Finds out what one file is; only bytes that were never seen are looked at.

@@ -56,6 +56,7 @@ impl Run<'_, '_> {
             reason: "video".to_owned(),
             event: None,
             redaction: None,
+            again: false,
         });
         Ok(())
     }

@@ -274,6 +274,7 @@ mod tests {
             reason: "vehicle-in-zone".to_owned(),
             event: None,
             redaction: Some("splice".to_owned()),
+            again: false,
         }
     }
 
