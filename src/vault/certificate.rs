@@ -6,6 +6,7 @@
 //! [`super::store`], and telling of them in the journal to those who destroyed.
 
 pub mod erasure;
+mod layout;
 mod page;
 
 use std::collections::BTreeMap;

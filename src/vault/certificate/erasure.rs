@@ -7,7 +7,8 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::page::{self, Page};
+use super::layout::{self, Page};
+use super::page::regime;
 use super::{LastLine, Paged, Regime};
 use crate::frame::{BoxTime, Digest};
 use crate::vault::keys::{DeviceId, DevicePublic};
@@ -166,7 +167,7 @@ fn page(certificate: &ErasureCertificate) -> String {
     page.title("1. Origine des données");
     for site in &certificate.cameras {
         page.row("Caméra", &format!("{}, {}", site.camera, site.site));
-        page.row("Régime juridique déclaré", &page::regime(&site.regime));
+        page.row("Régime juridique déclaré", &regime(&site.regime));
     }
     page.row("Poste", &certificate.device.to_string());
     term(&mut page, certificate);
@@ -198,26 +199,26 @@ fn term(page: &mut Page, certificate: &ErasureCertificate) {
         "Accord d'élimination",
         agreement.unwrap_or("non requis (destruction imposée par un texte)"),
     );
-    page.row("Faits, premier jour", &page::day(certificate.facts.0));
-    page.row("Faits, dernier jour", &page::day(certificate.facts.1));
-    page.row("Prévu au plus tard le", &page::day(certificate.due));
-    page.row("Fait le (temps universel)", &page::date(certificate.ended));
+    page.row("Faits, premier jour", &layout::day(certificate.facts.0));
+    page.row("Faits, dernier jour", &layout::day(certificate.facts.1));
+    page.row("Prévu au plus tard le", &layout::day(certificate.due));
+    page.row("Fait le (temps universel)", &layout::date(certificate.ended));
     page.row(
         "Retard",
         &match certificate.late_days {
             0 => "aucun".to_owned(),
             1 => "1 jour".to_owned(),
-            days => format!("{} jours", page::number(days.into())),
+            days => format!("{} jours", layout::number(days.into())),
         },
     );
 }
 
 fn counts(page: &mut Page, what: &Erased) {
     page.title("3. Ce qui a été détruit");
-    page.row("Événements", &page::number(what.events));
-    page.row("Fiches d'infraction", &page::number(what.records));
-    page.row("Fichiers scellés", &page::number(what.items));
-    page.row("Volume de ces fichiers", &page::octets(what.bytes));
+    page.row("Événements", &layout::number(what.events));
+    page.row("Fiches d'infraction", &layout::number(what.records));
+    page.row("Fichiers scellés", &layout::number(what.items));
+    page.row("Volume de ces fichiers", &layout::octets(what.bytes));
 }
 
 fn method(page: &mut Page, certificate: &ErasureCertificate) {
@@ -228,14 +229,14 @@ fn method(page: &mut Page, certificate: &ErasureCertificate) {
          supprimés ; journal d'écriture de la base vidé.",
     );
     let check = certificate.check;
-    page.row("Lignes restantes", &page::number(check.rows));
-    page.row("Fichiers restants", &page::number(check.files));
-    page.row("Journal d'écriture", &page::octets(check.log));
+    page.row("Lignes restantes", &layout::number(check.rows));
+    page.row("Fichiers restants", &layout::number(check.files));
+    page.row("Journal d'écriture", &layout::octets(check.log));
     page.row(
         "Sauvegardes",
         &format!(
             "n'en détiennent plus la clé au plus tard le {}, à la prochaine sauvegarde de chaque support",
-            page::day(certificate.backups_until)
+            layout::day(certificate.backups_until)
         ),
     );
 }
@@ -248,7 +249,7 @@ fn proof(page: &mut Page, certificate: &ErasureCertificate) {
     );
     page.text(&format!(
         "Dernière ligne du journal : {}, dont l'empreinte est",
-        page::number(certificate.journal.seq)
+        layout::number(certificate.journal.seq)
     ));
     page.text(&format!("  {}", certificate.journal.hash));
     page.text(&format!(

@@ -19,6 +19,7 @@ mod erasing;
 mod opening;
 mod pruning;
 mod staging;
+mod transaction;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -33,10 +34,10 @@ use serde_json::json;
 use super::closing::{self, Announced, Closing, Fixed};
 use super::durable;
 use super::item::ItemId;
-use super::journal::{Clock, Entry, Head, Kind, Line};
+use super::journal::{Clock, Entry, Head, Kind};
 use super::keys::{DeviceId, DeviceKey};
 use super::seal::Sealed;
-use crate::frame::{BoxTime, EventId};
+use crate::frame::BoxTime;
 pub use certificates::{
     CERTIFICATES, Filed, certificate, certificates, count_certificates, youngest_certificates,
 };
@@ -48,6 +49,7 @@ use opening::{
 pub use pruning::{Prunable, Why};
 use staging::keep_what_has_a_row;
 pub use staging::{ItemFacts, Staged, Staging, copy_hashed, item_files, sealed_body};
+pub use transaction::Tx;
 
 /// The database's name in the store's folder.
 pub const DATABASE: &str = "vault.db";
@@ -487,109 +489,6 @@ impl Store {
             }
         }
         Ok(found.into_iter().collect())
-    }
-}
-
-/// A transaction under way.
-pub struct Tx<'s> {
-    // In this order: what was staged is removed after the rollback, never before.
-    sql: rusqlite::Transaction<'s>,
-    staged: Vec<Staged>,
-    erased: Vec<ItemId>,
-    device: DeviceId,
-    head: Head,
-}
-
-impl<'s> Tx<'s> {
-    /// Gives a staged item its row, and writes down that it was sealed.
-    pub fn insert_item(&mut self, time: BoxTime, staged: Staged) -> Result<(), Error> {
-        let ItemFacts {
-            device,
-            id,
-            kind,
-            size,
-            digest,
-        } = staged.facts;
-        let by_another = (device != self.device).then_some(device);
-        let body = sealed_body(id, kind.as_str(), size, digest, by_another);
-        let entry = Entry {
-            kind: Kind::Sealed,
-            body,
-        };
-        self.journal(time, &entry)?;
-        self.sql.execute(
-            "INSERT INTO item (event, number, kind, size, sha256, line) VALUES (?, ?, ?, ?, ?, ?)",
-            params![
-                id.event.to_string(),
-                id.number,
-                kind.as_str(),
-                size,
-                digest.to_string(),
-                self.head.seq
-            ],
-        )?;
-        self.staged.push(staged);
-        Ok(())
-    }
-
-    /// Takes these items of one event out of the store, and writes down why; once that is durable, their
-    /// files are overwritten and removed. Those of them that are not in the store are passed over; how
-    /// many were.
-    pub fn erase_items(
-        &mut self,
-        time: BoxTime,
-        event: EventId,
-        numbers: &[u32],
-        cause: Cause,
-    ) -> Result<usize, Error> {
-        let mut gone = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let row = params![event.to_string(), number];
-            let delete = "DELETE FROM item WHERE event = ? AND number = ?";
-            if self.sql.execute(delete, row)? > 0 {
-                gone.push(*number);
-            }
-        }
-        if gone.is_empty() {
-            return Ok(0);
-        }
-        let entry = Entry {
-            kind: Kind::Erased,
-            body: json!({"cause": cause.as_str(), "event": event, "numbers": gone}),
-        };
-        self.journal(time, &entry)?;
-        let ids = gone.iter().map(|number| ItemId {
-            event,
-            number: *number,
-        });
-        self.erased.extend(ids);
-        Ok(gone.len())
-    }
-
-    /// Appends a line to the journal.
-    pub fn journal(&mut self, time: BoxTime, entry: &Entry) -> Result<(), Error> {
-        let line = Line::after(self.head, time, entry);
-        let mut insert = self.sql.prepare_cached(
-            "INSERT INTO journal (seq, time, kind, body, prev, hash) VALUES (?, ?, ?, ?, ?, ?)",
-        )?;
-        insert.execute(params![
-            line.seq,
-            line.time,
-            line.kind,
-            line.body,
-            line.prev.as_bytes(),
-            line.hash.as_bytes()
-        ])?;
-        self.head = Head {
-            seq: line.seq,
-            hash: line.hash,
-        };
-        Ok(())
-    }
-
-    /// The transaction itself, for what the trap keeps in tables of its own.
-    pub fn raw(&self) -> &rusqlite::Transaction<'s> {
-        &self.sql
     }
 }
 

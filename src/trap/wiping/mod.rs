@@ -1,39 +1,42 @@
 //! Wiping a camera's card: what can be processed is processed first, then the card is wiped and a certificate signed.
 //!
 //! Promises: nothing is wiped in a trial, nor while any frame on the card could still be sealed; the intent is durable
-//! before the first byte is written, and a wipe that is cut off anywhere is taken up again under the same number; the
-//! certificate, the journal's line that names it and the ledger's rows are one transaction, with a line for each erasure that
-//! was intended before and that the wipe has done. A wipe that fails is tried
-//! again after the next round and keeps nobody from taking frames. A wipe in part counts as done, for a second one
-//! would only wear the card out: its certificate says so, and so does `status`.
+//! before the first byte is written, and a wipe that is cut off anywhere is taken up again under the same number. A wipe
+//! that fails is tried again after the next round and keeps nobody from taking frames. A wipe in part counts as done, for
+//! a second one would only wear the card out: its certificate says so, and so does `status`.
 //!
 //! A wipe takes as long as the card needs: `blind_at_most` bounds rounds, not the wipe (docs/decisions/0006).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod certifying;
+mod plan;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use jiff::SignedDuration;
-use serde::Serialize;
 use serde_json::json;
 
-use super::ledger::{Ledger, State};
 use super::outcome::word;
 use super::round::Listener;
 use super::service::Service;
 use super::terms::{self, Intent, Terms, WipeTerm};
-use super::{Error, Outcome, Word, ageing, erasing, videos};
+use super::{Error, Outcome, Word};
 use crate::card::lease::CardLease;
-use crate::card::wipe::{self, Filled, Phase, Place, Progress, Seed, Swept, Volume};
+use crate::card::wipe::{self, Filled, Phase, Progress, Seed, Swept, Volume};
 use crate::card::{self, Card, CardPath, Limits};
 use crate::config::{self, Camera};
-use crate::frame::{BoxTime, CameraId, Digest};
+use crate::frame::Digest;
 use crate::triage::deadlines::{Due, due};
-use crate::vault::certificate::{self, Certificate, LIMIT, Period, Reason, Regime, What};
+use crate::vault::certificate::{self, Certificate, Reason};
 use crate::vault::keys::Ring;
 use crate::vault::store::Filed;
-use crate::vault::{Entry, Kind, Tx};
+use crate::vault::{Entry, Kind};
+
+pub use certifying::later;
+use certifying::number;
+pub(super) use certifying::regime;
+pub use plan::{Plan, Planned, open, ours, plan, plans};
 
 /// Rounds before a wipe, while each of them still takes something off the card.
 const MOST_ROUNDS: usize = 100;
@@ -127,113 +130,6 @@ impl Tally<'_> {
 struct Unusable {
     files: HashMap<CardPath, (u64, SystemTime)>,
     reasons: BTreeMap<String, u64>,
-}
-
-/// What must never be on the volume that is wiped.
-pub fn ours(config: &config::Trap) -> Vec<PathBuf> {
-    let mut ours = vec![
-        config.store.clone(),
-        config.device_key.clone(),
-        config.file.clone(),
-        config.models.clone(),
-    ];
-    ours.extend(match &config.recipients {
-        config::Recipients::Pair { service, recovery } => vec![service.clone(), recovery.clone()],
-        config::Recipients::Folder(folder) => vec![folder.clone()],
-    });
-    ours.extend(config.desk_key.clone());
-    ours.extend(config.runtime.clone());
-    ours.extend(std::env::current_exe().ok());
-    ours
-}
-
-/// What a wipe of one card would do.
-#[derive(Debug, Serialize)]
-pub struct Plan {
-    /// The folder in which it is mounted.
-    pub card: PathBuf,
-    /// Whose it is.
-    pub camera: CameraId,
-    /// The volume's file system.
-    pub file_system: String,
-    /// Its serial number, where the system tells.
-    pub serial: Option<String>,
-    /// Bytes in all, and free; 0 where its driver does not tell.
-    pub card_bytes: u64,
-    /// Free bytes, filled at the end.
-    pub free_bytes: u64,
-    /// Photographs, processed first.
-    pub frames: u64,
-    /// Videos.
-    pub videos: u64,
-    /// Other files.
-    pub others: u64,
-    /// Links and the like.
-    pub links: u64,
-    /// Bytes that are overwritten.
-    pub bytes: u64,
-}
-
-/// The plan of one camera's card, or why there is none.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Planned {
-    /// What would be done.
-    Plan(Plan),
-    /// Why it would be refused.
-    Refused {
-        /// Whose card.
-        camera: CameraId,
-        /// `handover`: the camera has it; else in words.
-        refused: String,
-    },
-}
-
-/// Counts what lies on a card, and says whether it may be wiped; touches nothing.
-pub fn plan(config: &config::Trap, camera: &Camera, card: &Path) -> Result<Plan, Error> {
-    let (open, volume) = open(config, card)?;
-    let files = wipe::plan(&open)?;
-    Ok(Plan {
-        card: card.to_owned(),
-        camera: camera.id.clone(),
-        file_system: volume.file_system,
-        serial: volume.serial,
-        card_bytes: volume.bytes,
-        free_bytes: volume.free,
-        frames: files.frames,
-        videos: files.videos,
-        others: files.others,
-        links: files.links,
-        bytes: files.bytes,
-    })
-}
-
-/// The plans of all cards that lie still. One that is borrowed from its camera is not looked at meanwhile: it may have
-/// to be given back at any moment.
-pub fn plans(config: &config::Trap) -> Vec<Planned> {
-    let of = |camera: &Camera| {
-        let refused = |why: String| Planned::Refused {
-            camera: camera.id.clone(),
-            refused: why,
-        };
-        match camera.access {
-            config::Access::Handover { .. } => refused("handover".to_owned()),
-            config::Access::Mounted => plan(config, camera, &camera.card)
-                .map_or_else(|error| refused(error.to_string()), Planned::Plan),
-        }
-    };
-    config.cameras.iter().map(of).collect()
-}
-
-/// Opens a card that is to be wiped, and refuses what is none.
-pub fn open(config: &config::Trap, card: &Path) -> Result<(Card, Volume), Error> {
-    if matches!(config.mode, config::Mode::Trial { .. }) {
-        return Err(Error::Trial);
-    }
-    card::apart(card, &config.store)?;
-    let card = Card::open(card)?;
-    let volume = Place::of(&card, &ours(config))?.wipeable(&card)?;
-    Ok((card, volume))
 }
 
 impl Service<'_> {
@@ -463,110 +359,6 @@ impl Service<'_> {
         })?;
         Ok((term, intent))
     }
-
-    /// Signs the certificate, and puts all that follows from the wipe on record at once.
-    fn certify(
-        &mut self,
-        camera: &Camera,
-        term: &WipeTerm,
-        intent: &Intent,
-        wipe: certificate::Wipe,
-        left: &BTreeSet<CardPath>,
-    ) -> Result<Wiped, Error> {
-        let ended = (self.clock)();
-        let due = later(term.since, self.config.wipe_period.into());
-        let whole = wipe.is_whole();
-        let (files, bytes) = (wipe.files, wipe.fill.bytes);
-        let certificate = Certificate {
-            number: number(camera, term),
-            what: What::Wipe(wipe.clone()),
-            device: self.store.device(),
-            device_key: self.store.device_key().clone(),
-            camera: camera.id.clone(),
-            site: camera.site.clone(),
-            regime: regime(&camera.regime),
-            period: Period {
-                from: term.since,
-                until: intent.began,
-            },
-            due,
-            began: intent.began,
-            ended,
-            late_seconds: u64::try_from(ended.0.duration_since(due.0).as_secs()).unwrap_or(0),
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            journal: self.store.head().into(),
-            limit: LIMIT.to_owned(),
-            page: Digest::of(b""),
-        };
-        let (certificate, filed) = self.store.certificate(certificate)?;
-        let entry = Entry {
-            kind: Kind::Wiped,
-            body: json!({
-                "bytes": files.bytes,
-                "camera": camera.id,
-                "certificate": filed.digest(),
-                "files": files.frames + files.videos + files.others,
-                "filled": bytes,
-                "number": filed.number,
-                "whole": whole,
-            }),
-        };
-        let after = WipeTerm {
-            since: terms::mark(self.store.sql(), ended)?.time,
-            wipes: term.wipes + 1,
-            whole,
-            under_way: None,
-        };
-        self.store.transaction(|tx| {
-            tell_erased(tx, ended, &camera.id, left)?;
-            let terms = Terms::of(tx.raw(), &camera.id);
-            terms.card_wiped()?;
-            terms.set_wipe(&after)?;
-            tx.keep_certificate(&filed)?;
-            tx.journal(ended, &entry)?;
-            Ok::<_, Error>(())
-        })?;
-        self.store.put_out_certificates()?;
-        Ok(Wiped {
-            wipe,
-            certificate,
-            filed,
-        })
-    }
-}
-
-/// Ends the erasures that were intended before, and that the wipe has done: their folders are gone too, so nobody could
-/// tell later. `left`: the files that are on the card yet.
-fn tell_erased(
-    tx: &mut Tx<'_>,
-    now: BoxTime,
-    camera: &CameraId,
-    left: &BTreeSet<CardPath>,
-) -> Result<(), Error> {
-    for row in Ledger::of(tx.raw(), camera).in_state(State::Erasing)? {
-        if !left.contains(&row.path) {
-            let digest = row.digest;
-            Ledger::of(tx.raw(), camera).set_state(&digest, State::Gone)?;
-            tx.journal(now, &erasing::entry(Kind::Discarded, camera, Some(row), &digest))?;
-        }
-    }
-    for (path, digest) in videos::intended(tx.raw(), camera)? {
-        if !left.contains(&path) {
-            videos::gone(tx, now, camera, &path, digest)?;
-        }
-    }
-    for file in Terms::of(tx.raw(), camera).files()? {
-        if let Some(token) = file.token.filter(|_| !left.contains(&file.path)) {
-            Terms::of(tx.raw(), camera).forget_file(&file.path)?;
-            tx.journal(now, &ageing::entry(Kind::Discarded, camera, token))?;
-        }
-    }
-    Ok(())
-}
-
-/// The certificate's number, in the language of those who file it.
-fn number(camera: &Camera, term: &WipeTerm) -> String {
-    format!("vidage-{}-{:04}", camera.id, term.wipes + 1)
 }
 
 /// Two streams of one intent: what overwrites files does not come again in the free space.
@@ -597,26 +389,4 @@ fn fill_of(seed: Seed, filled: Filled) -> certificate::Fill {
         blocks_unread: filled.unread,
         read_direct: filled.direct,
     }
-}
-
-pub(super) fn regime(regime: &config::Regime) -> Regime {
-    use config::RegimeKind as K;
-    let kind = match &regime.kind {
-        K::Videoprotection => "videoprotection",
-        K::ActeEnquete => "acte_enquete",
-        K::SansTexte { .. } => "sans_texte",
-        K::Quebec => "quebec",
-    };
-    Regime {
-        kind: kind.to_owned(),
-        reference: regime.reference.clone(),
-    }
-}
-
-/// The end of a term.
-pub fn later(since: BoxTime, term: Duration) -> BoxTime {
-    SignedDuration::try_from(term)
-        .ok()
-        .and_then(|term| since.0.checked_add(term).ok())
-        .map_or(since, BoxTime)
 }
