@@ -1,9 +1,9 @@
 //! What runs beside the networks: the next files of a card are read, hashed and made ready while they look at the one
 //! before ([`ahead`]); a witness is masked and sealed while they look at the next ([`one_beside`]).
 //!
-//! Promises: everything comes out in the order in which it went in; at most [`AHEAD`] frames wait for the networks,
-//! whatever the card holds, and the files' bytes lie in one buffer that is used again; with one thread nothing runs
-//! beside the caller. What is known already is hashed and not decoded. Leaves looking and the ledger to
+//! Promises: everything comes out in the order in which it went in; one frame at most is made ready while the networks
+//! look at another, whatever the card holds, and the files' bytes lie in one buffer that is used again; with one thread
+//! nothing runs beside the caller. What is known already is hashed and not decoded. Leaves looking and the ledger to
 //! [`super::taking`], verdicts to [`super::closing`].
 
 use std::collections::BTreeSet;
@@ -14,9 +14,6 @@ use super::look::{self, Prepared};
 use crate::card::{self, Card, CardFile};
 use crate::frame::Digest;
 use crate::jpeg;
-
-/// Frames made ready that wait for the networks, the one in the making not counted.
-pub(super) const AHEAD: usize = 1;
 
 /// A file that was read.
 pub(super) struct Read {
@@ -71,7 +68,9 @@ pub(super) fn ahead<T>(
         return work(&mut |file| reader.read(file));
     }
     thread::scope(|scope| {
-        let (send, receive) = sync_channel(AHEAD);
+        // Nothing is kept between the two: making a frame ready takes a fraction of looking at one, and each that waits
+        // costs its small picture's memory.
+        let (send, receive) = sync_channel(0);
         let mut here = Reader::new(reader.card, reader.known);
         let reading = move || {
             // The caller may have had enough.
@@ -177,8 +176,8 @@ mod tests {
         let none = BTreeSet::new();
         ahead(Reader::new(&card, &none), &files, true, |next| {
             next(&files[0]).expect("read");
-            // Behind it, one lies in the channel and one waits to be put there.
-            let unread = AHEAD + 2;
+            // The one behind it waits to be handed over.
+            let unread = 2;
             for number in unread..files.len() {
                 fs::write(folder.path().join(format!("{number:03}.jpg")), b"changed").expect("written");
             }
