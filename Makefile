@@ -24,7 +24,7 @@ help:
 	@echo "make arm     the program for the box, aarch64, checked against cross/expected.toml; target/cross/arm64/vigie"
 	@echo "make arm-test   the tests, the sample card and a power cut under emulation (long)"
 	@echo "make deb     Debian packages for arm64 and amd64; target/deb"
-	@echo "make deb-test   installs them in a fresh Debian, upgrades, removes, purges (as root)"
+	@echo "make deb-test   installs them in a fresh Debian, upgrades, removes, purges, boots the service under systemd (as root)"
 	@echo "make windows   vigie.exe, which checks packages and nothing else; target/windows (untried)"
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
 
@@ -115,6 +115,7 @@ deb: models
 
 deb-test: deb
 	@sh cross/deb-test.sh
+	@sh cross/boot-test.sh
 
 windows:
 	@sh cross/windows.sh
