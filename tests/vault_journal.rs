@@ -121,6 +121,19 @@ fn a_pruned_journal_is_sound_says_so_and_can_be_pruned_again() {
 }
 
 #[test]
+fn a_store_that_wrote_nothing_for_three_years_keeps_its_last_line() {
+    let kit = Kit::new();
+    let mut store = open(&kit, at(0));
+    write(&mut store, at(1), &[entry(1001), entry(1002)]);
+    let now = at(TERM + 100);
+    let checkpoint = store.prune(now, now, None).expect("pruned").expect("something");
+    assert_eq!(checkpoint.seq, 2);
+    store.close(now).expect("closed");
+    assert_eq!(lines(&kit.dir()), [3, 4, 5]);
+    sound(&kit, &kit.dir());
+}
+
+#[test]
 fn no_line_goes_before_three_years_are_over() {
     let kit = Kit::new();
     session(&kit, 0);

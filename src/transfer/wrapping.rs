@@ -16,7 +16,7 @@ use super::desk::{Desk, choose_key, in_keyring, wrapped};
 use super::{Error, io_at};
 use crate::frame::{BoxTime, EventId};
 use crate::vault::item::{Header, ItemId, Stanza};
-use crate::vault::seal::{self, open_with};
+use crate::vault::seal;
 use crate::vault::store::{DATABASE, ITEMS};
 use crate::vault::{DeviceKey, Entry, Epoch, Fingerprint, Kind, OfficeKey, Recipient, Store};
 
@@ -78,7 +78,9 @@ pub fn rewrap(desk: &mut Desk, now: BoxTime) -> Result<Vec<(EventId, Outcome)>, 
 /// An event's content key wrapped anew; `None` if it is wrapped to these recipients already, and why if it cannot be.
 fn wrap_one(desk: &Desk, item: ItemId, recipients: &[Recipient]) -> Result<Option<Vec<Stanza>>, String> {
     let path = desk.store.dir().join(ITEMS).join(item.to_string());
-    let header = header(&path).map_err(|error| error.to_string())?;
+    let file = File::open(&path).map_err(|error| error.to_string())?;
+    let mut source = BufReader::new(file);
+    let header = Header::read(&mut source).map_err(|error| error.to_string())?;
     let wrapped = desk.wrapped(item.event).map_err(|error| error.to_string())?;
     let goes_to = |stanzas: &[Stanza], to: &Recipient| {
         let mut stanzas = stanzas.iter();
@@ -93,8 +95,7 @@ fn wrap_one(desk: &Desk, item: ItemId, recipients: &[Recipient]) -> Result<Optio
     let (stanzas, key) = held(now)
         .or_else(|| held(&header.stanzas))
         .ok_or("the desk holds none of the keys that it is sealed to")?;
-    let source = File::open(&path).map_err(|error| error.to_string())?;
-    open_with(BufReader::new(source), &stanzas, key).map_err(|error| error.to_string())?;
+    seal::prove(source, &header, &stanzas, key).map_err(|error| error.to_string())?;
     let anew = seal::rewrap(&header, &stanzas, key, recipients);
     Ok(Some(anew.map_err(|error| error.to_string())?))
 }

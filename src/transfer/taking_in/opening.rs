@@ -174,9 +174,8 @@ fn key_for<'k>(keys: &'k [OfficeKey], name: &str, header: &Header) -> Result<&'k
 fn open_one(keys: &[OfficeKey], name: &str, mut source: &mut dyn Read) -> Result<Header, Error> {
     let header = Header::read(&mut source).map_err(seal::Error::from)?;
     let key = key_for(keys, name, &header)?;
-    let opened = seal::open_behind(header, source, key).map_err(|error| cannot_open(name, error))?;
-    drop(Zeroizing::new(opened.plaintext));
-    Ok(opened.header)
+    seal::prove(source, &header, &header.stanzas, key).map_err(|error| cannot_open(name, error))?;
+    Ok(header)
 }
 
 /// An item that comes after others of its event must open with the key that was wrapped for these.
@@ -185,10 +184,11 @@ fn opens_with(keys: &[OfficeKey], staged: &Staged, stanzas: &[Stanza]) -> Result
         return Ok(());
     };
     let again = File::open(staged.path()).map_err(io_at(staged.path()))?;
-    let opened = seal::open_with(BufReader::new(again), stanzas, key);
-    let opened = opened.map_err(|_| other_key(&staged.id().to_string()))?;
-    drop(Zeroizing::new(opened.plaintext));
-    Ok(())
+    let mut again = BufReader::new(again);
+    let opens = Header::read(&mut again)
+        .map_err(seal::Error::from)
+        .and_then(|header| seal::prove(again, &header, stanzas, key));
+    opens.map_err(|_| other_key(&staged.id().to_string()).into())
 }
 
 fn open_drill(

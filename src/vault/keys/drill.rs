@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::ring::files;
 use super::{DeviceId, DevicePublic, Epoch, Error, Fingerprint, OfficeKey, Recipient, Role};
 use crate::frame::{BoxTime, EventId};
-use crate::vault::item::{ItemId, Stanza};
+use crate::vault::item::{Header, ItemId, Stanza};
 use crate::vault::seal::{self, EventSealer};
 
 /// How a key did.
@@ -162,13 +162,10 @@ impl Drill {
         let mut why = "there is no key to try".to_owned();
         for key in &self.secrets {
             let file = File::open(path).map_err(|error| error.to_string())?;
-            let source = BufReader::new(file);
-            let opened = match wrapped {
-                Some(stanzas) => seal::open_with(source, stanzas, key),
-                None => seal::open(source, key),
-            };
-            match opened {
-                Ok(_) => return Ok(key.recipient().fingerprint()),
+            let mut source = BufReader::new(file);
+            let header = Header::read(&mut source).map_err(|error| error.to_string())?;
+            match seal::prove(source, &header, wrapped.unwrap_or(&header.stanzas), key) {
+                Ok(()) => return Ok(key.recipient().fingerprint()),
                 // Another key's turn, unless one that should open it has said more.
                 Err(error @ seal::Error::OtherKey { .. }) if why.starts_with("there is no") => {
                     why = error.to_string();

@@ -27,7 +27,7 @@ use super::item::{self, CHUNK, Header, ItemId, ItemKind, LONGEST, MOST_STANZAS, 
 use super::keys::{DeviceId, Fingerprint, OfficeKey, Recipient};
 use crate::frame::{Digest, EventId};
 
-pub use opening::{Opened, open, open_behind, open_with};
+pub use opening::{Opened, open, open_with, prove};
 #[cfg(feature = "desk")]
 pub(super) use wrapping::{WrapAead, WrapKdf};
 pub use wrapping::{rewrap, unwraps};

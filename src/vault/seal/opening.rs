@@ -1,13 +1,15 @@
 //! Opening an item file with an office key.
 //!
-//! Promises: the whole plaintext, checked to its last chunk, or nothing; damage is told by its chunk, a file that was
-//! cut or lengthened by its lengths, and another key by whom the item was sealed to.
+//! Promises: the whole plaintext, checked to its last chunk, or nothing; who asks only whether an item opens has one
+//! chunk of it in memory at a time, and none afterwards; damage is told by its chunk, a file that was cut or
+//! lengthened by its lengths, and another key by whom the item was sealed to.
 
 use std::io::{self, Read};
 
 use aead_stream::DecryptorBE32;
 use chacha20poly1305::XChaCha20Poly1305;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::wrapping::unwrap;
 use super::{Error, Tail};
@@ -26,11 +28,6 @@ pub struct Opened {
 /// Opens an item file. Gives out the whole plaintext, checked to its last chunk, or nothing.
 pub fn open(mut source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let header = Header::read(&mut source)?;
-    open_behind(header, source, key)
-}
-
-/// The same, of an item whose header was read already.
-pub fn open_behind(header: Header, source: impl Read, key: &OfficeKey) -> Result<Opened, Error> {
     let content_key = unwrap(&header, &header.stanzas, key)?;
     open_body(source, header, &content_key)
 }
@@ -42,29 +39,50 @@ pub fn open_with(mut source: impl Read, stanzas: &[Stanza], key: &OfficeKey) -> 
     open_body(source, header, &content_key)
 }
 
-fn open_body(mut source: impl Read, header: Header, content_key: &[u8; 32]) -> Result<Opened, Error> {
-    let bound = Sha256::digest(header.encode());
-    let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new(content_key.into(), &header.nonce.into());
-    let chunks = header.chunks();
+fn open_body(source: impl Read, header: Header, content_key: &[u8; 32]) -> Result<Opened, Error> {
     // The length in the header is not proven before the last chunk: room for a photograph at once, and
     // for more only as far as more is there.
     let room = header.length.min(8 * 1024 * 1024) as usize + TAG;
     let mut plaintext = Vec::with_capacity(room);
+    each_chunk(source, &header, content_key, &mut plaintext, |_| ())?;
+    Ok(Opened { header, plaintext })
+}
+
+/// Opens what `source` has behind the `header` of an item, to the last byte, and keeps nothing of it: the item is whole,
+/// and `key` opens it by `stanzas`, its own or those that were wrapped for its event since.
+pub fn prove(source: impl Read, header: &Header, stanzas: &[Stanza], key: &OfficeKey) -> Result<(), Error> {
+    let content_key = unwrap(header, stanzas, key)?;
+    let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK + TAG));
+    each_chunk(source, header, &content_key, &mut chunk, Vec::clear)
+}
+
+/// Appends each chunk's plaintext to `out`, checked, and then does `with` it; at the end nothing is left of `source`.
+fn each_chunk(
+    mut source: impl Read,
+    header: &Header,
+    content_key: &[u8; 32],
+    out: &mut Vec<u8>,
+    with: impl Fn(&mut Vec<u8>),
+) -> Result<(), Error> {
+    let bound = Sha256::digest(header.encode());
+    let mut stream = DecryptorBE32::<XChaCha20Poly1305>::new(content_key.into(), &header.nonce.into());
+    let chunks = header.chunks();
     for chunk in 1..chunks {
-        let mut tail = read_chunk(&mut source, &header, chunk, CHUNK, &mut plaintext)?;
+        let mut tail = read_chunk(&mut source, header, chunk, CHUNK, out)?;
         stream
             .decrypt_next_in_place(&bound, &mut tail)
             .map_err(|_| Error::Damaged { chunk, chunks })?;
+        with(out);
     }
     let rest = (header.length - (chunks - 1) * CHUNK as u64) as usize;
-    let mut tail = read_chunk(&mut source, &header, chunks, rest, &mut plaintext)?;
+    let mut tail = read_chunk(&mut source, header, chunks, rest, out)?;
     let chunk = chunks;
     stream
         .decrypt_last_in_place(&bound, &mut tail)
         .map_err(|_| Error::Damaged { chunk, chunks })?;
     let trailing = io::copy(&mut source, &mut io::sink()).map_err(item::Error::Io)?;
     header.check_length(header.file_len() + trailing)?;
-    Ok(Opened { header, plaintext })
+    Ok(())
 }
 
 /// Reads the `nth` chunk (from 1), of `length` plaintext bytes, to the end of `out`.
@@ -94,6 +112,18 @@ mod tests {
 
     const FIXED_AND_TWO_STANZAS: usize = item::FIXED + 2 * item::STANZA;
 
+    /// What opens an item and what only proves that it opens find the same fault.
+    fn opened(bytes: &[u8], key: &OfficeKey) -> Result<Opened, Error> {
+        let mut source = bytes;
+        let proven = Header::read(&mut source)
+            .map_err(Error::from)
+            .and_then(|header| prove(source, &header, &header.stanzas, key));
+        let opened = open(bytes, key);
+        let fault = |error: &Error| error.to_string();
+        assert_eq!(proven.as_ref().err().map(fault), opened.as_ref().err().map(fault));
+        opened
+    }
+
     #[test]
     fn one_flipped_bit_anywhere_in_an_item_gives_nothing() {
         let office = Office::new();
@@ -106,11 +136,11 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1 << (nth % 8);
             // The other recipient's stanza is bound too, though this key does not need it.
-            assert!(open(&bad[..], &office.keys[0]).is_err(), "byte {at}");
+            assert!(opened(&bad[..], &office.keys[0]).is_err(), "byte {at}");
         }
         let mut bad = good;
         *bad.last_mut().expect("bytes") ^= 1;
-        let error = open(&bad[..], &office.keys[0]).expect_err("damaged");
+        let error = opened(&bad[..], &office.keys[0]).expect_err("damaged");
         assert_eq!(error.to_string(), "damaged in chunk 2 of 2");
     }
 
@@ -126,7 +156,7 @@ mod tests {
             (300, whole),
             (10, item::FIXED),
         ] {
-            match open(&bytes[..end], &office.keys[0]).expect_err("cut") {
+            match opened(&bytes[..end], &office.keys[0]).expect_err("cut") {
                 Error::Item(item::Error::Truncated { expected, found }) => {
                     assert_eq!((expected, found), (promised as u64, end as u64));
                 }
@@ -134,7 +164,7 @@ mod tests {
             }
         }
         bytes.push(0);
-        let error = open(&bytes[..], &office.keys[0]).expect_err("lengthened");
+        let error = opened(&bytes[..], &office.keys[0]).expect_err("lengthened");
         assert!(matches!(error, Error::Item(item::Error::Trailing(1))));
     }
 
@@ -154,7 +184,7 @@ mod tests {
         let mut mixed = a.clone();
         mixed[chunk(1)].copy_from_slice(&b[chunk(1)]);
         for (bad, at) in [(swapped, 1), (mixed, 2)] {
-            let error = open(&bad[..], &office.keys[0]).expect_err("moved");
+            let error = opened(&bad[..], &office.keys[0]).expect_err("moved");
             assert!(matches!(error, Error::Damaged { chunk, .. } if chunk == at));
         }
     }
@@ -163,7 +193,7 @@ mod tests {
     fn another_key_is_told_for_whom_the_item_was_sealed() {
         let (office, other) = (Office::new(), Office::new());
         let sealed = office.sealer().seal(ItemKind::Record, b"{}").expect("sealed");
-        let error = open(sealed.bytes(), &other.keys[0]).expect_err("other key");
+        let error = opened(sealed.bytes(), &other.keys[0]).expect_err("other key");
         let [service, recovery] = office.keys.each_ref().map(|key| key.recipient().fingerprint());
         let named = format!("service 2026-Q4 ({service}), recovery 2026-Q4 ({recovery})");
         assert!(error.to_string().contains(&named), "{error}");

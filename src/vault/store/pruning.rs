@@ -55,6 +55,8 @@ impl Store {
         let least = "SELECT min(line) FROM item";
         let item: Option<u64> = self.sql.query_row(least, [], |row| row.get(0))?;
         let closed = Closing::read(&self.dir).map_err(|error| self.unreadable_head(error))?;
+        // The head is a line of the journal until the next one is written: the last line stays.
+        let old = old.min(self.head.seq.saturating_sub(1));
         let limits = [
             (old, Why::Term),
             (item.map_or(u64::MAX, |line| line.saturating_sub(1)), Why::Item),
