@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use common::{EMPTY, ENFORCE, Rig, Scene, TRIAL, VAN, content, frame, told};
 use vigie::frame::Digest;
-use vigie::trap::{Outcome, Word};
 use vigie::trap::ledger::{Ledger, State};
+use vigie::trap::{Outcome, Word};
 use vigie::verify;
 use vigie::vision::Painted;
 use vigie::vision::painted::Job;
