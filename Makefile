@@ -51,10 +51,11 @@ test: runtime models
 	-@$(MAKE) --no-print-directory venv
 	$(CARGO) test --locked
 
-# VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number. Some ten thousand rounds are worth some minutes of an
-# optimising compiler; the packages that the program is made of are the same ones as for `make test`.
+# VIGIE_FAULTS=n tries one call of n, VIGIE_SEEDS=n runs n quarters, VIGIE_SEED=n the one of that number. Some ten thousand
+# rounds are worth some minutes of an optimising compiler; the packages that the program is made of are the same ones as for
+# `make test`.
 faults:
-	VIGIE_FAULTS=all VIGIE_SEEDS=$${VIGIE_SEEDS:-100} CARGO_PROFILE_DEV_OPT_LEVEL=1 \
+	VIGIE_FAULTS=$${VIGIE_FAULTS:-1} VIGIE_SEEDS=$${VIGIE_SEEDS:-100} CARGO_PROFILE_DEV_OPT_LEVEL=1 \
 	    $(CARGO) test --locked --test faults --test faults_transfer --test faults_wipe --test quarter -- --nocapture
 
 check:

@@ -1,6 +1,6 @@
 //! Whatever call fails, wherever the program is killed or the power goes: a second run ends as if nothing had happened.
 //!
-//! Every test goes over one small card. `make faults` tries every point; without `VIGIE_FAULTS=all` one in some is tried.
+//! Every test goes over one small card. `make faults` tries every point; without it one in some is tried.
 #![cfg(feature = "trap")]
 
 mod common;
