@@ -17,7 +17,7 @@ mkdir -p "$results"
 build_suite() {
     CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 \
         "${CARGO:-cargo}" test --locked --no-run --no-default-features --features trap,verify --target "$target" \
-        --target-dir "$cross/build" --message-format=json-render-diagnostics > "$results/built.jsonl"
+        --target-dir "$build" --message-format=json-render-diagnostics > "$results/built.jsonl"
     sed -n 's/.*"reason":"compiler-artifact".*"executable":"\([^"]*\)".*/\1/p' "$results/built.jsonl" |
         grep /deps/ | sort > "$results/executables"
     test -s "$results/executables" || fail "no test was built" "$results/built.jsonl" "cargo" "look there"

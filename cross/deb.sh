@@ -24,9 +24,9 @@ make_pages() {
     (
         . "$cross/amd64.env"
         CARGO_INCREMENTAL=0 "${CARGO:-cargo}" build --locked --release --no-default-features --features trap,pages \
-            --bin vigie-pages --target "$target" --target-dir "$cross/build"
+            --bin vigie-pages --target "$target" --target-dir "$build"
         rm -rf "$cross/pages"
-        "$cross/build/$target/release/vigie-pages" "$cross/pages"
+        "$build/$target/release/vigie-pages" "$cross/pages"
     )
 }
 

@@ -11,7 +11,7 @@ export RUSTFLAGS="--remap-path-prefix=$(pwd)=/vigie --remap-path-prefix=${CARGO_
 # One module of everything: smaller, for minutes of building.
 export CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_INCREMENTAL=0
 "${CARGO:-cargo}" build --locked --release --no-default-features --features trap \
-    --target "$target" --target-dir "$cross/build"
+    --target "$target" --target-dir "$build"
 mkdir -p "$cross/$arch"
-cp "$cross/build/$target/release/vigie" "$cross/$arch/vigie"
+cp "$build/$target/release/vigie" "$cross/$arch/vigie"
 python3 cross/check_binary.py "$cross/$arch/vigie" cross/expected.toml "$machine"

@@ -126,5 +126,7 @@ export CARGO_TARGET_${variable}_LINKER='$cross/$arch-cc'
 machine=$machine
 target=$target
 sysroot='$sysroot'
+# One folder for each: what runs while building is linked as the target is where they are of one kind, and made anew for it.
+build='$cross/build-$arch'
 ENV
 echo "toolchain for $arch: $rust; $($gcc --version | head -1); Debian 11's C library"

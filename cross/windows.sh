@@ -5,13 +5,14 @@
 set -eu
 . cross/common.sh
 target=x86_64-pc-windows-gnu
+build=$cross/build-windows
 mkdir -p "$cross" target/windows
 install_packages gcc-mingw-w64-x86-64 "compiles SQLite for Windows, and links"
 rustup_target $target || fail "the Rust standard library for Windows is not there" "rustup target add $target" \
     "Debian has none for its newer compilers" "run it where rustup's servers can be reached"
 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_INCREMENTAL=0 "${CARGO:-cargo}" build --locked --release \
-    --no-default-features --features verify --target $target --target-dir "$cross/build"
-cp "$cross/build/$target/release/vigie.exe" target/windows/vigie.exe
+    --no-default-features --features verify --target $target --target-dir "$build"
+cp "$build/$target/release/vigie.exe" target/windows/vigie.exe
 ls -l target/windows/vigie.exe
 x86_64-w64-mingw32-objdump -p target/windows/vigie.exe | sed -n 's/.*DLL Name: /  needs /p' | sort -u
 

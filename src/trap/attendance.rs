@@ -19,9 +19,35 @@ pub struct Attendance<'a> {
     pub notifier: &'a mut Notifier,
     /// The firmware, where there is a socket.
     pub board: Option<&'a Board>,
-    /// What was said last of each file that is still on its card.
-    said: HashMap<(Option<CameraId>, PathBuf), (Word, String)>,
+    said: HashMap<Option<CameraId>, Said>,
     camera: Option<CameraId>,
+}
+
+/// What was said last of each file of a card, in this round and in the one before: what no round meets any more is
+/// forgotten, or a service of months would remember every frame that it erased.
+#[derive(Default)]
+struct Said {
+    now: HashMap<PathBuf, (Word, String)>,
+    before: HashMap<PathBuf, (Word, String)>,
+}
+
+impl Said {
+    fn next_round(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
+
+    fn is_news(&mut self, outcome: &Outcome) -> bool {
+        let fate = (outcome.verdict, outcome.reason.clone());
+        let last = self
+            .now
+            .get(&outcome.file)
+            .or_else(|| self.before.get(&outcome.file));
+        // What is decided now may bear the name of another frame of yesterday.
+        let is_decided = matches!(outcome.verdict, Word::Keep | Word::Discard) && !outcome.again;
+        let is_news = is_decided || last != Some(&fate);
+        self.now.insert(outcome.file.clone(), fate);
+        is_news
+    }
 }
 
 impl<'a> Attendance<'a> {
@@ -33,19 +59,6 @@ impl<'a> Attendance<'a> {
             board,
             said: HashMap::new(),
             camera: None,
-        }
-    }
-
-    fn is_news(&mut self, outcome: &Outcome) -> bool {
-        let file = (self.camera.clone(), outcome.file.clone());
-        let now = (outcome.verdict, outcome.reason.clone());
-        match outcome.verdict {
-            // Decided now: the same name may have borne another frame yesterday.
-            Word::Keep | Word::Discard if !outcome.again => {
-                self.said.insert(file, now);
-                true
-            }
-            _ => self.said.insert(file, now.clone()) != Some(now),
         }
     }
 }
@@ -69,7 +82,7 @@ impl Listener for Attendance<'_> {
 
     fn outcome(&mut self, outcome: &Outcome) {
         self.notifier.alive();
-        let news = self.is_news(outcome);
+        let news = self.said.entry(self.camera.clone()).or_default().is_news(outcome);
         if news {
             self.inner.outcome(outcome);
         }
@@ -85,6 +98,7 @@ impl Listener for Attendance<'_> {
             board.card(camera);
         }
         self.camera = Some(camera.clone());
+        self.said.entry(self.camera.clone()).or_default().next_round();
     }
 
     fn alive(&mut self) {
@@ -132,6 +146,27 @@ mod tests {
         fn outcome(&mut self, _: &Outcome) {
             self.0 += 1;
         }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_forgotten() {
+        let mut said = Said::default();
+        let outcome = |file: &str| Outcome {
+            file: file.into(),
+            verdict: Word::Discard,
+            reason: "empty".to_owned(),
+            event: None,
+            redaction: None,
+            again: true,
+        };
+        assert!(said.is_news(&outcome("A.JPG")));
+        said.next_round();
+        assert!(!said.is_news(&outcome("A.JPG")));
+        assert!(said.is_news(&outcome("B.JPG")));
+        said.next_round();
+        said.next_round();
+        assert!(said.is_news(&outcome("A.JPG")));
+        assert_eq!((said.now.len(), said.before.len()), (1, 0));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::common::{Rig, clock};
 /// One fault point of how many is tried: as `VIGIE_FAULTS` says, all of them with 1.
 pub fn stride() -> u64 {
     let said = std::env::var("VIGIE_FAULTS").ok();
-    said.map_or(11, |said| said.parse().expect("VIGIE_FAULTS: one point of how many"))
+    said.map_or(11, |said| {
+        said.parse().expect("VIGIE_FAULTS: one point of how many")
+    })
 }
 
 /// Goes on after a point that fails, so that all of them are told at the end.
