@@ -25,7 +25,7 @@ help:
 	@echo "make arm-test   the tests, the sample card and a power cut under emulation (long)"
 	@echo "make deb     Debian packages for arm64 and amd64; target/deb"
 	@echo "make deb-test   installs them in a fresh Debian, upgrades, removes, purges, boots the service under systemd (as root)"
-	@echo "make windows   vigie.exe, which checks packages and nothing else; target/windows (untried)"
+	@echo "make windows   vigie.exe, which checks packages and nothing else; target/windows"
 	@echo "make runtime models   ONNX Runtime and the packaged networks, once"
 
 build:
