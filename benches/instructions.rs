@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     if let Some(at) = arguments.iter().position(|argument| argument == DO) {
         let frame = fs::read(&arguments[at + 2]).expect("the frame");
         match arguments[at + 1].as_str() {
-            "discarded" => counted_discarded(&frame),
+            "discarded" => counted_discarded(frame),
             _ => counted_kept(&frame, sealing::sealer()),
         }
         return ExitCode::SUCCESS;
@@ -64,9 +64,9 @@ fn main() -> ExitCode {
 
 /// From a frame's bytes to what the scout is asked about.
 #[inline(never)]
-fn counted_discarded(frame: &[u8]) {
-    std::hint::black_box(Digest::of(frame));
-    let prepared = look::prepare(frame).expect("a whole frame");
+fn counted_discarded(mut frame: Vec<u8>) {
+    std::hint::black_box(Digest::of(&frame));
+    let prepared = look::prepare(&mut frame).expect("a whole frame");
     std::hint::black_box(look::scout(&prepared, &mut Still).expect("looked at"));
 }
 

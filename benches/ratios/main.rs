@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vigie::frame::{BoxTime, Digest, FrameSize, Orientation};
-use vigie::jpeg::{Index, Layout, Picture, Scan};
+use vigie::jpeg::{Layout, Picture};
 use vigie::redact::plan::{Evidence, Occupants, Person, Plan, Policy, Rules, Seen};
 use vigie::redact::{Context, Fill, Original, Redacted, Redaction, redact};
 use vigie::trap::look;
@@ -130,10 +130,11 @@ impl Bench {
         let mut rows = Vec::new();
         for frame in frames::ALL {
             let (file, bytes) = self.read(&frame, false);
+            let mut memory = Vec::new();
             // One question to the other process is answered with a time for each of its ways.
             let told = RefCell::new(Vec::new());
             let mut rounds = Rounds::default()
-                .way("vigie", || eighth(&bytes))
+                .way("vigie", || eighth(&bytes, &mut memory))
                 .way("image", || conventional::eighth(&bytes));
             let ways = turbo.borrow().as_ref().map_or(0, |turbo| turbo.ways.len());
             if ways > 0 {
@@ -184,7 +185,8 @@ impl Bench {
     /// (b) A frame that shows nothing: from its file to its verdict.
     fn discarding(&mut self, both: &RefCell<Both>) {
         let (file, bytes) = self.read(&MAIN, false);
-        let small = eighth(&bytes);
+        let mut memory = Vec::new();
+        let small = eighth(&bytes, &mut memory);
         let medians = Rounds::default()
             .way("vigie", || verdict(&file, &mut both.borrow_mut().packaged))
             .way("vigie, SSD alone", || {
@@ -194,7 +196,7 @@ impl Bench {
             .way("image, SSD alone", || {
                 usual_verdict(&file, &mut both.borrow_mut().ssd_alone)
             })
-            .way("walk and 1/8 picture alone", || eighth(&bytes))
+            .way("walk and 1/8 picture alone", || eighth(&bytes, &mut memory))
             .way("networks alone", || {
                 scout(&small, &mut both.borrow_mut().packaged)
             })
@@ -368,15 +370,15 @@ impl Bench {
     }
 }
 
-/// The walk and the small picture.
-fn eighth(bytes: &[u8]) -> image::RgbImage {
+/// The walk and the small picture, in the memory of a file that was just read, as the frame loop does it.
+fn eighth(bytes: &[u8], memory: &mut Vec<u8>) -> image::RgbImage {
+    memory.clear();
+    memory.extend_from_slice(bytes);
     let layout = Layout::parse(bytes).expect("whole");
-    let scan = Scan::of(bytes, &layout)
-        .expect("sound")
-        .expect("one sequential scan");
-    let index = Index::build(bytes, scan).expect("sound");
-    let small = index.eighth(layout.size.width, layout.size.height);
-    index.recycle();
+    let upright = Orientation::default();
+    let picture = Picture::read_in_place(memory, &layout, upright).expect("one sequential scan");
+    let small = picture.reduced().expect("sound");
+    picture.recycle(memory);
     small
 }
 
@@ -397,9 +399,9 @@ fn scout(small: &image::RgbImage, networks: &mut Networks) -> vigie::vision::Obj
 
 /// As the frame loop does it: digest, first look, verdict.
 fn verdict(file: &Path, networks: &mut Networks) -> (Digest, FirstLook) {
-    let bytes = fs::read(file).expect("there");
+    let mut bytes = fs::read(file).expect("there");
     let digest = Digest::of(&bytes);
-    let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
+    let sighting = look::scout(&look::prepare(&mut bytes).expect("whole"), networks).expect("it runs");
     (digest, first_look(&sighting, Choice::Irrelevant))
 }
 
@@ -449,8 +451,10 @@ fn redacted(original: &Original<'_>, plan: &Plan) -> Redacted {
 }
 
 fn keep(file: &Path, networks: &mut Networks) -> Redacted {
+    let mut bytes = fs::read(file).expect("there");
+    let sighting = look::scout(&look::prepare(&mut bytes).expect("whole"), networks).expect("it runs");
+    // A witness is read anew.
     let bytes = fs::read(file).expect("there");
-    let sighting = look::scout(&look::prepare(&bytes).expect("whole"), networks).expect("it runs");
     let mut original = Original::read(&bytes).expect("whole");
     let seen = inspect(original.picture_mut(), sighting.objects.persons, networks).expect("they run");
     original.picture_mut().forget_whole();

@@ -47,6 +47,13 @@ struct Indexed {
     cutter: OnceCell<Cutter>,
 }
 
+impl Source {
+    fn indexed(index: Index) -> Self {
+        let cutter = OnceCell::new();
+        Self::Indexed(Box::new(Indexed { index, cutter }))
+    }
+}
+
 /// A part of a frame.
 #[derive(Debug, Clone)]
 pub struct Part<'p> {
@@ -100,30 +107,39 @@ impl Picture {
     /// The primary image of `bytes`, whose layout this is: indexed where it can be, else decoded.
     pub fn read(bytes: &[u8], layout: &Layout, orientation: Orientation) -> Result<Self, Error> {
         let source = match Scan::of(bytes, layout)? {
-            Some(scan) => {
-                let index = Index::build(bytes, scan)?;
-                let cutter = OnceCell::new();
-                Source::Indexed(Box::new(Indexed { index, cutter }))
-            }
+            Some(scan) => Source::indexed(Index::build(bytes, scan)?),
             None => Source::Decoded(decode(bytes, layout)?),
         };
-        Ok(Self {
+        Ok(Self::of(source, layout.size, orientation))
+    }
+
+    /// The same in the memory that `bytes` take: nothing is left in them where the picture could be indexed, whether it is
+    /// whole or not ([`recycle`](Self::recycle) hands the memory back).
+    pub fn read_in_place(
+        bytes: &mut Vec<u8>,
+        layout: &Layout,
+        orientation: Orientation,
+    ) -> Result<Self, Error> {
+        let source = match Scan::of(bytes, layout)? {
+            Some(scan) => Source::indexed(Index::build_in_place(std::mem::take(bytes), scan)?),
+            None => Source::Decoded(decode(bytes, layout)?),
+        };
+        Ok(Self::of(source, layout.size, orientation))
+    }
+
+    fn of(source: Source, stored: FrameSize, orientation: Orientation) -> Self {
+        Self {
             source,
-            stored: layout.size,
+            stored,
             orientation,
             whole: None,
-        })
+        }
     }
 
     /// Of pixels as they are stored.
     pub fn of_pixels(stored: RgbImage, orientation: Orientation) -> Self {
         let (width, height) = stored.dimensions();
-        Self {
-            source: Source::Decoded(stored),
-            stored: FrameSize { width, height },
-            orientation,
-            whole: None,
-        }
+        Self::of(Source::Decoded(stored), FrameSize { width, height }, orientation)
     }
 
     /// How the stored pixels stand upright.
@@ -189,10 +205,11 @@ impl Picture {
         Ok(&self.whole.insert(kept).1)
     }
 
-    /// Lets it go; its memory serves the next picture that this thread reads.
-    pub fn recycle(self) {
+    /// Lets it go; its memory serves the next picture that this thread reads, and the next file: `bytes` take over that of
+    /// the file that it was read from.
+    pub fn recycle(self, bytes: &mut Vec<u8>) {
         if let Source::Indexed(indexed) = self.source {
-            indexed.index.recycle();
+            *bytes = indexed.index.recycle();
         }
     }
 
@@ -496,6 +513,26 @@ mod tests {
         ));
         picture.forget_whole();
         assert_eq!(picture.whole(300).expect("decoded").width(), 400);
+    }
+
+    #[test]
+    fn a_picture_read_in_the_memory_of_its_file_is_the_same_and_hands_that_memory_back() {
+        let jpeg = encoded(&scene(603, 401), SamplingFactor::F_2_1, 3);
+        let layout = Layout::parse(&jpeg).expect("sound");
+        let (copied, _) = read(&jpeg, turn(1));
+        let mut bytes = jpeg.clone();
+        let memory = (bytes.as_ptr(), bytes.capacity());
+        let picture = Picture::read_in_place(&mut bytes, &layout, turn(1)).expect("sound");
+        assert!(bytes.is_empty());
+        assert_eq!(
+            picture.reduced().expect("sound"),
+            copied.reduced().expect("sound")
+        );
+        let parts = [&picture, &copied].map(|picture| picture.part(Region::whole(99, 88), u32::MAX));
+        let [one, other] = parts.map(|part| part.expect("sound").picture.into_owned());
+        assert_eq!(one, other);
+        picture.recycle(&mut bytes);
+        assert_eq!((bytes.as_ptr(), bytes.capacity()), memory);
     }
 
     #[test]

@@ -45,11 +45,11 @@ impl<'a> Reader<'a> {
     /// Reads one file.
     pub fn read(&mut self, file: &CardFile) -> Result<Read, card::Error> {
         card::read_into(self.card, &file.path, card::FRAME_AT_MOST, &mut self.bytes)?;
-        let digest = Digest::of(&self.bytes);
+        let (digest, size) = (Digest::of(&self.bytes), self.bytes.len() as u64);
         Ok(Read {
             digest,
-            size: self.bytes.len() as u64,
-            prepared: (!self.known.contains(&digest)).then(|| look::prepare(&self.bytes)),
+            size,
+            prepared: (!self.known.contains(&digest)).then(|| look::prepare(&mut self.bytes)),
         })
     }
 }

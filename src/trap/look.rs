@@ -23,13 +23,13 @@ pub struct Prepared {
     pub small: RgbImage,
 }
 
-/// Reads a frame's markers, facts and small picture.
-pub fn prepare(bytes: &[u8]) -> Result<Prepared, jpeg::Error> {
+/// Reads a frame's markers, facts and small picture, in the memory that its bytes take: what is left in them is nothing.
+pub fn prepare(bytes: &mut Vec<u8>) -> Result<Prepared, jpeg::Error> {
     let layout = Layout::parse(bytes)?;
     let exif = Facts::read(bytes, &layout);
-    let picture = Picture::read(bytes, &layout, exif.orientation)?;
+    let picture = Picture::read_in_place(bytes, &layout, exif.orientation)?;
     let (small, size) = (picture.reduced()?, picture.frame());
-    picture.recycle();
+    picture.recycle(bytes);
     Ok(Prepared {
         size,
         light: vision::light(&small),

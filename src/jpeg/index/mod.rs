@@ -49,7 +49,6 @@ struct Found {
 pub struct Walker {
     tables: Tables,
     lanes: Lanes,
-    stream: Stream,
     found: Found,
 }
 
@@ -74,16 +73,19 @@ impl Walker {
 
     /// Walks the scan of `bytes` this way.
     pub fn index_by(&mut self, way: Way, bytes: &[u8], scan: Scan) -> Result<Index, Error> {
-        self.stream.read(bytes, &scan)?;
+        self.walk(way, Stream::copied(bytes, &scan)?, scan)
+    }
+
+    fn walk(&mut self, way: Way, stream: Stream, scan: Scan) -> Result<Index, Error> {
         self.tables.fit(&scan);
-        let mut walk = Walk::new(&scan, &self.stream, &self.tables, &mut self.found);
+        let mut walk = Walk::new(&scan, &stream, &self.tables, &mut self.found);
         if let Way::Interleaved(segment) = way {
             self.lanes.lead(&mut walk, segment)?;
         }
         walk.finish()?;
         Ok(Index {
             scan,
-            stream: std::mem::take(&mut self.stream),
+            stream,
             found: std::mem::take(&mut self.found),
         })
     }
@@ -103,9 +105,9 @@ impl Walker {
         if !alike(&scan, &other.scan) {
             return self.index(bytes, scan);
         }
-        self.stream.read(bytes, &scan)?;
+        let stream = Stream::copied(bytes, &scan)?;
         self.tables.fit(&scan);
-        let mut walk = Walk::new(&scan, &self.stream, &self.tables, &mut self.found);
+        let mut walk = Walk::new(&scan, &stream, &self.tables, &mut self.found);
         for run in runs {
             walk.advance_to_mcu(run.start)?;
             walk.take_alike(other, run.clone());
@@ -113,15 +115,15 @@ impl Walker {
         walk.finish()?;
         Ok(Index {
             scan,
-            stream: std::mem::take(&mut self.stream),
+            stream,
             found: std::mem::take(&mut self.found),
         })
     }
 
-    /// Takes back the memory of an index that is no longer needed.
-    pub fn recycle(&mut self, index: Index) {
-        self.stream = index.stream;
+    /// Takes back the memory of an index that is no longer needed, but for that of its bytes, which it hands over.
+    pub fn recycle(&mut self, index: Index) -> Vec<u8> {
         self.found = index.found;
+        index.stream.into_memory()
     }
 }
 
@@ -129,6 +131,15 @@ impl Index {
     /// Walks the scan of `bytes`, with the tables of this thread's last scan where they are the same.
     pub fn build(bytes: &[u8], scan: Scan) -> Result<Self, Error> {
         Self::with_walker(|walker| walker.index(bytes, scan))
+    }
+
+    /// The same without a second copy of the scan: its data stay in the memory of the file, of which nothing else is left
+    /// ([`recycle`](Self::recycle) hands it back).
+    pub fn build_in_place(file: Vec<u8>, scan: Scan) -> Result<Self, Error> {
+        Self::with_walker(|walker| {
+            let stream = Stream::in_place(file, &scan)?;
+            walker.walk(lanes::fastest(&scan), stream, scan)
+        })
     }
 
     /// The same, sooner: where `bytes` hold the bits of these runs of MCUs of `other`, all in their order and each of one
@@ -142,9 +153,10 @@ impl Index {
         Self::with_walker(|walker| walker.index_beside(bytes, scan, other, runs))
     }
 
-    /// Gives its memory to the next index of this thread: frame after frame lies in the same place.
-    pub fn recycle(self) {
-        WALKER.with_borrow_mut(|walker| walker.recycle(self));
+    /// Gives its memory to the next index of this thread, and that of its bytes back: frame after frame lies in the same
+    /// place.
+    pub fn recycle(self) -> Vec<u8> {
+        WALKER.with_borrow_mut(|walker| walker.recycle(self))
     }
 
     fn with_walker(walk: impl FnOnce(&mut Walker) -> Result<Self, Error>) -> Result<Self, Error> {
@@ -152,7 +164,7 @@ impl Index {
             let index = walk(walker);
             if index.is_err() {
                 // What a damaged scan left, however long it was, is not kept.
-                (walker.stream, walker.found) = Default::default();
+                walker.found = Found::default();
             }
             index
         })
@@ -496,8 +508,7 @@ pub(super) mod tests {
             let scan = Scan { data: 0..data.len(), ..scan };
             let plain = outcome(Way::Plain, &data, &scan);
             prop_assert_eq!(&outcome(Way::Interleaved(segment), &data, &scan), &plain);
-            let mut stream = Stream::default();
-            if stream.read(&data, &scan).is_ok() {
+            if let Ok(stream) = Stream::copied(&data, &scan) {
                 let told = reference(&scan, &stream);
                 prop_assert!(agree(plain, told));
             }
@@ -527,8 +538,7 @@ pub(super) mod tests {
             scan.data = 0..data.len();
             let plain = outcome(Way::Plain, &data, &scan);
             prop_assert_eq!(&outcome(Way::Interleaved(segment), &data, &scan), &plain);
-            let mut stream = Stream::default();
-            if stream.read(&data, &scan).is_ok() {
+            if let Ok(stream) = Stream::copied(&data, &scan) {
                 let told = reference(&scan, &stream);
                 prop_assert!(agree(plain, told));
             }

@@ -23,9 +23,23 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Copies the scan's data out of the file, over what was here before.
-    pub(super) fn read(&mut self, bytes: &[u8], scan: &Scan) -> Result<(), Error> {
-        let data = bytes.get(scan.data.clone()).unwrap_or_default();
+    /// Of a copy of the scan's data.
+    pub(super) fn copied(file: &[u8], scan: &Scan) -> Result<Self, Error> {
+        let data = file.get(scan.data.clone()).unwrap_or_default();
+        let mut copy = Vec::new();
+        copy.reserve_exact(data.len() + ZEROS);
+        copy.extend_from_slice(data);
+        let data = 0..copy.len();
+        Self::compacted(copy, data, scan)
+    }
+
+    /// Of the file itself, of which nothing else is left: the scan's data move to its front.
+    pub(super) fn in_place(file: Vec<u8>, scan: &Scan) -> Result<Self, Error> {
+        let data = file.get(scan.data.clone()).map_or(0..0, |_| scan.data.clone());
+        Self::compacted(file, data, scan)
+    }
+
+    fn compacted(mut bytes: Vec<u8>, data: Range<usize>, scan: &Scan) -> Result<Self, Error> {
         let corrupt = |at, what| Error::Corrupt {
             at: scan.data.start + at,
             what,
@@ -33,51 +47,36 @@ impl Stream {
         if data.len() > LONGEST {
             return Err(corrupt(0, "more image data than any image has room for"));
         }
-        self.bytes.clear();
-        self.bytes.reserve_exact(data.len() + ZEROS);
-        self.intervals.clear();
         let announced = scan.intervals().count();
         // An interval that is not the last ends in a marker of two bytes.
-        self.intervals.reserve_exact(announced.min(data.len() / 2 + 1));
-        let (mut at, mut start) = (0, 0);
+        let mut intervals = Vec::with_capacity(announced.min(data.len() / 2 + 1));
+        let mut stuffed = Stuffed {
+            at: data.start,
+            end: data.end,
+            to: 0,
+            bytes: &mut bytes,
+        };
         for number in 0..announced {
-            let marker = self.read_interval(data, &mut at);
-            self.intervals.push(start..self.bytes.len());
-            start = self.bytes.len();
+            let start = stuffed.to;
+            let marker = stuffed.compact_interval();
+            intervals.push(start..stuffed.to);
             let expected = (number + 1 < announced).then_some(0xD0 + (number % 8) as u8);
             if marker != expected {
-                return Err(corrupt(at, "a restart marker missing, or out of place"));
+                return Err(corrupt(
+                    stuffed.at - data.start,
+                    "a restart marker missing, or out of place",
+                ));
             }
         }
-        self.bytes.extend_from_slice(&[0; ZEROS]);
-        Ok(())
+        let length = stuffed.to;
+        bytes.truncate(length);
+        bytes.resize(length + ZEROS, 0);
+        Ok(Self { bytes, intervals })
     }
 
-    /// Copies up to the next RSTn, which is returned, or the end.
-    fn read_interval(&mut self, data: &[u8], at: &mut usize) -> Option<u8> {
-        let mut copied = *at;
-        while let Some(skip) = memchr::memchr(0xFF, &data[*at..]) {
-            let mark = *at + skip;
-            if data.get(mark + 1) == Some(&0) {
-                // The stuffed zero is left out when what follows is copied.
-                self.bytes.extend_from_slice(&data[copied..=mark]);
-                copied = mark + 2;
-                *at = copied;
-                continue;
-            }
-            self.bytes.extend_from_slice(&data[copied..mark]);
-            let fill = data[mark..].iter().take_while(|b| **b == 0xFF).count();
-            let next = data.get(mark + fill).copied();
-            *at = data.len().min(mark + fill + 1);
-            copied = *at;
-            match next {
-                Some(0) => self.bytes.push(0xFF),
-                marker => return marker,
-            }
-        }
-        self.bytes.extend_from_slice(&data[copied..]);
-        *at = data.len();
-        None
+    /// Its memory, and nothing that counts in it.
+    pub(super) fn into_memory(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The bits, with zeros behind the end.
@@ -94,6 +93,54 @@ impl Stream {
     #[inline(always)]
     pub fn peek(&self, bit: u64) -> u64 {
         peek(&self.bytes, bit)
+    }
+}
+
+/// Data on their way to the front of the bytes they lie in. What is written never reaches what is still to be read.
+struct Stuffed<'b> {
+    bytes: &'b mut [u8],
+    /// What is to be read.
+    at: usize,
+    end: usize,
+    /// Where the next byte goes.
+    to: usize,
+}
+
+impl Stuffed<'_> {
+    /// Moves all up to the next RSTn, which is returned, or the end.
+    fn compact_interval(&mut self) -> Option<u8> {
+        let mut moved = self.at;
+        while let Some(skip) = memchr::memchr(0xFF, &self.bytes[self.at..self.end]) {
+            let mark = self.at + skip;
+            if self.bytes[..self.end].get(mark + 1) == Some(&0) {
+                // The stuffed zero is left out when what follows is moved.
+                self.take(moved..mark + 1);
+                moved = mark + 2;
+                self.at = moved;
+                continue;
+            }
+            self.take(moved..mark);
+            let fill = self.bytes[mark..self.end]
+                .iter()
+                .take_while(|b| **b == 0xFF)
+                .count();
+            let next = self.bytes[..self.end].get(mark + fill).copied();
+            self.at = self.end.min(mark + fill + 1);
+            moved = self.at;
+            match next {
+                Some(0) => self.take(mark..mark + 1),
+                marker => return marker,
+            }
+        }
+        self.take(moved..self.end);
+        self.at = self.end;
+        None
+    }
+
+    fn take(&mut self, from: Range<usize>) {
+        let to = self.to;
+        self.to += from.len();
+        self.bytes.copy_within(from, to);
     }
 }
 
@@ -144,9 +191,78 @@ pub(in crate::jpeg) fn equal_bits((a, at_a): (&[u8], u64), (b, at_b): (&[u8], u6
     true
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "trap", feature = "desk")))]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::jpeg::huffman::Code;
+    use crate::jpeg::index::tests::scan_of;
+
+    /// Byte by byte, as the standard tells it.
+    fn unstuffed(data: &[u8]) -> Vec<u8> {
+        let (mut out, mut at) = (Vec::new(), 0);
+        while let Some(&byte) = data.get(at) {
+            at += 1;
+            if byte != 0xFF {
+                out.push(byte);
+                continue;
+            }
+            while data.get(at) == Some(&0xFF) {
+                at += 1;
+            }
+            if data.get(at) == Some(&0) {
+                out.push(0xFF);
+            }
+            at += 1;
+        }
+        out
+    }
+
+    /// The data of so many restart intervals, or something near them.
+    fn any_data() -> impl Strategy<Value = (Vec<u8>, u32)> {
+        let stuffed = (1..4usize).prop_map(|fill| [vec![0xFF; fill], vec![0]].concat());
+        let piece = prop_oneof![4 => (0..0xFFu8).prop_map(|byte| vec![byte]), 1 => stuffed];
+        let interval = proptest::collection::vec(piece, 0..30);
+        let damage = proptest::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
+        (proptest::collection::vec(interval, 1..12), damage).prop_map(|(intervals, damage)| {
+            let mut data = intervals[0].concat();
+            for (number, interval) in intervals[1..].iter().enumerate() {
+                data.extend([0xFF, 0xD0 + number as u8 % 8]);
+                data.extend(interval.concat());
+            }
+            if let Some((at, byte)) = damage
+                && !data.is_empty()
+            {
+                let at = at.index(data.len());
+                data[at] = byte;
+            }
+            (data, intervals.len() as u32)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn data_unstuffed_in_the_file_itself_are_those_of_a_copy_and_of_the_standard(
+            (data, intervals) in any_data(),
+            around in [0usize..40, 0..40],
+        ) {
+            let [before, after] = around.map(|length| vec![0xA5; length]);
+            let file = [before, data.clone(), after].concat();
+            let code = || Code::new([0; 16], &[]).expect("empty");
+            let mut scan = scan_of([intervals, 1], [1, 1], true, &[[code(), code()], [code(), code()]]);
+            (scan.restart_interval, scan.data) = (Some(1), around[0]..around[0] + data.len());
+            let parts = |stream: Stream| (stream.bytes, stream.intervals);
+            let copied = Stream::copied(&file, &scan).map(parts);
+            prop_assert_eq!(&Stream::in_place(file, &scan).map(parts), &copied);
+            if let Ok((bytes, intervals)) = copied {
+                let (bytes, zeros) = bytes.split_at(bytes.len() - ZEROS);
+                prop_assert_eq!(zeros, [0; ZEROS]);
+                prop_assert_eq!(bytes, unstuffed(&data));
+                prop_assert_eq!(intervals.last().map(|last| last.end), Some(bytes.len()));
+            }
+        }
+    }
 
     #[test]
     fn bits_are_equal_where_each_of_them_is() {

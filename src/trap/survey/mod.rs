@@ -225,18 +225,19 @@ impl Survey<'_> {
 
     /// The first look at one file; what is wrong with it otherwise.
     fn scout(&mut self, file: &CardFile) -> Result<Result<Facts, &'static str>, Error> {
-        let bytes = match card::read(self.card, &file.path, card::FRAME_AT_MOST) {
+        let mut bytes = match card::read(self.card, &file.path, card::FRAME_AT_MOST) {
             Ok(bytes) => bytes,
             Err(refusal) => return read_reason(&refusal).map(Err).ok_or_else(|| refusal.into()),
         };
-        let prepared = match look::prepare(&bytes) {
+        let id = Digest::of(&bytes);
+        let prepared = match look::prepare(&mut bytes) {
             Ok(prepared) => prepared,
             Err(damage) => return Ok(Err(jpeg_reason(&damage))),
         };
         let sighting = look::scout(&prepared, self.detector)?;
         let taken = prepared.exif.taken;
         Ok(Ok(Facts {
-            id: Digest::of(&bytes),
+            id,
             folder: file.path.folder().to_string_lossy().into_owned(),
             name: file.path.name().to_string_lossy().into_owned(),
             taken: taken.and_then(|taken| corrected(taken, self.camera.clock_correction)),
