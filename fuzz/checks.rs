@@ -49,10 +49,10 @@ pub fn markers(data: &[u8]) {
     assert!(exif.len() < 1_024, "an EXIF of our own has no room for a picture");
 }
 
-/// Both walks find the same, and a plain decoder agrees with them; also where the picture is repeated until it is long
-/// enough for many lanes.
+/// All walks find the same, in a copy and in the file itself, and a plain decoder agrees with them; also where the
+/// picture is repeated until it is long enough for many lanes.
 pub fn index(data: &[u8]) {
-    let Some((layout, index)) = both_walks(data, &LIMITS) else {
+    let Some((layout, index)) = walked(data, &LIMITS) else {
         return;
     };
     let Some(decoded) = decoded(&layout.essence(data), &index) else {
@@ -68,9 +68,9 @@ pub fn index(data: &[u8]) {
     }
     index.eighth(layout.size.width, layout.size.height);
     let mut long = amplified(data, &layout, &index);
-    both_walks(&long, &AMPLIFIED);
+    walked(&long, &AMPLIFIED);
     damage(&mut long, data);
-    both_walks(&long, &AMPLIFIED);
+    walked(&long, &AMPLIFIED);
 }
 
 /// A spliced file is the picture outside the mask and its level inside, says `compare`, says a plain decoder.
@@ -174,27 +174,21 @@ fn damage(file: &mut [u8], by: &[u8]) {
 }
 
 /// The index, if the file has one: all walks must say the same.
-fn both_walks(data: &[u8], limits: &Limits) -> Option<(Layout, Index)> {
+fn walked(data: &[u8], limits: &Limits) -> Option<(Layout, Index)> {
     let layout = Layout::parse_within(data, limits).ok()?;
     let scan = Scan::of(data, &layout).ok()??;
     let mut walker = Walker::default();
     let plain = walker.index_by(Way::Plain, data, scan.clone());
+    let same = |other: Result<Index, _>| match (&plain, other) {
+        (Ok(plain), Ok(other)) => assert_same(plain, &other),
+        (Err(error), Err(other)) => assert_eq!(error, &other),
+        (plain, other) => panic!("plain: {:?}, other: {:?}", plain.as_ref().err(), other.err()),
+    };
     // Segments of a few MCUs, and of many.
     for segment in [16, 100, 1_500] {
-        let interleaved = walker.index_by(Way::Interleaved(segment), data, scan.clone());
-        match (&plain, interleaved) {
-            (Ok(plain), Ok(interleaved)) => {
-                assert_same(plain, &interleaved);
-                walker.recycle(interleaved);
-            }
-            (Err(_), Err(_)) => {}
-            (plain, other) => panic!(
-                "plain: {:?}, interleaved: {:?}",
-                plain.as_ref().err(),
-                other.err()
-            ),
-        }
+        same(walker.index_by(Way::Interleaved(segment), data, scan.clone()));
     }
+    same(Index::build_in_place(data.to_vec(), scan));
     plain.ok().map(|index| (layout, index))
 }
 
